@@ -1,0 +1,59 @@
+// How much of a log one has seen, and what the other side lacks.
+
+/**
+ * `seq` is a place in the log of `epoch`; `check` is the random nonce of the entry there, so that a log which was
+ * restored from a backup and written on is recognised although its numbers look right. `seq` 0 is the log's beginning.
+ */
+export interface Cursor {
+  readonly epoch: string
+  readonly seq: number
+  readonly check: number
+}
+
+/** What a server says of a cursor: on its log; older than what the log still holds; on a branch that it never had. */
+export type CursorState = 'here' | 'old' | 'off'
+
+export const maxSeq: number = Number.MAX_SAFE_INTEGER
+
+export function isSeq(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0 // reason: isSafeInteger is no type guard
+}
+
+export function sameCursor(a: Cursor | null, b: Cursor | null): boolean {
+  if (a === null || b === null) return a === b
+  return a.epoch === b.epoch && a.seq === b.seq && a.check === b.check
+}
+
+/** What to do with a batch that goes `from` → `to` at a replica that stands `at`. */
+export type Contiguity = 'apply' | 'overtaken' | 'gap'
+
+/**
+ * `from` null begins a snapshot and fits only a replica that has nothing. A batch that ends at or before the replica's
+ * place was overtaken over another transport; one that begins elsewhere left a gap: ask again.
+ */
+export function contiguity(at: Cursor | null, from: Cursor | null, to: Cursor): Contiguity {
+  if (sameCursor(at, from)) return 'apply'
+  if (at !== null && at.epoch === to.epoch && to.seq <= at.seq) return 'overtaken'
+  return 'gap'
+}
+
+/** How many older cursors a replica keeps to find the branching point with a restored log. */
+export const maxMarks = 24
+
+/**
+ * Older cursors, newest first, thinned so that their distances double: few marks reach far back. `at` becomes a mark
+ * when the replica moves on from it.
+ */
+export function keepMark(marks: readonly Cursor[], at: Cursor): Cursor[] {
+  const kept: Cursor[] = [at]
+  let last = at.seq
+  let distance = 1
+  for (const mark of marks) {
+    if (mark.epoch !== at.epoch || kept.length >= maxMarks) break
+    if (last - mark.seq < distance) continue
+    kept.push(mark)
+    last = mark.seq
+    distance *= 2
+  }
+  return kept
+}

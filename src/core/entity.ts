@@ -1,0 +1,165 @@
+// A synced table as the user names it: a bare name, or a definition with types, validation and rules.
+import { SyncError } from './errors.ts'
+import type { Row } from './ids.ts'
+import { isForbiddenName } from './ids.ts'
+import type { SchemaInput, StandardSchema } from './standard-schema.ts'
+
+/** How a write is settled that meets something its writer had not seen. */
+export const SyncStrategy = {
+  LastWriteWins: 'last-write-wins',
+  ClientWins: 'client-wins',
+  ServerWins: 'server-wins',
+} as const
+export type SyncStrategy = (typeof SyncStrategy)[keyof typeof SyncStrategy]
+
+/** The same for single fields; `keep-both` keeps the server's value and records the other. */
+export const FieldMergeStrategy = { ...SyncStrategy, KeepBoth: 'keep-both' } as const
+export type FieldMergeStrategy = (typeof FieldMergeStrategy)[keyof typeof FieldMergeStrategy]
+
+/** What is judged together when writes collide: the whole row or each field by itself. */
+export type Grain = 'entity' | 'field'
+
+export interface ResolveContext {
+  readonly entity: string
+  readonly id: string
+  /** The stamps of what is stored and of what was written; they sort as text. */
+  readonly serverStamp: string | null
+  readonly clientStamp: string | null
+  /** The columns that the client wrote. */
+  readonly columns: readonly string[]
+}
+
+/**
+ * Merges two versions of a row. Must be free of side effects: it runs before the transaction, and again if the row
+ * moved meanwhile. Throwing keeps the server's value; the mutation is rejected with RESOLVER_FAILED.
+ */
+export interface ConflictResolver<T = Row> {
+  resolve(server: T, client: T, context: ResolveContext): T | Promise<T>
+}
+export type ResolverFunction<T = Row> = ConflictResolver<T>['resolve']
+
+export interface EntityOptions<Name extends string = string, S extends StandardSchema = StandardSchema> {
+  readonly name: Name
+  /** Default: the name where a table is called so, else its snake_case plural (`BlogPost` → `blog_posts`). */
+  readonly table?: string
+  /** Default: the table's own primary key. For views of intent only: must be unique and NOT NULL. */
+  readonly primaryKey?: string | readonly string[]
+  /** Any Standard Schema (zod, valibot, arktype). Types are inferred from it and pushed rows are validated by it. */
+  readonly schema?: S
+  readonly strategy?: FieldMergeStrategy
+  readonly resolver?: ConflictResolver<SchemaRow<S>> | ResolverFunction<SchemaRow<S>>
+  readonly grain?: Grain
+  /** Columns that no client may write. */
+  readonly serverOwned?: readonly string[]
+  /** What a pushed field that is no column does. Default `reject`. */
+  readonly unknownFields?: 'reject' | 'ignore'
+}
+
+/** A definition, checked; made by `defineEntity`. */
+export interface EntityDefinition<Name extends string = string, T = Row> {
+  readonly name: Name
+  readonly table: string | undefined
+  readonly primaryKey: readonly string[] | undefined
+  readonly schema: StandardSchema | undefined
+  readonly strategy: FieldMergeStrategy | undefined
+  readonly resolver: ConflictResolver<T> | undefined
+  readonly grain: Grain | undefined
+  readonly serverOwned: readonly string[]
+  readonly unknownFields: 'reject' | 'ignore'
+  /** Columns that access rules and scopes read; a write that changes one is a move. */
+  readonly routing: readonly string[]
+}
+
+export type SchemaRow<S> = [StandardSchema] extends [S] ? Row : SchemaInput<S>
+export type EntitySource = string | EntityDefinition<string, never> | EntityDefinition
+/** The name under which a source is addressed, and the row it holds. */
+export type NameOf<E> = E extends string ? E : E extends EntityDefinition<infer Name, never> ? Name : never
+export type RowOf<E> = E extends EntityDefinition<string, infer T> ? T : Row
+
+/** Path segments under `/api/sync/` that are not entities. */
+export const reservedNames: ReadonlySet<string> = new Set([
+  'events',
+  'ws',
+  'client.js',
+  'field-client.js',
+  'lazy.js',
+  'health',
+  'session',
+  'status',
+])
+
+export function defineEntity<const Name extends string, S extends StandardSchema = StandardSchema>(
+  options: EntityOptions<Name, S>,
+): EntityDefinition<Name, SchemaRow<S>> {
+  checkName(options.name)
+  const key = options.primaryKey
+  return {
+    name: options.name,
+    table: options.table,
+    primaryKey: key === undefined ? undefined : typeof key === 'string' ? [key] : key,
+    schema: options.schema,
+    strategy: options.strategy === undefined ? undefined : parseStrategy(options.strategy),
+    resolver: typeof options.resolver === 'function' ? { resolve: options.resolver } : options.resolver,
+    grain: options.grain,
+    serverOwned: options.serverOwned ?? [],
+    unknownFields: options.unknownFields ?? 'reject',
+    routing: [],
+  }
+}
+
+/** A list as users write it, mixed freely, as definitions. Duplicates are an error. */
+export function normalizeEntities(sources: readonly EntitySource[]): EntityDefinition[] {
+  const seen = new Set<string>()
+  return sources.map(source => {
+    const definition = typeof source === 'string' ? defineEntity({ name: source }) : source
+    if (seen.has(definition.name))
+      throw new SyncError('INVALID_CONFIG', `entity '${definition.name}' is listed twice`)
+    seen.add(definition.name)
+    return definition
+  })
+}
+
+/** The tables to look for, best first. */
+export function tableCandidates(definition: EntityDefinition): string[] {
+  if (definition.table !== undefined) return [definition.table]
+  return [definition.name, pluralTable(definition.name)]
+}
+
+export function pluralTable(name: string): string {
+  const snake = name.replaceAll(/([a-z\d])([A-Z])/g, '$1_$2').toLowerCase()
+  if (/[^aeiou]y$/.test(snake)) return `${snake.slice(0, -1)}ies`
+  if (/(s|x|z|ch|sh)$/.test(snake)) return `${snake}es`
+  return `${snake}s`
+}
+
+/** Accepts kebab, snake and Pascal spellings. Throws INVALID_CONFIG for anything else. */
+export function parseStrategy(value: string): FieldMergeStrategy {
+  const kebab = value
+    .replaceAll(/([a-z])([A-Z])/g, '$1-$2')
+    .replaceAll('_', '-')
+    .toLowerCase()
+  for (const known of Object.values(FieldMergeStrategy)) if (known === kebab) return known
+  const names = Object.values(FieldMergeStrategy).join(', ')
+  throw new SyncError('INVALID_CONFIG', `unknown strategy '${value}'; use one of ${names}`)
+}
+
+function checkName(name: string): void {
+  if (reservedNames.has(name)) {
+    throw new SyncError(
+      'RESERVED_NAME',
+      `'${name}' is a path of the sync routes; give the entity another name and set table: '${name}'`,
+    )
+  }
+  if (
+    name === '' ||
+    name.startsWith('_') ||
+    name.length > 128 ||
+    isForbiddenName(name) ||
+    /[/?#%,\s]/.test(name)
+  ) {
+    throw new SyncError(
+      'INVALID_CONFIG',
+      `'${name}' cannot name an entity: it must not start with _ nor hold / ? # % , or spaces`,
+    )
+  }
+}

@@ -1,0 +1,152 @@
+// The configuration in all its documented forms, checked: an unknown key is an error that names it.
+import type { EntityDefinition, EntitySource, FieldMergeStrategy, Grain } from '../core/index.ts'
+import { defaultLimits, defaultMaxDrift, normalizeEntities, parseStrategy, SyncError } from '../core/index.ts'
+import type { ServerLimits } from './engine-parts.ts'
+import { consoleLogger, nodeEnv } from './env.ts'
+import type { Logger, ServerEnv } from './env.ts'
+import type { Bus } from './bus.ts'
+import { localBus } from './bus.ts'
+import type { ServerStore } from './store.ts'
+
+export interface SyncOptions {
+  /** The application's own handle: `node:sqlite` DatabaseSync or better-sqlite3. `db_pool` and `dbPool` say the same. */
+  readonly db?: unknown
+  readonly db_pool?: unknown
+  readonly dbPool?: unknown
+  /** Instead of a handle: a store, e.g. one of another database. */
+  readonly store?: ServerStore
+  readonly entities: readonly EntitySource[]
+  /** Default `last-write-wins`. */
+  readonly strategy?: FieldMergeStrategy
+  /** Log every step at debug level to the console. Default false. */
+  readonly debug?: boolean
+  /** pino, console, or anything with debug, info, warn and error. */
+  readonly logger?: Logger
+  /** Days after which superseded log entries and deletes are forgotten. Default 7; 0 or false: never by itself. */
+  readonly retentionDays?: number | false
+  /** Milliseconds that a writer's clock may be ahead. Default 60,000. */
+  readonly maxDrift?: number
+  readonly limits?: Partial<ServerLimits>
+  /** Milliseconds a resolver may take. Default 5,000. */
+  readonly resolverDeadline?: number
+  /** `'public'`: serving everybody is intended, also in production. */
+  readonly access?: 'public'
+  readonly bus?: Bus
+  /** The world: clock, chance, timers. For tests. */
+  readonly env?: ServerEnv
+  /** Path under which the routes live. Default `/api/sync`. */
+  readonly path?: string
+}
+
+const knownKeys: ReadonlySet<string> = new Set<keyof SyncOptions>([
+  'db',
+  'db_pool',
+  'dbPool',
+  'store',
+  'entities',
+  'strategy',
+  'debug',
+  'logger',
+  'retentionDays',
+  'maxDrift',
+  'limits',
+  'resolverDeadline',
+  'access',
+  'bus',
+  'env',
+  'path',
+])
+
+/** The same as a literal, written step by step: `new SyncConfig(db, ['users']).withStrategy('client-wins')`. */
+export class SyncConfig {
+  readonly options: SyncOptions
+
+  constructor(
+    db: unknown,
+    entities: readonly EntitySource[],
+    options: Omit<SyncOptions, 'db' | 'entities'> = {},
+  ) {
+    this.options = { ...options, db, entities }
+  }
+
+  #with(more: Partial<SyncOptions>): SyncConfig {
+    const { db, entities, ...rest } = { ...this.options, ...more }
+    return new SyncConfig(db, entities, rest)
+  }
+
+  withStrategy(strategy: FieldMergeStrategy): SyncConfig {
+    return this.#with({ strategy })
+  }
+
+  withDebug(debug = true): SyncConfig {
+    return this.#with({ debug })
+  }
+
+  withLogger(logger: Logger): SyncConfig {
+    return this.#with({ logger })
+  }
+
+  withRetentionDays(retentionDays: number | false): SyncConfig {
+    return this.#with({ retentionDays })
+  }
+
+  withMaxDrift(maxDrift: number): SyncConfig {
+    return this.#with({ maxDrift })
+  }
+}
+
+export interface Settings {
+  readonly handle: unknown
+  readonly store: ServerStore | undefined
+  readonly definitions: readonly EntityDefinition[]
+  readonly strategy: FieldMergeStrategy
+  readonly grain: Grain
+  readonly log: Logger
+  readonly retentionMs: number
+  readonly maxDriftMs: number
+  readonly limits: ServerLimits
+  readonly resolverDeadlineMs: number
+  readonly public: boolean
+  readonly bus: Bus
+  readonly env: ServerEnv
+  readonly path: string
+}
+
+const dayMs = 86_400_000
+
+export function readConfig(config: SyncOptions | SyncConfig): Settings {
+  const options = config instanceof SyncConfig ? config.options : config
+  for (const key of Object.keys(options)) {
+    if (!knownKeys.has(key))
+      throw new SyncError('INVALID_CONFIG', `unknown option '${key}'; known are ${[...knownKeys].join(', ')}`)
+  }
+  if (!Array.isArray(options.entities) || options.entities.length === 0) {
+    throw new SyncError('INVALID_CONFIG', "name the tables to sync, e.g. entities: ['users']")
+  }
+  const handle = options.db ?? options.dbPool ?? options.db_pool
+  if (handle === undefined && options.store === undefined)
+    throw new SyncError('INVALID_CONFIG', 'pass your open database as db')
+  const days = options.retentionDays ?? 7
+  return {
+    handle,
+    store: options.store,
+    definitions: normalizeEntities(options.entities),
+    strategy: options.strategy === undefined ? 'last-write-wins' : parseStrategy(options.strategy),
+    grain: 'entity',
+    log: options.logger ?? consoleLogger(options.debug === true),
+    retentionMs: days === false ? 0 : number('retentionDays', days) * dayMs,
+    maxDriftMs: number('maxDrift', options.maxDrift ?? defaultMaxDrift),
+    limits: { ...defaultLimits, maxBuffered: 1024 * 1024, ...options.limits },
+    resolverDeadlineMs: number('resolverDeadline', options.resolverDeadline ?? 5000),
+    public: options.access === 'public',
+    bus: options.bus ?? localBus(),
+    env: options.env ?? nodeEnv(),
+    path: `/${(options.path ?? '/api/sync').replaceAll(/^\/+|\/+$/g, '')}`,
+  }
+}
+
+function number(name: string, value: number): number {
+  if (typeof value !== 'number' || !Number.isFinite(value) || value < 0)
+    throw new SyncError('INVALID_CONFIG', `${name} must be a number from 0`)
+  return value
+}

@@ -1,0 +1,242 @@
+// The server's root: wires store, feeds, hubs, acceptor and routes, and decides nothing about sync.
+import type { EntityShape } from '../core/index.ts'
+import { SyncError } from '../core/index.ts'
+import { Acceptor } from './accept.ts'
+import type { SyncConfig, SyncOptions, Settings } from './config.ts'
+import { readConfig } from './config.ts'
+import type { Connection, Shapes } from './connection.ts'
+import { Connection as ConnectionShell } from './connection.ts'
+import type { EngineParts } from './engine-parts.ts'
+import { Feed } from './feed.ts'
+import type { Form } from './hub.ts'
+import { Hub } from './hub.ts'
+import { Maintenance } from './maintenance.ts'
+import type { Peer } from './peer.ts'
+import { makeRoutes } from './routes.ts'
+import type { SyncRoutes } from './routes.ts'
+import { isSqliteHandle, sqliteStore } from './sqlite/index.ts'
+import type { Identified, Sender, ServerStore, StoreStats } from './store.ts'
+import { attachUpgrades } from './upgrade.ts'
+import type { UpgradableServer } from './upgrade.ts'
+
+/** A connection that says nothing for this long is asked for a sign of life; twice that, and it is closed. */
+const silenceMs = 32_000
+const beatMs = 15_000
+
+export interface EngineStats extends StoreStats {
+  readonly connections: number
+  readonly subscribers: number
+  readonly head: number
+  readonly horizon: number
+  readonly entities: readonly string[]
+}
+
+export class SyncEngine {
+  readonly #settings: Settings
+  readonly #store: ServerStore
+  readonly #parts: EngineParts
+  readonly #feeds: Readonly<Record<Form, Feed>>
+  readonly #maintenance: Maintenance
+  readonly #stops: (() => void)[] = []
+  readonly #detach = new Set<() => void>()
+  #cancelBeat: () => void = () => {}
+  #routes: SyncRoutes | undefined
+  #waking: Promise<void> | null = null
+  #next: Promise<void> | null = null
+  #closing: Promise<void> | null = null
+
+  /**
+   * Opens the log in the application's own database and starts to follow it. Rejects with a SyncError: INVALID_CONFIG,
+   * UNKNOWN_TABLE, NO_PRIMARY_KEY, UNSUPPORTED_KEY, UNSUPPORTED_DRIVER, RESERVED_NAME, DATABASE_BUSY.
+   */
+  static async create(config: SyncOptions | SyncConfig): Promise<SyncEngine> {
+    const settings = readConfig(config)
+    const store = settings.store ?? openStore(settings)
+    try {
+      await store.open(settings.definitions)
+      const engine = new SyncEngine(settings, store)
+      await engine.#start()
+      return engine
+    } catch (error) {
+      await store.close()
+      throw error
+    }
+  }
+
+  private constructor(settings: Settings, store: ServerStore) {
+    const { env, log, limits } = settings
+    this.#settings = settings
+    this.#store = store
+    const names = settings.definitions.map(definition => definition.name)
+    this.#feeds = { plain: new Feed(store, 'object', names), canonical: new Feed(store, 'values', names) }
+    this.#maintenance = new Maintenance(store, env, log, settings.retentionMs)
+    this.#parts = {
+      env,
+      log,
+      limits,
+      store,
+      acceptor: new Acceptor(store, env, log, settings),
+      hubs: {
+        plain: new Hub(this.#feeds.plain, 'plain'),
+        canonical: new Hub(this.#feeds.canonical, 'canonical'),
+      },
+      connections: new Set<Connection>(),
+      shapeOf: (entity): EntityShape | undefined => store.entities.get(entity)?.shape,
+      shapes: (): Shapes =>
+        Object.fromEntries(Array.from(store.entities.values(), info => [info.name, info.shape])),
+      listening: async form => void (this.#feeds[form].head ?? (await this.#feeds[form].advance())),
+      wake: () => this.#wake(),
+    }
+  }
+
+  async #start(): Promise<void> {
+    const { log, bus } = this.#settings
+    this.#stops.push(
+      this.#store.watch({
+        wake: () => void this.#wake(),
+        schemaChanged: entities => this.#schemaChanged(entities),
+        failed: error => log.error({ err: error }, 'syncline: the database cannot be followed; trying again'),
+      }),
+      bus.subscribe(() => void this.#wake()),
+      this.#maintenance.start(),
+    )
+    this.#stops.push(() => this.#cancelBeat())
+    this.#beat()
+  }
+
+  #beat(): void {
+    this.#cancelBeat = this.#settings.env.after(beatMs, () => {
+      this.#checkLife()
+      this.#beat()
+    })
+  }
+
+  /** Reads what is new and hands it out. Calls during a run are answered by one more run. */
+  #wake(): Promise<void> {
+    if (this.#waking === null) return (this.#waking = this.#run())
+    this.#next ??= this.#waking.then(() => {
+      this.#next = null
+      return (this.#waking = this.#run())
+    })
+    return this.#next
+  }
+
+  async #run(): Promise<void> {
+    try {
+      this.#maintenance.noteWrites()
+      for (const form of ['canonical', 'plain'] as const) {
+        const hub = this.#parts.hubs[form]
+        if (hub.size === 0) continue
+        if (await this.#feeds[form].advance()) hub.flush()
+      }
+    } catch (error) {
+      this.#settings.log.warn({ err: error }, 'syncline: the log could not be read; trying again')
+      this.#settings.env.after(250, () => void this.#wake())
+    } finally {
+      if (this.#next === null) this.#waking = null
+    }
+  }
+
+  /** Its subscribers hold rows of another shape: they come back with their cursors and are healed. */
+  #schemaChanged(entities: readonly string[]): void {
+    this.#settings.log.info({ entities }, 'syncline: the schema changed')
+    for (const form of ['canonical', 'plain'] as const) this.#feeds[form].reset()
+    for (const connection of this.#parts.connections) {
+      if (entities.some(entity => connection.session.scopes.has(entity)))
+        connection.close(1012, 'the schema changed', 0)
+    }
+    for (const form of ['canonical', 'plain'] as const)
+      if (this.#parts.hubs[form].size > 0) void this.#feeds[form].advance()
+  }
+
+  #checkLife(): void {
+    const now = this.#settings.env.now()
+    for (const connection of this.#parts.connections) {
+      const silent = now - connection.heard
+      if (silent > 2 * silenceMs) connection.close(1001, 'no sign of life')
+      else if (silent > silenceMs - beatMs) connection.probe()
+    }
+  }
+
+  /** A connection of any kind: give its frames to what is returned. */
+  connect(peer: Peer, user = 'anon'): Connection {
+    if (this.#closing !== null) throw new SyncError('CLOSED', 'the engine is closed')
+    const connection = new ConnectionShell(this.#parts, peer, user)
+    this.#parts.connections.add(connection)
+    return connection
+  }
+
+  /** Node/Express middleware `(req, res, next)` that also carries `.fetch(request)`; foreign paths are passed on. */
+  routes(): SyncRoutes {
+    return (this.#routes ??= makeRoutes(this, this.#parts, this.#settings))
+  }
+
+  /** Lets WebSocket connections in on the sync paths of an HTTP server; the result undoes it. */
+  attach(server: UpgradableServer): () => void {
+    const undo = attachUpgrades(this, server, this.#settings)
+    this.#detach.add(undo)
+    return () => {
+      undo()
+      this.#detach.delete(undo)
+    }
+  }
+
+  /** Forgets superseded log entries and deletes older than `days`; resolves to how many. */
+  cleanup(days: number): Promise<number> {
+    return this.#maintenance.cleanup(days * 86_400_000)
+  }
+
+  async stats(): Promise<EngineStats> {
+    const [stats, head] = await Promise.all([this.#store.stats(), this.#store.head()])
+    const { canonical, plain } = this.#parts.hubs
+    return {
+      ...stats,
+      connections: this.#parts.connections.size,
+      subscribers: canonical.size + plain.size,
+      head: head.seq,
+      horizon: head.horizon,
+      entities: [...this.#store.entities.keys()],
+    }
+  }
+
+  /** What the server remembers of a client. */
+  identify(sender: Sender): Promise<Identified> {
+    return this.#store.identify(sender)
+  }
+
+  /** Ends streams and sockets (1012), stores what was received, closes what the engine opened; never the app's handle. */
+  close(): Promise<void> {
+    return (this.#closing ??= this.#shutDown())
+  }
+
+  async #shutDown(): Promise<void> {
+    for (const undo of this.#detach) undo()
+    for (const stop of this.#stops) stop()
+    const connections = [...this.#parts.connections]
+    const drained = Promise.all(connections.map(connection => connection.settled()))
+    await Promise.race([drained, new Promise<void>(resolve => this.#settings.env.after(3000, resolve))])
+    const spread = Math.min(3000, connections.length * 3)
+    for (const connection of connections)
+      connection.close(1012, 'server restarting', Math.round(this.#settings.env.random() * spread))
+    await this.#maintenance.settled()
+    await this.#settings.bus.close()
+    await this.#store.close()
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+}
+
+function openStore(settings: Settings): ServerStore {
+  if (isSqliteHandle(settings.handle))
+    return sqliteStore(settings.handle, { env: settings.env, log: settings.log })
+  throw new SyncError(
+    'UNSUPPORTED_DRIVER',
+    'db must be an open DatabaseSync of node:sqlite or a better-sqlite3 Database',
+  )
+}
+
+/** The same as `SyncEngine.create`. */
+export const createSyncEngine = (config: SyncOptions | SyncConfig): Promise<SyncEngine> =>
+  SyncEngine.create(config)

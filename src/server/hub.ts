@@ -1,0 +1,180 @@
+// Who wants what of the live log. Each subscription is a lane: a set of entities and the place up to which its client
+// has them. A flush brings every lane to the feed's head; lanes with equal form, scopes and place share their frames.
+// Neighbours on the line: feed before it, connection behind it.
+import type { Cursor } from '../core/index.ts'
+import { scopesKey } from '../core/index.ts'
+import type { Feed, PlacedRow } from './feed.ts'
+import { printBatchParts, printPlain } from './frames.ts'
+import type { Frame } from './frames.ts'
+
+export interface ScopeSet {
+  readonly key: string
+  readonly list: readonly string[]
+  readonly entities: ReadonlySet<string>
+}
+
+export interface Lane {
+  scopes: ScopeSet
+  /** The client's cursor: what the last frame of this lane brought it to. */
+  at: Cursor
+  /** Nothing of these scopes happened between `at.seq` and here. */
+  through: number
+  /** A result names this version: bring the client's cursor there even if nothing else changed. */
+  owed: number
+}
+
+/** A connection as the hub sees it. */
+export interface Subscriber {
+  lanes: Lane[]
+  /** Whether it takes data now; a slow one is asked again when it has drained. */
+  ready(): boolean
+  /** Frames of data for it; whatever else waits for this client goes in the same write. */
+  deliver(frames: readonly Frame[]): void
+  /** The lane's place is no longer in the window: catch it up from the store, then join again. */
+  fellBehind(lane: Lane): void
+}
+
+export type Form = 'plain' | 'canonical'
+
+export class Hub {
+  readonly #feed: Feed
+  readonly #form: Form
+  readonly #sets = new Map<string, ScopeSet>()
+  readonly #subscribers = new Set<Subscriber>()
+
+  constructor(feed: Feed, form: Form) {
+    this.#feed = feed
+    this.#form = form
+  }
+
+  get size(): number {
+    return this.#subscribers.size
+  }
+
+  scopeSet(entities: Iterable<string>): ScopeSet {
+    const key = scopesKey(entities)
+    let set = this.#sets.get(key)
+    if (set === undefined) {
+      const list = [...entities].sort()
+      this.#sets.set(key, (set = { key, list, entities: new Set(list) }))
+    }
+    return set
+  }
+
+  /** A lane from `at` on. A lane of the same subscriber that stands at the same place becomes one with it. */
+  join(subscriber: Subscriber, entities: Iterable<string>, at: Cursor): void {
+    this.#subscribers.add(subscriber)
+    subscriber.lanes.push({ scopes: this.scopeSet(entities), at, through: at.seq, owed: 0 })
+    this.#merge(subscriber)
+  }
+
+  leave(subscriber: Subscriber, entities?: readonly string[]): void {
+    if (entities !== undefined) {
+      for (const lane of subscriber.lanes) {
+        lane.scopes = this.scopeSet(lane.scopes.list.filter(entity => !entities.includes(entity)))
+      }
+      subscriber.lanes = subscriber.lanes.filter(lane => lane.scopes.list.length > 0)
+      if (subscriber.lanes.length > 0) return
+    } else {
+      subscriber.lanes = []
+    }
+    this.#subscribers.delete(subscriber)
+    if (this.#subscribers.size === 0) {
+      this.#sets.clear()
+      this.#feed.reset()
+    }
+  }
+
+  /** Brings every ready subscriber to the feed's head, in one write each. */
+  flush(): void {
+    const cache: FrameCache = new Map()
+    for (const subscriber of this.#subscribers) this.#serve(subscriber, cache)
+  }
+
+  /** The same for one that has drained, joined, or waits for a result. */
+  flushOne(subscriber: Subscriber): void {
+    if (this.#subscribers.has(subscriber)) this.#serve(subscriber, new Map())
+    else subscriber.deliver([])
+  }
+
+  #serve(subscriber: Subscriber, cache: FrameCache): void {
+    const head = this.#feed.head
+    if (!subscriber.ready()) return
+    if (head === null) return subscriber.deliver([])
+    let frames: readonly Frame[] = []
+    // several lanes become one as soon as their cursors agree, so all are brought to the head, changes or not
+    if (subscriber.lanes.length > 1)
+      for (const lane of subscriber.lanes) lane.owed = Math.max(lane.owed, head.seq)
+    for (const lane of subscriber.lanes) {
+      const more = this.#bring(lane, head, cache)
+      if (more === null) {
+        subscriber.lanes = subscriber.lanes.filter(other => other !== lane)
+        subscriber.fellBehind(lane)
+      } else if (more.length > 0) {
+        frames = frames.length === 0 ? more : [...frames, ...more]
+      }
+    }
+    if (subscriber.lanes.length > 1) this.#merge(subscriber)
+    subscriber.deliver(frames)
+  }
+
+  /** The frames that bring a lane to the head; null where the window does not reach back to it. */
+  #bring(lane: Lane, head: Cursor, cache: FrameCache): readonly Frame[] | null {
+    if (lane.through >= head.seq && !(lane.owed > lane.at.seq && head.seq >= lane.owed)) return []
+    if (!this.#feed.holds(lane.through)) return null
+    const frames = this.#framesFor(lane, head, cache)
+    lane.through = Math.max(lane.through, head.seq)
+    if (frames.length > 0 || this.#form === 'plain') lane.at = head
+    return frames
+  }
+
+  #framesFor(lane: Lane, head: Cursor, cache: FrameCache): readonly Frame[] {
+    let bySeq = cache.get(lane.scopes)
+    if (bySeq === undefined) cache.set(lane.scopes, (bySeq = new Map<number, readonly Frame[]>()))
+    let frames = bySeq.get(lane.at.seq)
+    if (frames === undefined) {
+      const rows = newestOnly(this.#feed.after(lane.through, lane.scopes.entities))
+      frames = rows.length === 0 ? [] : this.#print(lane, head, rows)
+      bySeq.set(lane.at.seq, frames)
+    }
+    if (frames.length === 0 && lane.owed > lane.at.seq && this.#form === 'canonical')
+      return this.#print(lane, head, [])
+    return frames
+  }
+
+  #print(lane: Lane, head: Cursor, rows: readonly PlacedRow[]): readonly Frame[] {
+    if (this.#form === 'canonical')
+      return printBatchParts({ scopes: lane.scopes.list, from: lane.at, to: head }, rows)
+    return rows.map(row => printPlain(row, row.previous))
+  }
+
+  /** Lanes at one place become one, so that a transaction over their entities arrives as one batch. */
+  #merge(subscriber: Subscriber): void {
+    const merged: Lane[] = []
+    for (const lane of subscriber.lanes) {
+      const same = merged.find(
+        other =>
+          other.at.seq === lane.at.seq && other.at.epoch === lane.at.epoch && other.through === lane.through,
+      )
+      if (same === undefined) {
+        merged.push(lane)
+      } else {
+        same.scopes = this.scopeSet(new Set([...same.scopes.list, ...lane.scopes.list]))
+        same.owed = Math.max(same.owed, lane.owed)
+      }
+    }
+    subscriber.lanes = merged
+  }
+}
+
+type FrameCache = Map<ScopeSet, Map<number, readonly Frame[]>>
+
+/** A row that changed several times since is sent once, as it is now. */
+function newestOnly(rows: PlacedRow[]): PlacedRow[] {
+  if (rows.length < 2) return rows
+  const newest = new Map<string, PlacedRow>()
+  for (const row of rows) newest.set(`${row.entity}\n${row.id}`, row)
+  return newest.size === rows.length
+    ? rows
+    : rows.filter(row => newest.get(`${row.entity}\n${row.id}`) === row)
+}

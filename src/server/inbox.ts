@@ -1,0 +1,90 @@
+// What a connection has sent and is not handled yet: decoded at the door, counted, held back when it is too much.
+import { asObject, decodeRhtmx, decodeUp, parseJson, SyncError } from '../core/index.ts'
+import type { RhtmxUp, Up } from '../core/index.ts'
+import type { ServerLimits } from './engine-parts.ts'
+import type { Peer } from './peer.ts'
+
+export type Message = Up | RhtmxUp
+
+/** From the first number on the sender is not read further; below the second it is again. */
+const full = 2_000
+const roomy = 200
+/** Undecodable frames in a row after which the sender is given up. */
+const maxAbuse = 20
+
+export class Inbox {
+  readonly #peer: Peer
+  readonly #limits: ServerLimits
+  readonly #now: () => number
+  readonly #messages: Message[] = []
+  #first = 0
+  #paused = false
+  #abuse = 0
+
+  constructor(peer: Peer, limits: ServerLimits, now: () => number) {
+    this.#peer = peer
+    this.#limits = limits
+    this.#now = now
+  }
+
+  /** A frame of text. Throws INVALID_MESSAGE, PAYLOAD_TOO_LARGE, UNKNOWN_TYPE. */
+  put(text: string): void {
+    this.#abuse += 1
+    const { maxPayload } = this.#limits
+    if (text.length > maxPayload) {
+      throw new SyncError(
+        'PAYLOAD_TOO_LARGE',
+        `a frame may have at most ${maxPayload} bytes; send fewer changes at once`,
+      )
+    }
+    this.#decode(parseJson(text))
+  }
+
+  /** A frame that came parsed, inside another request. */
+  putParsed(value: unknown): void {
+    this.#abuse += 1
+    this.#decode(value)
+  }
+
+  #decode(value: unknown): void {
+    const message = asObject(value, 'a message')
+    const decoded = decodeUp(message, this.#limits) ?? decodeRhtmx(message, this.#limits, this.#now())
+    if (decoded === undefined) {
+      throw new SyncError('UNKNOWN_TYPE', `unknown message type '${String(message['type']).slice(0, 40)}'`)
+    }
+    this.#abuse = 0
+    this.#messages.push(decoded)
+    if (this.size >= full && !this.#paused) {
+      this.#paused = true
+      this.#peer.pause()
+    }
+  }
+
+  /** Whether the last frames were all refused, so many that the sender means no good. */
+  get abused(): boolean {
+    return this.#abuse >= maxAbuse
+  }
+
+  get size(): number {
+    return this.#messages.length - this.#first
+  }
+
+  peek(): Message | undefined {
+    return this.#messages[this.#first]
+  }
+
+  take(): Message | undefined {
+    const message = this.#messages[this.#first]
+    if (message === undefined) return undefined
+    this.#first += 1
+    if (this.#first === this.#messages.length || this.#first > 1024) {
+      this.#messages.splice(0, this.#first)
+      this.#first = 0
+    }
+    if (this.#paused && this.size < roomy) {
+      this.#paused = false
+      this.#peer.resume()
+    }
+    return message
+  }
+}

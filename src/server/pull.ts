@@ -1,0 +1,52 @@
+// The answer of `GET /api/sync/:entity`: what changed since a version, or the whole table where that cannot be said.
+import { printChangesBody, printPlainChange } from '../core/index.ts'
+import { jsonAnswer } from './http.ts'
+import type { SyncAnswer } from './http.ts'
+import { plainChange } from './frames.ts'
+import { asChanged } from './reconcile.ts'
+import type { ServerStore } from './store.ts'
+
+const pageRows = 1_000
+
+export async function changesSince(
+  store: ServerStore,
+  entity: string,
+  since: number,
+  limit: number,
+): Promise<SyncAnswer> {
+  const head = await store.head()
+  if (since === 0 || since < head.horizon || since > head.seq)
+    return jsonAnswer(200, wholeTable(store, entity, since !== 0))
+  const page = await store.changes({ entities: [entity], after: since, limit, form: 'object' })
+  const changes = page.rows.map((row, i) => plainChange(row, page.rows[i - 1]?.seq ?? since))
+  return jsonAnswer(200, printChangesBody(entity, page.to.seq, changes, { more: page.more }))
+}
+
+/** Streamed: pages of the table, then what changed while they were read. The version comes last, when it is known. */
+async function* wholeTable(store: ServerStore, entity: string, reset: boolean): AsyncGenerator<string> {
+  yield `{"entity":${JSON.stringify(entity)},"changes":[`
+  let comma = ''
+  let after: string | null = null
+  let first: number | null = null
+  do {
+    const page = await store.snapshot({ entity, after, limit: pageRows, form: 'object' })
+    first ??= page.head.seq
+    const rows = asChanged(entity, page.rows).map(row =>
+      printPlainChange(plainChange({ ...row, created: true }, 0)),
+    )
+    if (rows.length > 0) yield comma + rows.join(',')
+    if (rows.length > 0) comma = ','
+    after = page.next
+  } while (after !== null)
+  let version = first ?? 0
+  for (let more = true; more;) {
+    const page = await store.changes({ entities: [entity], after: version, limit: pageRows, form: 'object' })
+    const previous = version
+    const rows = page.rows.map(row => printPlainChange(plainChange(row, previous)))
+    if (rows.length > 0) yield comma + rows.join(',')
+    if (rows.length > 0) comma = ','
+    version = page.to.seq
+    more = page.more
+  }
+  yield `],"version":${version}${reset ? ',"reset":true' : ''}}`
+}

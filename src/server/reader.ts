@@ -1,0 +1,153 @@
+// Long readings for one connection: snapshots, catch-up from a place outside the live window, repairs. Each page is a
+// short read of its own; between pages the network must have taken the last one (the log is the buffer, rule S4).
+// Neighbours on the line: the session asks, the store answers, the connection's peer carries the pages.
+import type { Cursor, Reconcile } from '../core/index.ts'
+import { printChangesFrame, printPlainReset, printSyncComplete } from '../core/index.ts'
+import { Frame, plainChange, printBatchParts, printPlain } from './frames.ts'
+import { asChanged, asForgotten, findRepairs } from './reconcile.ts'
+import type { ChangedRow, ServerStore } from './store.ts'
+
+const pageRows = 1_000
+
+/** Where the pages go. */
+export interface Outlet {
+  /** Resolves when the network has room; false when the connection is gone. */
+  room(): Promise<boolean>
+  deliver(frames: readonly Frame[]): void
+}
+
+export class Reader {
+  readonly #store: ServerStore
+  readonly #outlet: Outlet
+
+  constructor(store: ServerStore, outlet: Outlet) {
+    this.#store = store
+    this.#outlet = outlet
+  }
+
+  /** Changes of `entities` after `from`, staged parts first, the last with the place reached. Null: connection gone. */
+  async catchUp(entities: readonly string[], from: Cursor): Promise<Cursor | null> {
+    return this.#changes({ scopes: entities, from }, from.seq)
+  }
+
+  async #changes(
+    batch: { scopes: readonly string[]; from: Cursor | null },
+    since: number,
+  ): Promise<Cursor | null> {
+    let after = since
+    for (;;) {
+      if (!(await this.#outlet.room())) return null
+      const page = await this.#store.changes({
+        entities: batch.scopes,
+        after,
+        limit: pageRows,
+        form: 'values',
+      })
+      const to = page.more ? null : page.to
+      const idle = to !== null && batch.from !== null && page.rows.length === 0 && to.seq === batch.from.seq
+      if (!idle) this.#outlet.deliver(printBatchParts({ ...batch, to }, page.rows))
+      if (to !== null) return to
+      after = page.to.seq
+    }
+  }
+
+  /** Rule L7: keyset pages, then everything above the first page's head. */
+  async snapshot(entity: string): Promise<Cursor | null> {
+    const batch = { scopes: [entity], from: null }
+    let after: string | null = null
+    let first: Cursor | null = null
+    do {
+      if (!(await this.#outlet.room())) return null
+      const page = await this.#store.snapshot({ entity, after, limit: pageRows, form: 'values' })
+      first ??= page.head
+      this.#outlet.deliver(printBatchParts({ ...batch, to: null }, asChanged(entity, page.rows)))
+      after = page.next
+    } while (after !== null)
+    return this.#changes(batch, first.seq)
+  }
+
+  /** Step 1 of healing: rows whose own place is above `above`. */
+  async repairAbove(entity: string, above: number, to: Cursor): Promise<boolean> {
+    let after: string | null = null
+    do {
+      if (!(await this.#outlet.room())) return false
+      const page = await this.#store.rowsAbove({ entity, above, after, limit: pageRows })
+      after = page.next
+      const end = after === null ? to : null
+      this.#outlet.deliver(
+        printBatchParts(
+          { scopes: [entity], from: null, to: end, repair: true },
+          asChanged(entity, page.rows),
+        ),
+      )
+    } while (after !== null)
+    return true
+  }
+
+  /** Step 3: what the client lacks or holds wrongly in the unequal buckets. */
+  async repairHeld(message: Reconcile, alive: () => boolean): Promise<boolean> {
+    const { entity, cursor } = message
+    const { wanted, forget } = await findRepairs(
+      this.#store,
+      entity,
+      message.buckets ?? [],
+      message.held ?? [],
+      alive,
+    )
+    const batch = { scopes: [entity], from: null, repair: true }
+    for (let i = 0; i < wanted.length; i += pageRows) {
+      if (!(await this.#outlet.room())) return false
+      const rows = await this.#store.rowsById(entity, wanted.slice(i, i + pageRows))
+      this.#outlet.deliver(printBatchParts({ ...batch, to: null }, asChanged(entity, rows)))
+    }
+    if (!(await this.#outlet.room())) return false
+    this.#outlet.deliver(printBatchParts({ ...batch, to: cursor }, asForgotten(entity, forget, cursor.seq)))
+    return true
+  }
+
+  /** The bare protocol's `sync`: one change a frame, or `changes` frames, then `sync_complete`. */
+  async pull(entity: string, since: number, batch: boolean): Promise<void> {
+    const head = await this.#store.head()
+    let after = since
+    if (since < head.horizon || since > head.seq) {
+      this.#outlet.deliver([new Frame(printPlainReset(entity, head.seq))])
+      return this.#pullSnapshot(entity, batch)
+    }
+    for (;;) {
+      if (!(await this.#outlet.room())) return
+      const page = await this.#store.changes({ entities: [entity], after, limit: pageRows, form: 'object' })
+      this.#deliverPlain(entity, page, after, batch)
+      after = page.to.seq
+      if (!page.more) break
+    }
+    this.#outlet.deliver([new Frame(printSyncComplete(entity, after), after)])
+  }
+
+  async #pullSnapshot(entity: string, batch: boolean): Promise<void> {
+    let after: string | null = null
+    let first: Cursor | null = null
+    do {
+      if (!(await this.#outlet.room())) return
+      const page = await this.#store.snapshot({ entity, after, limit: pageRows, form: 'object' })
+      first ??= page.head
+      after = page.next
+      const rows = asChanged(entity, page.rows).map(row => ({ ...row, created: true }))
+      this.#deliverPlain(entity, { rows, to: page.head, more: true }, 0, batch)
+    } while (after !== null)
+    await this.pull(entity, first.seq, batch)
+  }
+
+  #deliverPlain(
+    entity: string,
+    page: { readonly rows: readonly ChangedRow[]; readonly to: Cursor; readonly more: boolean },
+    since: number,
+    batch: boolean,
+  ): void {
+    if (batch) {
+      const changes = page.rows.map((row, i) => plainChange(row, page.rows[i - 1]?.seq ?? since))
+      this.#outlet.deliver([new Frame(printChangesFrame(entity, page.to.seq, changes, page.more))])
+    } else {
+      this.#outlet.deliver(page.rows.map((row, i) => printPlain(row, page.rows[i - 1]?.seq ?? since)))
+    }
+  }
+}

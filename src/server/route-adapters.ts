@@ -1,0 +1,207 @@
+// Node requests and fetch requests as SyncRequest, and answers back.
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import { createGzip, gzipSync } from 'node:zlib'
+import { SyncError } from '../core/index.ts'
+import type { StreamSink } from './event-stream.ts'
+import { acceptsGzip, compressFrom, errorAnswer, segmentsBelow } from './http.ts'
+import type { StreamEnds, SyncAnswer, SyncRequest } from './http.ts'
+import type { Answerer } from './routes.ts'
+
+type Middleware = (
+  request: IncomingMessage,
+  response: ServerResponse,
+  next?: (error?: unknown) => void,
+) => void
+
+export function nodeAdapter(answer: Answerer, base: string): Middleware {
+  return (request, response, next) => {
+    // Express strips the mount path from url; originalUrl has it
+    const target =
+      'originalUrl' in request && typeof request.originalUrl === 'string'
+        ? request.originalUrl
+        : (request.url ?? '/')
+    const url = new URL(target, 'http://localhost')
+    let segments: string[] | null
+    try {
+      segments = segmentsBelow(base, url.pathname)
+    } catch (error) {
+      return void respond(response, request, errorAnswer(error))
+    }
+    if (segments === null) return next?.()
+    void answer(nodeRequest(request, segments, url.searchParams))
+      .then(result => respond(response, request, result))
+      .catch(() => response.destroy())
+  }
+}
+
+function nodeRequest(
+  request: IncomingMessage,
+  segments: readonly string[],
+  query: URLSearchParams,
+): SyncRequest {
+  return {
+    method: request.method ?? 'GET',
+    segments,
+    query,
+    header: name => {
+      const value = request.headers[name]
+      return Array.isArray(value) ? value[0] : value
+    },
+    async text(limit) {
+      // a body parser of the application may have read the body already
+      if ('body' in request && request.body !== undefined) {
+        return typeof request.body === 'string' ? request.body : JSON.stringify(request.body)
+      }
+      return readText(request, limit)
+    },
+  }
+}
+
+async function readText(body: AsyncIterable<Uint8Array>, limit: number): Promise<string> {
+  const chunks: Uint8Array[] = []
+  let size = 0
+  for await (const chunk of body) {
+    size += chunk.length
+    // what is too large is still read to its end, so that the sender hears the answer
+    if (size <= limit) chunks.push(chunk)
+    else if (size > limit * 16) break
+  }
+  if (size > limit)
+    throw new SyncError(
+      'PAYLOAD_TOO_LARGE',
+      `the body may have at most ${limit} bytes; send fewer changes at once`,
+    )
+  return Buffer.concat(chunks).toString('utf8')
+}
+
+async function respond(
+  response: ServerResponse,
+  request: IncomingMessage,
+  result: SyncAnswer,
+): Promise<void> {
+  if (result.stream !== undefined) return openStream(response, request, result, result.stream)
+  const gzip = acceptsGzip(request.headers['accept-encoding'])
+  const { body } = result
+  if (body === null || request.method === 'HEAD') {
+    response.writeHead(result.status, result.headers).end()
+  } else if (typeof body === 'string' || Buffer.isBuffer(body)) {
+    const bytes = Buffer.from(body)
+    const packed = gzip && bytes.length >= compressFrom
+    response.writeHead(
+      result.status,
+      packed ? { ...result.headers, 'content-encoding': 'gzip', vary: 'accept-encoding' } : result.headers,
+    )
+    response.end(packed ? gzipSync(bytes, { level: 1 }) : bytes)
+  } else {
+    response.writeHead(
+      result.status,
+      gzip ? { ...result.headers, 'content-encoding': 'gzip', vary: 'accept-encoding' } : result.headers,
+    )
+    const source = Readable.from(body)
+    await (gzip ? pipeline(source, createGzip({ level: 1 }), response) : pipeline(source, response))
+  }
+}
+
+function openStream(
+  response: ServerResponse,
+  request: IncomingMessage,
+  result: SyncAnswer,
+  open: (sink: StreamSink) => StreamEnds,
+): void {
+  response.writeHead(result.status, result.headers)
+  request.socket.setNoDelay(true)
+  request.socket.setTimeout(0)
+  response.flushHeaders()
+  const ends = open({
+    write: bytes => void (response.writableEnded || response.write(bytes)),
+    buffered: () => response.writableLength,
+    end: () => void response.end(),
+  })
+  response.on('drain', () => ends.drained())
+  response.on('close', () => ends.closed())
+  response.on('error', () => ends.closed())
+}
+
+export function fetchAdapter(
+  answer: Answerer,
+  base: string,
+): (request: Request) => Promise<Response | undefined> {
+  return async request => {
+    const url = new URL(request.url)
+    let result: SyncAnswer
+    try {
+      const segments = segmentsBelow(base, url.pathname)
+      if (segments === null) return undefined
+      result = await answer(webRequest(request, segments, url.searchParams))
+    } catch (error) {
+      result = errorAnswer(error)
+    }
+    return webResponse(request, result)
+  }
+}
+
+function webRequest(request: Request, segments: readonly string[], query: URLSearchParams): SyncRequest {
+  return {
+    method: request.method,
+    segments,
+    query,
+    header: name => request.headers.get(name) ?? undefined,
+    text: limit => (request.body === null ? Promise.resolve('') : readText(request.body, limit)),
+  }
+}
+
+function webResponse(request: Request, result: SyncAnswer): Response {
+  const { status, headers, body, stream } = result
+  if (stream !== undefined) return new Response(webStream(stream), { status, headers })
+  if (body === null || request.method === 'HEAD') return new Response(null, { status, headers })
+  const gzip = acceptsGzip(request.headers.get('accept-encoding') ?? undefined)
+  const packedHeaders = { ...headers, 'content-encoding': 'gzip', vary: 'accept-encoding' }
+  if (typeof body === 'string' || Buffer.isBuffer(body)) {
+    const bytes = Buffer.from(body)
+    if (!gzip || bytes.length < compressFrom) return new Response(new Uint8Array(bytes), { status, headers })
+    return new Response(new Uint8Array(gzipSync(bytes, { level: 1 })), { status, headers: packedHeaders })
+  }
+  const source = Readable.from(body)
+  const piped = gzip ? source.pipe(createGzip({ level: 1 })) : source.map((text: string) => Buffer.from(text))
+  if (gzip) source.on('error', error => piped.destroy(error))
+  // reason: Node types its web streams apart from the global ones; at run time they are the same
+  return new Response(Readable.toWeb(piped) as ReadableStream<Uint8Array>, {
+    status,
+    headers: gzip ? packedHeaders : headers,
+  })
+}
+
+function webStream(open: (sink: StreamSink) => StreamEnds): ReadableStream<Uint8Array> {
+  let ends: StreamEnds | undefined
+  let queued = 0
+  let ended = false
+  return new ReadableStream<Uint8Array>(
+    {
+      start(controller) {
+        ends = open({
+          write(bytes) {
+            if (ended) return
+            controller.enqueue(new Uint8Array(bytes))
+            queued = Math.max(0, -(controller.desiredSize ?? 0))
+          },
+          buffered: () => queued,
+          end() {
+            if (!ended) controller.close()
+            ended = true
+          },
+        })
+      },
+      pull(controller) {
+        queued = Math.max(0, -(controller.desiredSize ?? 0))
+        ends?.drained()
+      },
+      cancel() {
+        ended = true
+        ends?.closed()
+      },
+    },
+    new ByteLengthQueuingStrategy({ highWaterMark: 64 * 1024 }),
+  )
+}

@@ -1,0 +1,215 @@
+// The HTTP paths below `/api/sync`, as Node middleware and as fetch. WebSocket upgrades are in upgrade.ts.
+import { readFile } from 'node:fs/promises'
+import { createHash } from 'node:crypto'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Duplex } from 'node:stream'
+import { fileURLToPath } from 'node:url'
+import {
+  asArray,
+  asObject,
+  decodePush,
+  invalid,
+  isSeq,
+  parseJson,
+  plainResult,
+  SyncError,
+} from '../core/index.ts'
+import type { Settings } from './config.ts'
+import type { EngineParts } from './engine-parts.ts'
+import type { SyncEngine } from './engine.ts'
+import { eventStreamPeer, eventStreamHeaders, namedEvent, prelude } from './event-stream.ts'
+import type { Connection } from './connection.ts'
+import { errorAnswer, jsonAnswer } from './http.ts'
+import type { SyncAnswer, SyncRequest } from './http.ts'
+import { changesSince } from './pull.ts'
+import { fetchAdapter, nodeAdapter } from './route-adapters.ts'
+import { makeUpgrader } from './upgrade.ts'
+
+export interface SyncRoutes {
+  /** Node, Connect and Express middleware. Foreign paths go to `next()`, or stay unanswered without one. */
+  (request: IncomingMessage, response: ServerResponse, next?: (error?: unknown) => void): void
+  /** For Hono, SvelteKit, Next and other fetch-style frameworks. Undefined: not one of our paths. */
+  fetch(request: Request): Promise<Response | undefined>
+  /** For servers that dispatch upgrades themselves; false: not one of our paths. */
+  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): boolean
+}
+
+export type Answerer = (request: SyncRequest) => Promise<SyncAnswer>
+
+export function makeRoutes(engine: SyncEngine, parts: EngineParts, settings: Settings): SyncRoutes {
+  const handlers = new Routes(engine, parts)
+  const answer: Answerer = async request => {
+    try {
+      return await handlers.answer(request)
+    } catch (error) {
+      if (!(error instanceof SyncError)) parts.log.error({ err: error }, 'syncline: a request failed')
+      return errorAnswer(error)
+    }
+  }
+  return Object.assign(nodeAdapter(answer, settings.path), {
+    fetch: fetchAdapter(answer, settings.path),
+    upgrade: makeUpgrader(engine, settings),
+  })
+}
+
+class Routes {
+  readonly #engine: SyncEngine
+  readonly #parts: EngineParts
+  /** Canonical event streams by their secret, for the POSTs that go up. */
+  readonly #streams = new Map<string, Connection>()
+  readonly #scripts = new Map<string, Promise<Script>>()
+
+  constructor(engine: SyncEngine, parts: EngineParts) {
+    this.#engine = engine
+    this.#parts = parts
+  }
+
+  answer(request: SyncRequest): Promise<SyncAnswer> | SyncAnswer {
+    const [first, ...rest] = request.segments
+    if (first === undefined || rest.length > 0)
+      throw new SyncError('NOT_FOUND', 'there is nothing at this path')
+    const reading = request.method === 'GET' || request.method === 'HEAD'
+    switch (first) {
+      case 'health':
+        return jsonAnswer(
+          200,
+          JSON.stringify({ status: 'ok', entities: [...this.#parts.store.entities.keys()] }),
+        )
+      case 'client.js':
+        return this.#script(request, 'rhtmx-sync.js')
+      case 'events':
+        return reading ? this.#events(request) : this.#up(request)
+      case 'ws':
+        throw new SyncError('UPGRADE_REQUIRED', 'connect here with a WebSocket')
+      default:
+        return reading ? this.#pull(first, request) : this.#push(first, request)
+    }
+  }
+
+  #entity(name: string): void {
+    if (this.#parts.store.entities.has(name)) return
+    throw new SyncError('UNKNOWN_ENTITY', `no entity '${name.slice(0, 80)}' is synced here`)
+  }
+
+  #pull(entity: string, request: SyncRequest): Promise<SyncAnswer> {
+    this.#entity(entity)
+    const since = sinceOf(request.query.get('since'))
+    const limit = Math.min(10_000, Math.max(1, Number(request.query.get('limit') ?? 1000) || 1000))
+    return changesSince(this.#parts.store, entity, since, limit)
+  }
+
+  async #push(entity: string, request: SyncRequest): Promise<SyncAnswer> {
+    if (request.method !== 'POST')
+      throw new SyncError('NOT_FOUND', `${request.method} is not served here; use GET or POST`)
+    this.#entity(entity)
+    const { limits, env, acceptor, store } = this.#parts
+    const body = asObject(await jsonBody(request, limits.maxPayload), 'the body')
+    const changes = asArray(body['changes'], 'changes', limits)
+    const mutations = changes.map(item => decodePush(asObject(item, 'a change'), entity, limits, env.now()))
+    const client = typeof body['client_id'] === 'string' ? body['client_id'].slice(0, 64) : null
+    const results = await acceptor.accept({ user: 'anon', client, lead: null }, mutations, 0)
+    void this.#parts.wake()
+    const numeric = store.entities.get(entity)?.integerKey === true
+    const printed = results.map((result, i) => {
+      const mutation = mutations[i]
+      return mutation === undefined ? result : plainResult(mutation, result, numeric)
+    })
+    const head = await store.head()
+    return jsonAnswer(200, JSON.stringify({ entity, version: head.seq, results: printed }))
+  }
+
+  #events(request: SyncRequest): SyncAnswer {
+    const canonical = request.query.get('stream') === 'canonical'
+    const wanted = request.query.get('entities')
+    const entities =
+      wanted === null
+        ? [...this.#parts.store.entities.keys()]
+        : wanted
+            .split(',')
+            .map(name => name.trim())
+            .filter(name => name !== '')
+    for (const name of entities) this.#entity(name)
+    const last = request.header('last-event-id') ?? request.query.get('since')
+    const since = last === null || last === undefined || last === '' ? null : sinceOf(last)
+    return {
+      status: 200,
+      headers: eventStreamHeaders,
+      body: null,
+      stream: sink => {
+        sink.write(prelude)
+        const connection = this.#engine.connect(eventStreamPeer(sink))
+        const secret = canonical ? this.#parts.env.secret(16) : null
+        if (secret === null) {
+          void connection.resume(entities, since)
+        } else {
+          this.#streams.set(secret, connection)
+          sink.write(Buffer.from(namedEvent('session', { session: secret })))
+        }
+        return {
+          drained: () => connection.drained(),
+          closed: () => {
+            if (secret !== null) this.#streams.delete(secret)
+            connection.closed()
+          },
+        }
+      },
+    }
+  }
+
+  /** Frames that belong to a canonical event stream, in order. */
+  async #up(request: SyncRequest): Promise<SyncAnswer> {
+    const connection = this.#streams.get(request.query.get('session') ?? '')
+    if (connection === undefined)
+      throw new SyncError('UNKNOWN_SESSION', 'no stream of this server has that session: open a new one')
+    const frames = await jsonBody(request, this.#parts.limits.maxPayload)
+    if (!Array.isArray(frames)) throw invalid('the body must be an array of messages')
+    for (const frame of frames) connection.message(frame)
+    return { status: 204, headers: { 'cache-control': 'no-store' }, body: null }
+  }
+
+  async #script(request: SyncRequest, file: string): Promise<SyncAnswer> {
+    let loading = this.#scripts.get(file)
+    if (loading === undefined) this.#scripts.set(file, (loading = loadScript(file)))
+    const script = await loading
+    // the address with the right hash never changes its content; the plain one is asked for again each time
+    const immutable = request.query.get('v') === script.hash
+    const headers = {
+      'content-type': 'text/javascript; charset=utf-8',
+      'x-content-type-options': 'nosniff',
+      etag: `"${script.hash}"`,
+      'cache-control': immutable ? 'public, max-age=31536000, immutable' : 'no-cache',
+    }
+    if (request.header('if-none-match') === headers.etag) return { status: 304, headers, body: null }
+    return { status: 200, headers, body: script.text }
+  }
+}
+
+interface Script {
+  readonly text: string
+  readonly hash: string
+}
+
+async function loadScript(file: string): Promise<Script> {
+  const path = fileURLToPath(new URL(`../browser/${file}`, import.meta.url))
+  try {
+    const text = await readFile(path, 'utf8')
+    return { text, hash: createHash('sha256').update(text).digest('hex').slice(0, 16) }
+  } catch (cause) {
+    throw new SyncError('NOT_FOUND', `the script ${file} is missing from this installation`, { cause })
+  }
+}
+
+async function jsonBody(request: SyncRequest, limit: number): Promise<unknown> {
+  if (!/^application\/(.+\+)?json\b/i.test(request.header('content-type') ?? '')) {
+    throw new SyncError('UNSUPPORTED_MEDIA_TYPE', 'send the body with content-type application/json')
+  }
+  return parseJson(await request.text(limit))
+}
+
+function sinceOf(text: string | null): number {
+  if (text === null || text === '') return 0
+  const since = Number(text)
+  if (!/^\d+$/.test(text) || !isSeq(since))
+    throw new SyncError('INVALID_CURSOR', 'since must be an integer from 0')
+  return since
+}
