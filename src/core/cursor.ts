@@ -40,20 +40,24 @@ export function contiguity(at: Cursor | null, from: Cursor | null, to: Cursor): 
 /** How many older cursors a replica keeps to find the branching point with a restored log. */
 export const maxMarks = 24
 
+/** Between two kept marks lies at most this many times the way from the newer one to now. */
+const spread = 3
+
 /**
- * Older cursors, newest first, thinned so that their distances double: few marks reach far back. `at` becomes a mark
- * when the replica moves on from it.
+ * Older cursors, newest first, thinned so that their distances grow with their age: few marks reach far back (24 of
+ * them some 4^12 places), and the one found is at most a few times older than the true branching point. `at` becomes a
+ * mark when the replica moves on from it. A mark goes only when its neighbours are close enough to do without it;
+ * dropping whatever is too near the mark before it would never let any grow old.
  */
 export function keepMark(marks: readonly Cursor[], at: Cursor): Cursor[] {
+  const older = marks.filter(mark => mark.epoch === at.epoch && mark.seq < at.seq)
   const kept: Cursor[] = [at]
-  let last = at.seq
-  let distance = 1
-  for (const mark of marks) {
-    if (mark.epoch !== at.epoch || kept.length >= maxMarks) break
-    if (last - mark.seq < distance) continue
+  let newer = at
+  for (const [i, mark] of older.entries()) {
+    const next = older[i + 1]
+    if (next !== undefined && newer.seq - next.seq <= spread * (at.seq - newer.seq)) continue
     kept.push(mark)
-    last = mark.seq
-    distance *= 2
+    newer = mark
   }
-  return kept
+  return kept.slice(0, maxMarks)
 }

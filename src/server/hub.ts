@@ -36,6 +36,8 @@ export interface Subscriber {
 
 export type Form = 'plain' | 'canonical'
 
+const maxSets = 1000
+
 export class Hub {
   readonly #feed: Feed
   readonly #form: Form
@@ -55,16 +57,23 @@ export class Hub {
     const key = scopesKey(entities)
     let set = this.#sets.get(key)
     if (set === undefined) {
+      // clients choose the combinations; forgetting them costs only the sharing of frames
+      if (this.#sets.size >= maxSets) this.#sets.clear()
       const list = [...entities].sort()
       this.#sets.set(key, (set = { key, list, entities: new Set(list) }))
     }
     return set
   }
 
-  /** A lane from `at` on. A lane of the same subscriber that stands at the same place becomes one with it. */
-  join(subscriber: Subscriber, entities: Iterable<string>, at: Cursor): void {
+  /**
+   * A lane from `at` on, for those of `entities` that no lane of this subscriber has. Lanes at the same place become
+   * one. Follow it by `flushOne`: the feed may be ahead of `at`, and wakes nobody twice for the same change.
+   */
+  join(subscriber: Subscriber, entities: readonly string[], at: Cursor): void {
     this.#subscribers.add(subscriber)
-    subscriber.lanes.push({ scopes: this.scopeSet(entities), at, through: at.seq, owed: 0 })
+    const fresh = entities.filter(entity => !subscriber.lanes.some(lane => lane.scopes.entities.has(entity)))
+    if (fresh.length === 0) return
+    subscriber.lanes.push({ scopes: this.scopeSet(fresh), at, through: at.seq, owed: 0 })
     this.#merge(subscriber)
   }
 
@@ -169,12 +178,15 @@ export class Hub {
 
 type FrameCache = Map<ScopeSet, Map<number, readonly Frame[]>>
 
-/** A row that changed several times since is sent once, as it is now. */
+/** A row that changed several times since is sent once, as it is now; created if any of them created it. */
 function newestOnly(rows: PlacedRow[]): PlacedRow[] {
   if (rows.length < 2) return rows
   const newest = new Map<string, PlacedRow>()
-  for (const row of rows) newest.set(`${row.entity}\n${row.id}`, row)
-  return newest.size === rows.length
-    ? rows
-    : rows.filter(row => newest.get(`${row.entity}\n${row.id}`) === row)
+  for (const row of rows) {
+    const key = `${row.entity}\n${row.id}`
+    const earlier = newest.get(key)
+    newest.delete(key) // a key that is set again keeps its place, and rows go out in the order of their seq
+    newest.set(key, earlier?.created === true && !row.created ? { ...row, created: true } : row)
+  }
+  return newest.size === rows.length ? rows : [...newest.values()]
 }

@@ -49,10 +49,11 @@ export class Inbox {
   #decode(value: unknown): void {
     const message = asObject(value, 'a message')
     const decoded = decodeUp(message, this.#limits) ?? decodeRhtmx(message, this.#limits, this.#now())
+    this.#abuse = 0
     if (decoded === undefined) {
+      // the news of a newer client: answered, not punished
       throw new SyncError('UNKNOWN_TYPE', `unknown message type '${String(message['type']).slice(0, 40)}'`)
     }
-    this.#abuse = 0
     this.#messages.push(decoded)
     if (this.size >= full && !this.#paused) {
       this.#paused = true

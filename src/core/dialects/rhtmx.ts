@@ -170,10 +170,9 @@ export interface PlainChange {
 }
 
 export function printPlainChange(change: PlainChange): string {
-  const origin =
-    change.origin === undefined
-      ? ''
-      : `,"client_id":${JSON.stringify(change.origin.client)},"mutation_id":${JSON.stringify(change.origin.mutation)}`
+  // a foreign client's own name of its mutation, so that it knows its echo; the ids of our clients are nobody's business
+  const mutation = change.origin?.mutation
+  const origin = typeof mutation === 'string' ? `,"mutation_id":${JSON.stringify(mutation)}` : ''
   return (
     `{"entity":${JSON.stringify(change.entity)},"id":${change.idJson},"entity_id":${JSON.stringify(change.id)}` +
     `,"action":"${change.action}","data":${change.data ?? 'null'},"version":${change.version}` +

@@ -1,0 +1,27 @@
+// Syncline as a user would start it, with its defaults.
+import { createServer } from 'node:http'
+import { createSyncEngine } from 'syncline'
+import { answerCalls } from '../process.mjs'
+import { digest } from '../rows.mjs'
+import { openDatabase, resources } from './database.mjs'
+
+let db
+let engine
+
+async function open(options) {
+  db = openDatabase(options)
+  engine = await createSyncEngine({ db, entities: ['items'], access: 'public' })
+  const server = createServer(engine.routes())
+  engine.attach(server)
+  await new Promise(resolve => void server.listen(0, '127.0.0.1', resolve))
+  return server.address().port
+}
+
+answerCalls({
+  open,
+  resources,
+  exec: sql => void db.exec(sql),
+  digest: () => digest(db.prepare('SELECT * FROM items').raw().all()),
+  stats: () => engine.stats(),
+  close: () => engine.close(),
+})

@@ -1,0 +1,89 @@
+// The application: a handful of routes over `node:http`, and the sync routes beside them.
+import { readFileSync } from 'node:fs'
+import { SyncEngine } from 'syncline'
+import { openDatabase } from './database.mjs'
+import { page } from './page.mjs'
+import { rowsHtml } from './public/view.mjs'
+
+const types = { js: 'text/javascript', mjs: 'text/javascript', css: 'text/css', svg: 'image/svg+xml' }
+const files = ['app.js', 'panel.js', 'view.mjs', 'style.css', 'icon.svg']
+const htmx = new URL(import.meta.resolve('htmx.org/dist/htmx.min.js'))
+
+/** @param {{ base?: string, dataDir: string }} options `base`: the path under which all of it lives */
+export async function openApp({ base = '', dataDir }) {
+  const { db, file } = openDatabase(dataDir)
+
+  // ----- this is all there is to say about sync
+  const engine = await SyncEngine.create({ db, entities: ['todos'], path: `${base}/api/sync`, access: 'public' })
+  const sync = engine.routes()
+  // -----
+
+  const all = db.prepare('SELECT * FROM todos')
+  const clearDone = db.prepare('DELETE FROM todos WHERE done = 1')
+  const served = new Map([
+    ...files.map(name => [`/${name}`, asset(name, new URL(`public/${name}`, import.meta.url))]),
+    ['/htmx.js', asset('htmx.js', htmx)],
+  ])
+
+  function answer(request, response) {
+    const { pathname } = new URL(request.url ?? '/', 'http://localhost')
+    if (base !== '' && pathname === base) return redirect(response, `${base}/`)
+    if (!pathname.startsWith(`${base}/`)) return false
+    const route = `${request.method === 'HEAD' ? 'GET' : request.method} ${pathname.slice(base.length)}`
+    switch (route) {
+      case 'GET /':
+        return html(response, page({ file }))
+      case 'GET /rows':
+        return html(response, rowsHtml(all.all()))
+      case 'POST /clear-done':
+        // An ordinary form and ordinary SQL: every window follows, because the table is watched, not the route.
+        clearDone.run()
+        return html(response, '')
+    }
+    const found = served.get(pathname.slice(base.length))
+    if (found === undefined) return false
+    response.writeHead(200, { ...headers, 'content-type': found.type }).end(found.body)
+    return true
+  }
+
+  return {
+    /** Whether the request was one of ours. */
+    handle(request, response) {
+      if (answer(request, response)) return true
+      let ours = true
+      sync(request, response, () => (ours = false))
+      return ours
+    },
+    attach: server => engine.attach(server),
+    async close() {
+      await engine.close()
+      db.close()
+    },
+  }
+}
+
+const headers = {
+  'cache-control': 'no-cache',
+  'x-content-type-options': 'nosniff',
+  'referrer-policy': 'same-origin',
+}
+
+function html(response, body) {
+  response.writeHead(200, {
+    ...headers,
+    'content-type': 'text/html; charset=utf-8',
+    'content-security-policy': "default-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'self'",
+  })
+  response.end(body)
+  return true
+}
+
+function redirect(response, location) {
+  response.writeHead(308, { location }).end()
+  return true
+}
+
+function asset(name, url) {
+  const type = types[name.split('.').at(-1)]
+  return { type: `${type}; charset=utf-8`, body: readFileSync(url) }
+}

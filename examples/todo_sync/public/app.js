@@ -1,0 +1,163 @@
+// What the page does. Edits go to `rhtmxSync.pushChange`: shown at once, kept on this device, sent when there is a way.
+// Rows come from the server, by htmx; while something waits here, from the copy in this browser, by the same template.
+import { showLetters, showPanel } from './panel.js'
+import { rowsHtml } from './view.mjs'
+
+const sync = window.rhtmxSync
+const find = selector => document.querySelector(selector)
+const rows = find('#rows')
+const dialog = find('#edit')
+const form = dialog.querySelector('form')
+
+// ----- rows
+
+/** The server's rows would hide what it has not got yet. */
+const ownView = () => !sync.isOnline || sync.pending().length > 0
+
+function paint() {
+  const waiting = new Set(sync.pending().flatMap(({ writes }) => writes.map(({ id }) => String(id))))
+  const focused = document.activeElement?.id
+  rows.innerHTML = rowsHtml(sync.getAll('todos'), waiting)
+  if (focused) document.getElementById(focused)?.focus()
+  arrange()
+}
+
+/** The filter, the counts and the empty state, after rows came from wherever. */
+function arrange() {
+  const filter = find('input[name=filter]:checked').value
+  const counts = new Map()
+  for (const row of rows.children) {
+    const { list } = row.dataset
+    row.hidden = filter !== '' && list !== filter
+    if (row.classList.contains('done')) continue
+    counts.set(list, (counts.get(list) ?? 0) + 1)
+    counts.set('', (counts.get('') ?? 0) + 1)
+  }
+  for (const count of document.querySelectorAll('[data-count]')) {
+    count.textContent = counts.get(count.dataset.count) ?? ''
+  }
+  find('#empty').hidden = [...rows.children].some(row => !row.hidden)
+  find('#clear').hidden = rows.querySelector('.done') === null || !sync.isOnline
+}
+
+rows.addEventListener('htmx:beforeRequest', event => {
+  if (!ownView()) return
+  event.preventDefault()
+  paint()
+})
+rows.addEventListener('htmx:beforeSwap', event => {
+  if (ownView()) event.detail.shouldSwap = false
+})
+rows.addEventListener('htmx:afterSwap', arrange)
+// also when the copy on this device has been opened, before there is any event
+sync.client.subscribe('todos', () => ownView() && paint())
+document.body.addEventListener('rhtmx:connection:state', () => (ownView() ? paint() : arrange()))
+for (const chip of document.querySelectorAll('input[name=filter]')) chip.addEventListener('change', arrange)
+
+/** A soft light on what somebody else changed. */
+let glowing = new Set()
+document.body.addEventListener('rhtmx:todos:changed', ({ detail }) => {
+  if (detail.source === 'server') glowing = new Set(detail.changes.map(({ id }) => id))
+})
+rows.addEventListener('htmx:afterSettle', () => {
+  for (const id of glowing) document.getElementById(`todo-${id}`)?.classList.add('glows')
+  glowing.clear()
+})
+
+// ----- edits
+
+/** A refusal shows among those that could not be saved; there is nothing else to do about it here. */
+function push(id, action, data) {
+  sync.pushChange('todos', id, action, data).catch(() => {})
+}
+
+find('#add').addEventListener('submit', event => {
+  event.preventDefault()
+  const { title, list } = Object.fromEntries(new FormData(event.target))
+  if (title.trim() === '') return
+  const now = new Date().toISOString()
+  push(null, 'create', { title: title.trim(), list, notes: '', done: 0, created_at: now })
+  event.target.elements.title.value = ''
+  event.target.elements.title.focus()
+})
+
+rows.addEventListener('change', event => {
+  const row = event.target.closest('.todo')
+  if (event.target.dataset.act === 'toggle') push(row.dataset.id, 'update', { done: event.target.checked ? 1 : 0 })
+})
+
+rows.addEventListener('click', event => {
+  const act = event.target.closest('[data-act]')?.dataset.act
+  const id = event.target.closest('.todo')?.dataset.id
+  if (act === 'delete') push(id, 'delete')
+  if (act === 'edit') openEdit(sync.get('todos', id), values => push(id, 'update', values))
+})
+
+/** Only what was changed in the form is written: somebody else may have changed the rest meanwhile. */
+function openEdit(todo, save) {
+  if (todo === undefined) return
+  for (const name of ['title', 'list', 'notes']) form.elements[name].value = todo[name] ?? ''
+  dialog.returnValue = ''
+  dialog.onclose = () => {
+    if (dialog.returnValue !== 'save') return
+    const values = Object.fromEntries(new FormData(form))
+    const changed = Object.entries(values).filter(([name, value]) => value.trim() !== (todo[name] ?? ''))
+    save(Object.fromEntries(changed.map(([name, value]) => [name, value.trim()])))
+  }
+  dialog.showModal()
+}
+dialog.querySelector('[data-act=cancel]').addEventListener('click', () => dialog.close())
+
+// ----- edits that the server refused
+
+find('#letters').addEventListener('click', event => {
+  const act = event.target.closest('[data-act]')?.dataset.act
+  const n = Number(event.target.closest('[data-n]')?.dataset.n)
+  const letter = sync.deadLetters().find(letter => letter.n === n)
+  if (act === undefined || letter === undefined) return
+  if (act === 'retry') sync.client.retry(n)
+  if (act === 'discard') sync.client.discard(n)
+  if (act === 'change') change(letter)
+  showLetters(sync)
+})
+
+/** What was refused, once more, with other words. */
+function change({ n, writes: [{ id, action, data }] }) {
+  const known = action === 'create' ? {} : sync.get('todos', id)
+  if (known === undefined) return
+  openEdit({ ...known, ...data }, values => {
+    sync.client.discard(n)
+    push(action === 'create' ? null : id, action, { ...data, ...values })
+    showLetters(sync)
+  })
+}
+
+// ----- the connection
+
+const offline = find('#offline')
+offline.checked = sessionStorage.getItem('offline') === 'yes'
+if (offline.checked) sync.disconnect()
+offline.addEventListener('change', () => {
+  sessionStorage.setItem('offline', offline.checked ? 'yes' : 'no')
+  if (offline.checked) sync.disconnect()
+  else sync.connect()
+})
+
+const pill = find('#pill')
+pill.addEventListener('click', () => {
+  const open = find('#panel').classList.toggle('open')
+  pill.setAttribute('aria-expanded', String(open))
+})
+
+let last = null
+const show = event => {
+  if (event !== undefined) last = event
+  showPanel(sync, last)
+  showLetters(sync)
+}
+for (const type of ['connection:state', 'sync:ready', 'todos:changed', 'mutation:rejected']) {
+  document.body.addEventListener(`rhtmx:${type}`, show)
+}
+for (const event of ['state', 'changed', 'storage']) sync.client.on(event, () => queueMicrotask(() => show()))
+setInterval(() => document.visibilityState === 'visible' && showPanel(sync, last), 1000)
+show()

@@ -1,0 +1,162 @@
+/// <reference lib="esnext.disposable" preserve="true" />
+// The client as its users see it.
+import type { Cursor, EntitySource, NameOf, Row, RowOf, SyncError, Write } from '../core/index.ts'
+import type { Encodable } from './encode.ts'
+import type { ClientEnv } from './env.ts'
+import type { LinkState } from './link.ts'
+import type { Listener } from './live.ts'
+import type { Change } from './state.ts'
+import type { ClientStore } from './store.ts'
+import type { Transport } from './transport.ts'
+
+export interface ClientOptions<S extends readonly EntitySource[] = readonly EntitySource[]> {
+  /** Where the sync routes are: absolute, or relative to the page (`/api/sync`). */
+  readonly url: string
+  /** Names, or definitions, from which the types of rows are inferred. */
+  readonly entities: S
+  /** Default `auto`: IndexedDB where there is one. A function makes one store per user of this browser. */
+  readonly store?: ClientStore | ((database: string) => ClientStore) | 'memory' | 'indexeddb' | 'auto'
+  readonly env?: ClientEnv
+  /** Best first. Default: WebSocket, then SSE with POST. */
+  readonly transports?: readonly Transport[]
+  /** Overrides what the server says, for the display of pending writes only: `server-wins` hides those that are bound to lose. */
+  readonly strategy?: string
+  readonly onError?: (error: SyncError) => void
+  /** Silent unless given. */
+  readonly debug?: (line: string, detail?: unknown) => void
+  /** First part of the names of the database and the lock. Default `syncline`. */
+  readonly name?: string
+  /** Default true. False: `connect()` begins. */
+  readonly autoConnect?: boolean
+}
+
+/** Rows by entity name. */
+export type RowsOf<S extends readonly EntitySource[]> = { [E in S[number] as NameOf<E>]: RowOf<E> }
+
+/** Columns of a row, all of them optional. Rows without a schema take whatever can be encoded. */
+export type Fields<T> = string extends keyof T ? { readonly [column: string]: Encodable } : Partial<T>
+
+export type Id = string | number | bigint | readonly (string | number)[]
+
+export interface Confirmation {
+  readonly status: 'applied' | 'merged' | 'conflict' | 'duplicate'
+  /** The log place as of which it is settled. */
+  readonly version: number
+  /** The real id of the first row, where a temporary one was given. */
+  readonly id: string
+}
+
+export interface WriteHandle {
+  /** Of the first row; temporary (`tmp_...`) where the database assigns the key. */
+  readonly id: string
+  /** The mutation's number; 0 before the store is open, and where nothing changed. */
+  readonly n: number
+  /** Durable on this device. Rejects STORAGE_FULL, STORAGE_FAILED; the write is sent all the same. */
+  readonly persisted: Promise<void>
+  /** Settled by the server and visible as such. Rejects with the reason where it was refused for good. */
+  readonly confirmed: Promise<Confirmation>
+}
+
+export interface Transaction<R> {
+  create<N extends keyof R & string>(entity: N, row: Fields<R[N]>, options?: { readonly upsert?: boolean }): string
+  update<N extends keyof R & string>(entity: N, id: Id, patch: Fields<R[N]>): void
+  delete(entity: keyof R & string, id: Id): void
+}
+
+export type Target<R> = (keyof R & string) | { readonly entity: keyof R & string; readonly id: Id }
+
+export interface PendingWrite {
+  readonly n: number
+  readonly writes: readonly Write[]
+  /** Milliseconds since 1970. */
+  readonly at: number
+  readonly sent: boolean
+}
+
+export interface DeadLetter {
+  readonly n: number
+  readonly writes: readonly Write[]
+  readonly error: { readonly code: string; readonly message: string; readonly details?: unknown }
+  readonly at: number
+}
+
+export interface StateDetail {
+  readonly state: LinkState
+  readonly previous: LinkState
+  readonly transport: Transport['name']
+  readonly attempt: number
+  /** The documented delay of the attempt that is waited for. */
+  readonly delay: number
+  readonly nextRetryAt: number | null
+  readonly code: number
+  readonly reason: string
+}
+
+export interface Status {
+  readonly state: LinkState
+  readonly transport: Transport['name']
+  readonly attempt: number
+  readonly nextRetryAt: number | null
+  readonly pending: number
+  readonly deadLetters: number
+  readonly oldestUnsentAt: number | null
+  readonly cursors: { readonly [entity: string]: Cursor | null }
+  readonly storage: ClientStore['kind']
+  readonly client: string
+  readonly user: string | null
+  readonly lastError: SyncError | null
+  readonly leader: true
+}
+
+export interface StorageDetail {
+  readonly storage: ClientStore['kind']
+  /** failed: storing went wrong. busy: another tab has the database. free: it has not any more; a reload takes it. */
+  readonly reason: 'failed' | 'busy' | 'free'
+  readonly error: SyncError | null
+}
+
+export interface ClientEvents {
+  state: StateDetail
+  changed: Change
+  rejected: DeadLetter & { readonly cause: SyncError }
+  ready: { readonly storage: ClientStore['kind']; readonly synced: boolean }
+  storage: StorageDetail
+  /** Another user signed in: the client goes on with that user's own database. */
+  user: string
+  error: SyncError
+}
+
+export interface Client<R = Record<string, Row>> {
+  /** Without a value for the key, the row gets a temporary id and the database assigns the real one. */
+  create<N extends keyof R & string>(entity: N, row: Fields<R[N]>, options?: { readonly upsert?: boolean }): WriteHandle
+  update<N extends keyof R & string>(entity: N, id: Id, patch: Fields<R[N]>): WriteHandle
+  delete(entity: keyof R & string, id: Id): WriteHandle
+  /** All writes of `run` are stored together or not at all; if it throws, there are none. */
+  transaction(run: (tx: Transaction<R>) => void): WriteHandle
+  get<N extends keyof R & string>(entity: N, id: Id): R[N] | undefined
+  getAll<N extends keyof R & string>(entity: N): readonly R[N][]
+  /** The same references come back while nothing changed. */
+  getSnapshot<N extends keyof R & string>(target: N): readonly R[N][]
+  getSnapshot<N extends keyof R & string>(target: { readonly entity: N; readonly id: Id }): R[N] | undefined
+  /** Called once per batch or transaction that changed what is seen. */
+  subscribe(target: Target<R>, listener: Listener): () => void
+  on<K extends keyof ClientEvents>(event: K, listener: (detail: ClientEvents[K]) => void): () => void
+  pending(): PendingWrite[]
+  deadLetters(): DeadLetter[]
+  /** Sends a dead letter again, under a new number. Throws NOT_FOUND. */
+  retry(n: number): WriteHandle
+  discard(n: number): void
+  status(): Status
+  readonly online: boolean
+  /** The store is open, and the first sync is done or has failed. */
+  readonly ready: Promise<void>
+  /** Asks again now; resolves when caught up. Rejects NOT_CONNECTED, UNKNOWN_ENTITY. */
+  sync(entity: keyof R & string): Promise<void>
+  connect(): void
+  /** Offline on purpose, until `connect`. */
+  disconnect(): void
+  /** Forgets rows and pending writes of this device, and begins anew. */
+  clear(): Promise<void>
+  close(): Promise<void>
+  [Symbol.asyncDispose](): Promise<void>
+}

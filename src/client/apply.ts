@@ -1,0 +1,64 @@
+// Batches of confirmed rows: do they fit (rule R3), are they whole (R4), and what do they change (R2, Q6).
+// Neighbours on the line: the link's frames before it, `conclude` and the disk behind it.
+import type { Batch, Cursor } from '../core/index.ts'
+import { contiguity, sameCursor } from '../core/index.ts'
+import { ask, answered } from './ask.ts'
+import { stageRepair } from './heal.ts'
+import { rename } from './rename.ts'
+import { advance, dropRow, putRow, readRow } from './rows.ts'
+import type { Kept, Part, State } from './state.ts'
+import type { StoredRow } from './store.ts'
+
+export function receiveBatch(state: State, batch: Batch): void {
+  for (const name of batch.scopes) {
+    const kept = state.entities.get(name)
+    if (kept === undefined) continue
+    const parts = batch.sets.filter(set => set.entity === name).map(({ rows, gone = [], renamed = [] }) => ({ rows, gone, renamed }))
+    if (kept.heal !== null) {
+      // a live batch of a scope under repair is left: what it brought will be a gap, and a gap asks
+      if (batch.repair === true) stageRepair(state, kept, kept.heal, batch, parts)
+    } else {
+      receiveParts(state, kept, batch, parts)
+    }
+  }
+}
+
+function receiveParts(state: State, kept: Kept, { from, to }: Batch, parts: readonly Part[]): void {
+  if (to === undefined) {
+    if (!sameCursor(kept.cursor, from)) return
+    if (kept.stage === null || !sameCursor(kept.stage.from, from)) kept.stage = { from, parts: [] }
+    kept.stage.parts.push(...parts)
+    return
+  }
+  const fit = contiguity(kept.cursor, from, to)
+  if (fit === 'gap') ask(state, kept)
+  if (fit === 'overtaken') answered(kept)
+  if (fit !== 'apply') return
+  const staged = kept.stage !== null && sameCursor(kept.stage.from, from) ? kept.stage.parts : []
+  answered(kept)
+  applyParts(state, kept, [...staged, ...parts], from === null, to)
+}
+
+function applyParts(state: State, kept: Kept, parts: readonly Part[], replace: boolean, to: Cursor): void {
+  const shape = kept.shape
+  if (shape === null) return
+  const net = new Map<string, StoredRow | null>()
+  const here = replace ? new Set<string>() : null
+  for (const { renamed, rows, gone } of parts) {
+    for (const [from, real] of renamed) rename(state, kept, from, real)
+    for (const wire of rows) {
+      const read = readRow(shape, wire)
+      if (read === null) continue
+      here?.add(read.id)
+      putRow(kept, read, false, net)
+    }
+    for (const [id, seq] of gone) {
+      const held = kept.rows.get(id)
+      if (held === undefined || held.seq > seq) continue
+      here?.delete(id)
+      dropRow(kept, id, net)
+    }
+  }
+  if (here !== null) for (const id of [...kept.rows.keys()]) if (!here.has(id)) dropRow(kept, id, net)
+  advance(state, kept, to, net, replace)
+}

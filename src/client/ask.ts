@@ -1,0 +1,28 @@
+// Asking for a scope, and the books about what was asked.
+import type { ScopeRequest } from '../core/index.ts'
+import type { Kept, State } from './state.ts'
+import { send } from './state.ts'
+
+/** Once per gap: what else does not fit is left until the answer is here. */
+export function ask(state: State, kept: Kept): void {
+  if (kept.asked || kept.refused) return
+  kept.stage = null
+  askAll(state, [kept])
+}
+
+export function askAll(state: State, all: readonly Kept[]): void {
+  if (all.length === 0) return
+  const scopes = all.map((kept): ScopeRequest => {
+    kept.asked = true
+    kept.current = false
+    return { entity: kept.name, cursor: kept.cursor, marks: kept.marks, shape: kept.shape?.hash ?? null }
+  })
+  send(state, { type: 'subscribe', scopes })
+}
+
+/** The scope is caught up on this connection. */
+export function answered(kept: Kept): void {
+  kept.asked = false
+  kept.current = true
+  kept.stage = null
+}

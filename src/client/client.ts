@@ -1,0 +1,200 @@
+// The client of this library: `createClient` and its public methods. Wires and decides nothing.
+import type { EntitySource, Json, Row, Write } from '../core/index.ts'
+import { SyncError, temporaryPrefix } from '../core/index.ts'
+import type { Client, ClientEvents, ClientOptions, Id, RowsOf, Status, Target, Transaction, WriteHandle } from './api.ts'
+import { encodeId, encodeRow } from './encode.ts'
+import { createEngine, nameOf, tell } from './engine.ts'
+import type { Engine } from './engine.ts'
+import { platformEnv } from './env.ts'
+import { deferred } from './handles.ts'
+import { memoryStore } from './memory.ts'
+import { forget, openDatabase, shut, switchUser, welcomed } from './opening.ts'
+import { sseTransport } from './transport-sse.ts'
+import { webSocketTransport } from './transport-websocket.ts'
+
+type AnyClient = Client<Record<string, Row>>
+
+export function createClient<const S extends readonly EntitySource[]>(options: ClientOptions<S>): Client<RowsOf<S>> {
+  const env = options.env ?? platformEnv()
+  const transports = options.transports ?? [webSocketTransport(options.url), sseTransport(options.url)]
+  const engine = createEngine(options, env, transports, memoryStore(), {
+    user: user => void switchUser(engine, user),
+    welcome: user => welcomed(engine, user),
+  })
+  for (const entity of engine.entities) if (entity.startsWith('_')) throw new SyncError('INVALID_CONFIG', `'${entity}' cannot name an entity`)
+  const stopHints = env.onHint(hint => engine.connector.hint(hint))
+  void openDatabase(engine, null)
+  const client: AnyClient = {
+    ...writing(engine),
+    ...reading(engine),
+    ...connecting(engine),
+    get online() {
+      const { state, attempt } = engine.connector.link
+      return env.online() && engine.wanted && (state === 'ready' || (attempt === 0 && state !== 'stopped' && state !== 'waiting'))
+    },
+    clear: () => forget(engine),
+    close: () => {
+      stopHints()
+      return shut(engine)
+    },
+    [Symbol.asyncDispose]: () => client.close(),
+  }
+  // reason: inside, every row is a Row; what they are outside is the caller's definition
+  return client as unknown as Client<RowsOf<S>>
+}
+
+type Writing = Pick<AnyClient, 'create' | 'update' | 'delete' | 'transaction' | 'pending' | 'deadLetters' | 'retry' | 'discard'>
+
+function writing(engine: Engine): Writing {
+  const one = (run: (tx: Transaction<Record<string, Row>>) => void): WriteHandle => {
+    const writes: Write[] = []
+    run(collector(engine, writes))
+    return submit(engine, writes)
+  }
+  return {
+    create: (entity, row, options) => one(tx => tx.create(entity, row, options)),
+    update: (entity, id, patch) => one(tx => tx.update(entity, id, patch)),
+    delete: (entity, id) => one(tx => tx.delete(entity, id)),
+    transaction: one,
+    pending: () =>
+      Array.from(engine.replica.state.entries.values(), ({ record, sent }) => ({
+        n: record.n, writes: record.mutation.writes, at: record.timestamp, sent,
+      })),
+    deadLetters: () =>
+      Array.from(engine.replica.state.dead.values(), ({ record: { n, mutation, dead } }) => ({
+        n, writes: mutation.writes, error: dead?.error ?? { code: 'INTERNAL', message: '' }, at: dead?.at ?? 0,
+      })),
+    retry(n) {
+      const id = engine.replica.state.dead.get(n)?.record.mutation.writes[0]?.id
+      if (id === undefined) throw new SyncError('NOT_FOUND', `no dead letter ${n}`)
+      const { handle, begin } = engine.handles.open(id)
+      begin(tell(engine, { type: 'retry', n }))
+      return handle
+    },
+    discard: n => void tell(engine, { type: 'discard', n }),
+  }
+}
+
+/** Encodes each write at its call; ids as they are known now. */
+function collector(engine: Engine, writes: Write[]): Transaction<Record<string, Row>> {
+  const add = (entity: string, write: Omit<Write, 'entity'>): void => {
+    checkEntity(engine, entity)
+    writes.push({ entity, ...write })
+  }
+  const idOf = (id: Id): string => engine.replica.realId(encodeId(id))
+  return {
+    create(entity, row, options) {
+      const data = withRealIds(engine, encodeRow(row))
+      const key = engine.replica.state.entities.get(entity)?.shape?.key ?? ['id']
+      const values = key.map(column => data[column] ?? null)
+      const named = !values.includes(null)
+      const id = named ? encodeId(values.length > 1 ? JSON.stringify(values) : values[0]) : temporaryPrefix + engine.env.unique()
+      add(entity, { id, action: 'create', data, ...(options?.upsert === true ? { upsert: true } : {}) })
+      return id
+    },
+    update: (entity, id, patch) => add(entity, { id: idOf(id), action: 'update', data: withRealIds(engine, encodeRow(patch)) }),
+    delete: (entity, id) => add(entity, { id: idOf(id), action: 'delete' }),
+  }
+}
+
+/** A temporary id that a page still holds, where it has become a real one meanwhile. */
+function withRealIds(engine: Engine, row: Row): Row {
+  const { alias } = engine.replica.state
+  if (alias.size === 0) return row
+  const real: Record<string, Json> = { ...row }
+  for (const [column, value] of Object.entries(row)) if (typeof value === 'string') real[column] = alias.get(value) ?? value
+  return real
+}
+
+function submit(engine: Engine, writes: readonly Write[]): WriteHandle {
+  const id = writes[0]?.id ?? ''
+  const { handle, begin, fail } = engine.handles.open(id)
+  const go = (): void => {
+    const n = tell(engine, { type: 'write', writes })
+    begin(n)
+    if (n > 0) return
+    // nothing changed: nothing to send, settled as it stands
+    engine.handles.persisted([n], null)
+    const version = engine.replica.state.entities.get(writes[0]?.entity ?? '')?.cursor?.seq ?? 0
+    engine.handles.settled(n, { status: 'applied', version, ids: {} })
+  }
+  if (engine.closed) fail(new SyncError('CLOSED', 'the client is closed'))
+  else if (engine.early === null) go()
+  else engine.early.push(go)
+  return handle
+}
+
+function checkEntity(engine: Engine, entity: string): void {
+  if (!engine.entities.includes(entity)) throw new SyncError('UNKNOWN_ENTITY', `'${entity}' is not among this client's entities`)
+}
+
+type Reading = Pick<AnyClient, 'get' | 'getAll' | 'getSnapshot' | 'subscribe' | 'on' | 'status' | 'ready'>
+
+function reading(engine: Engine): Reading {
+  const get = (entity: string, id: Id): Row | undefined => engine.replica.view(entity, encodeId(id))
+  return {
+    get,
+    getAll: entity => engine.live.all(entity),
+    // reason: the overloads say which target gives what
+    getSnapshot: ((target: Target<Record<string, Row>>) =>
+      typeof target === 'string' ? engine.live.all(target) : get(target.entity, target.id)) as AnyClient['getSnapshot'],
+    subscribe(target, listener) {
+      const [entity, id] = typeof target === 'string' ? [target, null] : [target.entity, encodeId(target.id)]
+      checkEntity(engine, entity)
+      return engine.live.subscribe(entity, id, listener)
+    },
+    on(event, listener) {
+      const set = engine.listeners.get(event) ?? new Set()
+      engine.listeners.set(event, set)
+      const own = (detail: ClientEvents[typeof event]): void => listener(detail)
+      set.add(own)
+      return () => set.delete(own)
+    },
+    status: () => statusOf(engine),
+    ready: engine.ready.promise,
+  }
+}
+
+function statusOf(engine: Engine): Status {
+  const { state, transport, attempt, retryAt } = engine.connector.link
+  const { entries, dead, entities, identity } = engine.replica.state
+  const [oldest] = entries.values()
+  return {
+    state,
+    transport: nameOf(engine, transport),
+    attempt,
+    nextRetryAt: retryAt,
+    pending: entries.size,
+    deadLetters: dead.size,
+    oldestUnsentAt: oldest?.record.timestamp ?? null,
+    cursors: Object.fromEntries(Array.from(entities.values(), ({ name, cursor }) => [name, cursor])),
+    storage: engine.storage,
+    client: identity.client,
+    user: identity.user,
+    lastError: engine.lastError,
+    leader: true,
+  }
+}
+
+type Connecting = Pick<AnyClient, 'sync' | 'connect' | 'disconnect'>
+
+function connecting(engine: Engine): Connecting {
+  return {
+    async sync(entity) {
+      checkEntity(engine, entity)
+      if (engine.connector.link.state !== 'ready') throw new SyncError('NOT_CONNECTED', 'there is no connection')
+      const done = deferred<void>()
+      tell(engine, { type: 'ask', entity })
+      engine.syncs.push({ entity, done })
+      return done.promise
+    },
+    connect() {
+      engine.wanted = true
+      if (engine.early === null) engine.connector.start()
+    },
+    disconnect() {
+      engine.wanted = false
+      engine.connector.stop()
+    },
+  }
+}

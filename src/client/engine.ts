@@ -1,0 +1,237 @@
+// Wires a replica to its disk, its connection and those who listen; decides nothing. Neighbours: `client` puts the
+// public methods on it; `replica` and `link` decide.
+import type { Down } from '../core/index.ts'
+import { decodeDown, SyncError } from '../core/index.ts'
+import type { ClientEvents, ClientOptions } from './api.ts'
+import { createConnector } from './connector.ts'
+import type { Connector } from './connector.ts'
+import { createDisk } from './disk.ts'
+import type { Disk } from './disk.ts'
+import type { ClientEnv } from './env.ts'
+import { createHandles, deferred } from './handles.ts'
+import type { Deferred, Handles } from './handles.ts'
+import type { Lease } from './lead.ts'
+import { createLive } from './live.ts'
+import type { Live } from './live.ts'
+import { createReplica } from './replica.ts'
+import type { Replica, ReplicaEvent } from './replica.ts'
+import type { Effect } from './state.ts'
+import type { ClientStore, Identity, Loaded } from './store.ts'
+import type { Transport } from './transport.ts'
+
+/** What is decided about databases, in `opening`. */
+export interface Hooks {
+  /** The server takes us for somebody else than the one whose database is open. */
+  user(user: string): void
+  welcome(user: string): void
+}
+
+export interface Engine {
+  readonly hooks: Hooks
+  readonly env: ClientEnv
+  readonly options: ClientOptions
+  readonly entities: readonly string[]
+  readonly transports: readonly Transport[]
+  readonly connector: Connector
+  readonly handles: Handles
+  readonly live: Live
+  readonly ready: Deferred<void>
+  readonly listeners: Map<keyof ClientEvents, Set<(detail: never) => void>>
+  replica: Replica
+  store: ClientStore
+  disk: Disk
+  lease: Lease | null
+  /** The part of the database's name that says whose it is. */
+  key: string
+  storage: ClientStore['kind']
+  /** What was asked of the client before its store was open; null: it is. */
+  early: (() => void)[] | null
+  wanted: boolean
+  closed: boolean
+  isReady: boolean
+  lastError: SyncError | null
+  syncs: { readonly entity: string; readonly done: Deferred<void> }[]
+  effects: Effect[]
+  busy: boolean
+}
+
+export function createEngine(options: ClientOptions, env: ClientEnv, transports: readonly Transport[], store: ClientStore, hooks: Hooks): Engine {
+  const entities = options.entities.map(source => (typeof source === 'string' ? source : source.name))
+  // reason: the connector's events need the engine and the engine the connector; neither is called before both are
+  const engine = {
+    hooks, env, options, entities, transports, store, handles: createHandles(), ready: deferred<void>(), listeners: new Map(), lease: null, key: '',
+    storage: store.kind, early: [], wanted: options.autoConnect !== false, closed: false, isReady: false, lastError: null, syncs: [], effects: [],
+    busy: false, replica: newReplica(options, entities, env, newIdentity(env)), disk: newDisk(() => engine, store),
+  } as unknown as { -readonly [K in keyof Engine]: Engine[K] }
+  engine.live = createLive(entity => engine.replica.rows(entity), error => report(engine, asError(error)))
+  engine.connector = createConnector(env, transports, {
+    opened: () => tell(engine, { type: 'opened' }),
+    frame: text => receive(engine, decodeDown(text)),
+    lost: () => tell(engine, { type: 'closed' }),
+    moved: previous => {
+      const { state, transport, attempt, delay, retryAt, code, reason } = engine.connector.link
+      const name = nameOf(engine, transport)
+      emit(engine, 'state', { state, previous, transport: name, attempt, delay, nextRetryAt: retryAt, code, reason })
+      check(engine)
+    },
+  })
+  return engine
+}
+
+export function nameOf(engine: Engine, transport: number): Transport['name'] {
+  return engine.transports[transport]?.name ?? 'local'
+}
+
+function newIdentity(env: ClientEnv): Identity {
+  return { client: env.unique(), n: 0, lead: 0, user: null, reading: 0 }
+}
+
+function newReplica(options: ClientOptions, entities: readonly string[], env: ClientEnv, identity: Identity): Replica {
+  return createReplica({ entities, identity, node: env.unique().slice(0, 12), strategy: options.strategy ?? null })
+}
+
+function newDisk(engine: () => Engine, store: ClientStore): Disk {
+  return createDisk(store, {
+    durable(ns, error) {
+      engine().handles.persisted(ns, error)
+      tell(engine(), { type: 'durable', ns })
+    },
+    failed(error, everything) {
+      if (everything) engine().storage = 'memory'
+      emit(engine(), 'storage', { storage: engine().storage, reason: 'failed', error })
+      report(engine(), error)
+    },
+  })
+}
+
+/** Begins with what `store` holds; pending promises stay with the store that holds their mutations. */
+export async function boot(engine: Engine, store: ClientStore, fallback: () => ClientStore): Promise<void> {
+  let loaded: Loaded
+  try {
+    loaded = await store.load(engine.entities)
+  } catch (cause) {
+    store = fallback()
+    loaded = await store.load(engine.entities)
+    const error = asError(cause, 'STORAGE_FAILED')
+    emit(engine, 'storage', { storage: store.kind, reason: 'failed', error })
+    report(engine, error)
+  }
+  const known = loaded.identity ?? newIdentity(engine.env)
+  // each load of a page is a lead of its own: what an older one still sends is fenced
+  const identity = { ...known, lead: known.lead + 1 }
+  engine.store = store
+  engine.storage = store.kind
+  engine.disk = newDisk(() => engine, store)
+  engine.replica = newReplica(engine.options, engine.entities, engine.env, identity)
+  engine.disk.save({ identity, puts: [], removes: [], commits: [], overlays: [] })
+  tell(engine, { type: 'loaded', loaded: { ...loaded, identity } })
+  const all = new Map(engine.entities.map(entity => [entity, null]))
+  engine.live.forget(all)
+  engine.live.notify(all)
+  const { early } = engine
+  engine.early = null
+  for (const run of early ?? []) run()
+  await engine.disk.idle()
+}
+
+/** One event through the replica, its effects in order, also where a listener causes more. */
+export function tell(engine: Engine, event: ReplicaEvent): number {
+  const { n, effects } = engine.replica.step(event, engine.env.now())
+  for (const effect of effects) if (effect.do === 'changed') engine.live.forget(effect.views)
+  engine.effects.push(...effects)
+  if (engine.busy) return n
+  engine.busy = true
+  try {
+    for (let next = engine.effects.shift(); next !== undefined; next = engine.effects.shift()) carry(engine, next)
+  } finally {
+    engine.busy = false
+  }
+  check(engine)
+  return n
+}
+
+function carry(engine: Engine, effect: Effect): void {
+  switch (effect.do) {
+    case 'save':
+      engine.disk.save(effect.work)
+      break
+    case 'send':
+      engine.connector.send(effect.text)
+      break
+    case 'changed':
+      engine.live.notify(effect.views)
+      for (const change of effect.changes) emit(engine, 'changed', change)
+      break
+    case 'settle':
+      engine.handles.settled(effect.n, effect.settled)
+      break
+    case 'reject': {
+      const { n, record, error } = effect
+      engine.handles.rejected(n, error)
+      emit(engine, 'rejected', { n, writes: record.mutation.writes, error: error.toJSON(), at: record.dead?.at ?? 0, cause: error })
+      break
+    }
+    case 'pause':
+      engine.env.after(effect.ms, () => tell(engine, { type: 'resume' }))
+      break
+    case 'user':
+      engine.connector.stop()
+      emit(engine, 'user', effect.user)
+      engine.hooks.user(effect.user)
+      break
+    case 'error':
+      report(engine, effect.error)
+      break
+  }
+}
+
+function receive(engine: Engine, message: Down | undefined): 'welcome' | 'frame' | null {
+  if (message === undefined) return null
+  engine.options.debug?.('received', message)
+  if (message.type === 'ping') engine.connector.send('{"type":"ping"}')
+  tell(engine, { type: 'frame', message })
+  if (message.type !== 'welcome') return 'frame'
+  if (engine.replica.state.identity.user === message.user) engine.hooks.welcome(message.user)
+  return 'welcome'
+}
+
+/** What waits for the replica or the link is told; called after every event. */
+function check(engine: Engine): void {
+  const { link } = engine.connector
+  const { entities } = engine.replica.state
+  engine.syncs = engine.syncs.filter(({ entity, done }) => {
+    if (link.state !== 'ready') done.reject(new SyncError('NOT_CONNECTED', 'the connection was lost'))
+    else if (entities.get(entity)?.current !== false) done.resolve()
+    else return true
+    return false
+  })
+  if (engine.isReady || engine.early !== null) return
+  const synced = link.state === 'ready' && [...entities.values()].every(kept => kept.current)
+  if (!synced && engine.wanted && link.attempt === 0 && link.state !== 'stopped') return
+  engine.isReady = true
+  emit(engine, 'ready', { storage: engine.storage, synced })
+  engine.ready.resolve()
+}
+
+export function emit<K extends keyof ClientEvents>(engine: Engine, event: K, detail: ClientEvents[K]): void {
+  engine.options.debug?.(event, detail)
+  for (const listener of [...(engine.listeners.get(event) ?? [])]) {
+    try {
+      // reason: a set holds only listeners of its own event, which a map of sets cannot say
+      ;(listener as (detail: ClientEvents[K]) => void)(detail)
+    } catch (error) {
+      if (event !== 'error') report(engine, asError(error))
+    }
+  }
+}
+
+export function report(engine: Engine, error: SyncError): void {
+  engine.lastError = error
+  engine.options.onError?.(error)
+  emit(engine, 'error', error)
+}
+
+export function asError(cause: unknown, code: SyncError['code'] = 'INTERNAL'): SyncError {
+  return cause instanceof SyncError ? cause : new SyncError(code, String(cause), { cause })
+}
+

@@ -1,0 +1,67 @@
+// The beginning and the end of a connection as the replica sees them: hello, welcome, what to ask for, what is lost.
+import type { Hello, Welcome } from '../core/index.ts'
+import { protocolVersion } from '../core/index.ts'
+import { answered, askAll } from './ask.ts'
+import { send } from './state.ts'
+import type { State } from './state.ts'
+import { dieWith } from './settle.ts'
+
+export function hello(state: State): void {
+  const { client, lead } = state.identity
+  const message: Hello = { type: 'hello', protocol: protocolVersion, client, lead, acked: ackedOf(state) }
+  send(state, message)
+}
+
+/** Every result up to here is on disk or needed no more. */
+export function ackedOf(state: State): number {
+  let first = state.identity.n + 1
+  for (const n of state.entries.keys()) {
+    first = Math.min(first, n)
+    break // they are in `n` order
+  }
+  for (const [n, { durable }] of state.dead) if (!durable) first = Math.min(first, n)
+  return first - 1
+}
+
+export function receiveWelcome(state: State, welcome: Welcome): void {
+  const { identity } = state
+  if (identity.user !== null && identity.user !== welcome.user) {
+    // another user's rows and edits are in this database: nothing of it may go to this connection
+    state.out.push({ do: 'user', user: welcome.user })
+    return
+  }
+  state.epoch = welcome.epoch
+  const n = Math.max(identity.n, welcome.last)
+  if (n !== identity.n || identity.user !== welcome.user) {
+    state.identity = { ...identity, n, user: welcome.user }
+    state.saveIdentity = true
+  }
+  for (const entry of [...state.entries.values()]) {
+    // what was processed is sent again all the same: only its result says whether it was refused (rule Q3)
+    if (entry.doomed && entry.result === null && entry.record.n > welcome.last) dieWith(state, entry, entry.record.n)
+  }
+  for (const kept of state.entities.values()) {
+    const shape = welcome.entities[kept.name]
+    kept.refused = shape === undefined
+    kept.current = kept.refused
+    if (shape !== undefined && kept.cursor === null) kept.shape = shape
+  }
+  askAll(state, [...state.entities.values()].filter(kept => !kept.refused))
+  for (const kept of state.entities.values()) {
+    // a scope that stands at the head may be answered with nothing
+    const { cursor, shape } = kept
+    const same = shape !== null && shape.hash === welcome.entities[kept.name]?.hash
+    if (same && cursor !== null && cursor.seq === welcome.head && cursor.epoch === welcome.epoch) answered(kept)
+  }
+}
+
+/** What the connection had in flight is lost with it: staged parts, repairs, and which mutations were handed over. */
+export function lost(state: State): void {
+  for (const kept of state.entities.values()) {
+    kept.stage = null
+    kept.heal = null
+    kept.asked = false
+    kept.current = false
+  }
+  for (const entry of state.entries.values()) entry.sent = false
+}

@@ -1,0 +1,19 @@
+// The door of the client: one client, its ports, and what implements them.
+export { defineEntity, errorCodes, SyncError, SyncStrategy, FieldMergeStrategy } from '../core/index.ts'
+export type { Cursor, EntityDefinition, EntityOptions, EntitySource, ErrorBody, ErrorCode, Json, Row } from '../core/index.ts'
+export { createClient } from './client.ts'
+export type {
+  Client, ClientEvents, ClientOptions, Confirmation, DeadLetter, Fields, Id, PendingWrite, RowsOf, StateDetail, Status, StorageDetail, Target,
+  Transaction, WriteHandle,
+} from './api.ts'
+export type { Encodable } from './encode.ts'
+export { platformEnv } from './env.ts'
+export type { ClientEnv, Hint } from './env.ts'
+export { indexedDBStore } from './idb.ts'
+export { memoryStore } from './memory.ts'
+export { sseTransport } from './transport-sse.ts'
+export { webSocketTransport } from './transport-websocket.ts'
+export type { LinkState } from './link.ts'
+export type { Change, ChangeAction, Source } from './state.ts'
+export type { ClientStore, EntityCommit, Held, Identity, Loaded, Overlay, PendingRecord, Saving, StoredRow } from './store.ts'
+export type { Connection, Transport, TransportEvents } from './transport.ts'

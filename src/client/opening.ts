@@ -1,0 +1,71 @@
+// Opening, changing and leaving the database: which store, whose, and what when it cannot be had.
+import { SyncError } from '../core/index.ts'
+import { boot, emit } from './engine.ts'
+import type { Engine } from './engine.ts'
+import { indexedDBStore } from './idb.ts'
+import { databaseKey, rememberUser, takeLock } from './lead.ts'
+import { memoryStore } from './memory.ts'
+import type { ClientStore } from './store.ts'
+
+/** `user` null: the last one of this browser. Connects when the store is open and a connection is wanted. */
+export async function openDatabase(engine: Engine, user: string | null): Promise<void> {
+  const store = await chooseStore(engine, user)
+  await boot(engine, store, memoryStore)
+  if (engine.wanted && !engine.closed) engine.connector.start()
+}
+
+async function chooseStore(engine: Engine, user: string | null): Promise<ClientStore> {
+  const { store = 'auto', name = 'syncline' } = engine.options
+  if (store === 'memory') return memoryStore()
+  // another user's rows never come into a store that was made for this one
+  if (typeof store === 'object') return user === null ? store : memoryStore()
+  if (typeof store === 'string' && typeof indexedDB === 'undefined') {
+    if (store === 'indexeddb') emit(engine, 'storage', { storage: 'memory', reason: 'failed', error: null })
+    return memoryStore()
+  }
+  engine.key = databaseKey(name, user)
+  const database = `${name}-${engine.key}`
+  if (typeof store === 'function') return store(database)
+  const lease = await takeLock(`syncline:${database}`, () => {
+    emit(engine, 'storage', { storage: 'memory', reason: 'free', error: null })
+  })
+  engine.lease = lease
+  if (lease.held) return indexedDBStore(database, engine.env.after)
+  emit(engine, 'storage', { storage: 'memory', reason: 'busy', error: null })
+  return memoryStore()
+}
+
+/** The server takes this connection for somebody else: on with that user's own database. */
+export async function switchUser(engine: Engine, user: string): Promise<void> {
+  engine.early = []
+  await leave(engine)
+  await openDatabase(engine, user)
+}
+
+export function welcomed(engine: Engine, user: string): void {
+  if (engine.storage === 'indexeddb') rememberUser(engine.options.name ?? 'syncline', user, engine.key)
+}
+
+export async function forget(engine: Engine): Promise<void> {
+  engine.connector.stop()
+  engine.early = []
+  await engine.disk.idle()
+  await engine.store.clear()
+  engine.handles.rejectAll(new SyncError('DISCARDED', 'the client was cleared'))
+  await boot(engine, engine.store, memoryStore)
+  if (engine.wanted && !engine.closed) engine.connector.start()
+}
+
+export async function shut(engine: Engine): Promise<void> {
+  if (engine.closed) return
+  engine.closed = true
+  engine.connector.stop()
+  await leave(engine)
+  engine.handles.rejectAll(new SyncError('CLOSED', 'the client is closed'))
+}
+
+async function leave(engine: Engine): Promise<void> {
+  await engine.disk.idle()
+  await engine.store.close()
+  engine.lease?.release()
+}

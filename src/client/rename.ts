@@ -1,0 +1,38 @@
+// Temporary ids become real ones (rule Q6).
+import type { Mutation, Row, Write } from '../core/index.ts'
+import { dequeue, enqueue, nativeId, touch } from './state.ts'
+import type { Entry, Kept, State } from './state.ts'
+
+/** A temporary id has become a real one: in later ids, and in values that point to it (rule Q6). */
+export function rename(state: State, kept: Kept, from: string, to: string): void {
+  if (state.alias.has(from)) return
+  state.alias.set(from, to)
+  touch(kept, from, null)
+  touch(kept, to, 'server')
+  for (const entry of [...state.entries.values(), ...state.dead.values()]) renameEntry(state, entry, from, to)
+  const list = state.replaced.get(kept)
+  if (list === undefined) state.replaced.set(kept, [{ from, to }])
+  else list.push({ from, to })
+}
+
+function renameEntry(state: State, entry: Entry, from: string, to: string): void {
+  const { record } = entry
+  const writes = record.mutation.writes.map(write => renameWrite(state, write, from, to))
+  if (writes.every((write, i) => write === record.mutation.writes[i])) return
+  const queued = state.entries.get(record.n) === entry
+  const mutation: Mutation = { ...record.mutation, writes }
+  if (queued) dequeue(state, entry, null)
+  entry.record = { ...record, mutation }
+  if (queued) enqueue(state, entry, null)
+  state.puts.set(record.n, entry.record)
+}
+
+function renameWrite(state: State, write: Write, from: string, to: string): Write {
+  const kept = state.entities.get(write.entity)
+  let data: Row | undefined = write.data
+  for (const [column, value] of Object.entries(data ?? {})) {
+    if (value === from) data = { ...data, [column]: kept === undefined ? to : nativeId(kept, column, to) }
+  }
+  if (data === write.data && write.id !== from) return write
+  return { ...write, id: write.id === from ? to : write.id, ...(data === undefined ? {} : { data }) }
+}

@@ -1,0 +1,200 @@
+// A browser's copy as a machine: events in, effects out; touches neither clock, storage nor network. Neighbours on the
+// lines: the client root, which feeds it and carries its effects out; `state` holds what it remembers.
+import type { Down, Row, Write } from '../core/index.ts'
+import { SyncError } from '../core/index.ts'
+import { receiveBatch } from './apply.ts'
+import { answered, ask } from './ask.ts'
+import { hello, lost, receiveWelcome } from './greet.ts'
+import { receiveMismatch, receiveReset } from './heal.ts'
+import { frameRefused, newOutbox, pump } from './outbox.ts'
+import type { Outbox } from './outbox.ts'
+import { discard, receiveResults, retry, sweep } from './settle.ts'
+import { conclude, enqueue, viewOf } from './state.ts'
+import type { Effect, Kept, State } from './state.ts'
+import type { Identity, Loaded } from './store.ts'
+import { newEntry, write } from './write.ts'
+
+export type ReplicaEvent =
+  /** What the disk held; first of all. */
+  | { readonly type: 'loaded'; readonly loaded: Loaded }
+  | { readonly type: 'write'; readonly writes: readonly Write[] }
+  /** These are durable, or there is no disk any more. */
+  | { readonly type: 'durable'; readonly ns: readonly number[] }
+  /** A connection is open: say hello. */
+  | { readonly type: 'opened' }
+  | { readonly type: 'frame'; readonly message: Down }
+  | { readonly type: 'closed' }
+  /** The pause is over. */
+  | { readonly type: 'resume' }
+  | { readonly type: 'ask'; readonly entity: string }
+  | { readonly type: 'retry'; readonly n: number }
+  | { readonly type: 'discard'; readonly n: number }
+
+export interface ReplicaOptions {
+  readonly entities: readonly string[]
+  readonly identity: Identity
+  readonly node: string
+  /** Overrides, for display only, what the server says of an entity. */
+  readonly strategy?: string | null
+}
+
+export interface Replica {
+  readonly state: State
+  /** The number of the mutation that the event made, and what to do. */
+  step(event: ReplicaEvent, nowMs: number): { readonly n: number; readonly effects: Effect[] }
+  view(entity: string, id: string): Row | undefined
+  /** Every row on screen, in no promised order. */
+  rows(entity: string): Row[]
+  /** The real id of a temporary one. */
+  realId(id: string): string
+}
+
+export function createReplica(options: ReplicaOptions): Replica {
+  const state = newState(options)
+  const box = newOutbox()
+  return {
+    state,
+    step(event, nowMs) {
+      state.now = nowMs
+      const n = handle(state, box, event)
+      sweep(state)
+      pump(state, box)
+      return { n, effects: conclude(state) }
+    },
+    view(entity, id) {
+      const kept = state.entities.get(entity)
+      return kept === undefined ? undefined : viewOf(kept, state.alias.get(id) ?? id)
+    },
+    rows: entity => rowsOf(state.entities.get(entity)),
+    realId: id => state.alias.get(id) ?? id,
+  }
+}
+
+function newState({ entities, identity, node, strategy = null }: ReplicaOptions): State {
+  return {
+    entities: new Map(entities.map(name => [name, newKept(name)])),
+    entries: new Map(), dead: new Map(), identity, strategy, node, now: 0, epoch: null, alias: new Map(), waiting: 0,
+    out: [], puts: new Map(), removes: [], commits: [], replaced: new Map(), saveIdentity: false,
+  }
+}
+
+function newKept(name: string): Kept {
+  return {
+    name, cursor: null, marks: [], shape: null, rows: new Map(), queue: new Map(), overlays: new Map(), gone: new Set(),
+    own: new Map(), touched: new Map(), stage: null, heal: null, asked: false, current: false, refused: false,
+  }
+}
+
+function rowsOf(kept: Kept | undefined): Row[] {
+  const rows: Row[] = []
+  if (kept === undefined) return rows
+  const { overlays } = kept
+  for (const { id, row } of kept.rows.values()) {
+    const over = overlays.size === 0 ? undefined : overlays.get(id)
+    if (over !== null) rows.push(over ?? row)
+  }
+  for (const [id, over] of overlays) if (over !== null && !kept.rows.has(id)) rows.push(over)
+  return rows
+}
+
+function handle(state: State, box: Outbox, event: ReplicaEvent): number {
+  switch (event.type) {
+    case 'loaded':
+      load(state, event.loaded)
+      return 0
+    case 'write':
+      return write(state, event.writes)
+    case 'durable':
+      for (const n of event.ns) {
+        const entry = state.entries.get(n) ?? state.dead.get(n)
+        if (entry !== undefined) entry.durable = true
+      }
+      return 0
+    case 'opened':
+      hello(state)
+      return 0
+    case 'frame':
+      receive(state, box, event.message)
+      return 0
+    case 'closed':
+      lost(state)
+      Object.assign(box, newOutbox())
+      return 0
+    case 'resume':
+      box.paused = false
+      return 0
+    case 'ask': {
+      const kept = state.entities.get(event.entity)
+      if (kept !== undefined) ask(state, kept)
+      return 0
+    }
+    case 'retry':
+      return retry(state, event.n)
+    case 'discard':
+      discard(state, event.n)
+      return 0
+  }
+}
+
+function receive(state: State, box: Outbox, message: Down): void {
+  switch (message.type) {
+    case 'welcome':
+      receiveWelcome(state, message)
+      box.open = state.identity.user === message.user
+      box.maxPayload = message.max_payload
+      break
+    case 'batch':
+      receiveBatch(state, message)
+      break
+    case 'results':
+      receiveResults(state, message.results)
+      break
+    case 'reset':
+      receiveReset(state, message)
+      break
+    case 'mismatch':
+      receiveMismatch(state, message)
+      break
+    case 'error':
+      if (message.re === 'mutate') frameRefused(state, box, message)
+      if (message.re === 'subscribe') for (const kept of state.entities.values()) if (kept.asked && kept.heal === null) refuse(kept)
+      state.out.push({ do: 'error', error: new SyncError(message.code, message.message, { details: message.details }) })
+      break
+    case 'pong':
+    case 'ping':
+      break
+  }
+  for (const effect of state.out) if (effect.do === 'pause') box.paused = true
+}
+
+function refuse(kept: Kept): void {
+  answered(kept)
+  kept.refused = true
+}
+
+function load(state: State, { entities, pending, identity }: Loaded): void {
+  if (identity !== null) state.identity = identity
+  for (const [name, held] of entities) {
+    const kept = state.entities.get(name)
+    if (kept === undefined) continue
+    kept.cursor = held.cursor
+    kept.marks = held.marks
+    kept.shape = held.shape
+    kept.rows = new Map(held.rows.map(row => [row.id, row]))
+  }
+  for (const record of pending) {
+    const entry = newEntry(record, true)
+    if (record.dead !== undefined) {
+      state.dead.set(record.n, entry)
+      continue
+    }
+    state.entries.set(record.n, entry)
+    enqueue(state, entry, null)
+    for (const { entity, id, action } of record.mutation.writes) {
+      const kept = state.entities.get(entity)
+      const base = record.mutation.base?.seq ?? -1
+      // what was updated and is not there now was deleted since
+      if (action === 'update' && kept?.rows.has(id) === false && base < (kept.cursor?.seq ?? -1)) kept.gone.add(id)
+    }
+  }
+}

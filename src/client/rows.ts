@@ -1,0 +1,51 @@
+// Confirmed rows in memory, and the commit that takes them to disk with their cursor (rule R7).
+import type { Cursor, EntityShape, Json, WireRow } from '../core/index.ts'
+import { idOfRow, keepMark, sameCursor, sameJson } from '../core/index.ts'
+import { touch } from './state.ts'
+import type { Kept, State } from './state.ts'
+import type { StoredRow } from './store.ts'
+
+/** Moves the cursor, and sends what changed to the disk behind it (rule R7). */
+export function advance(state: State, kept: Kept, to: Cursor, net: ReadonlyMap<string, StoredRow | null>, replace: boolean): void {
+  const from = kept.cursor
+  if (from !== null && !sameCursor(from, to)) kept.marks = keepMark(kept.marks, from)
+  kept.cursor = to
+  if (sameCursor(from, to) && net.size === 0) return
+  const puts: StoredRow[] = []
+  const deletes: string[] = []
+  for (const [id, row] of net) {
+    if (row !== null) puts.push(row)
+    else if (!replace) deletes.push(id)
+  }
+  const { name: entity, marks, shape } = kept
+  state.commits.push({ entity, replace, puts: replace ? [...kept.rows.values()] : puts, deletes, from, cursor: to, marks, shape })
+}
+
+/** A row off the wire, with its values by name; null where it has no key. */
+export function readRow(shape: EntityShape, wire: WireRow): StoredRow | null {
+  const row: Record<string, Json> = {}
+  let i = 1
+  for (const [column] of shape.columns) row[column] = wire[i++] ?? null
+  const id = idOfRow(row, shape.key)
+  return id === null ? null : { id, seq: wire[0], row }
+}
+
+/** `force`: as it is, whatever is held (repairs). */
+export function putRow(kept: Kept, fresh: StoredRow, force: boolean, net: Map<string, StoredRow | null>): void {
+  const held = kept.rows.get(fresh.id)
+  if (held !== undefined && held.seq > fresh.seq && !force) return
+  const same = held !== undefined && sameJson(held.row, fresh.row)
+  touch(kept, fresh.id, same ? null : 'server')
+  kept.gone.delete(fresh.id)
+  const row: StoredRow = same ? { ...fresh, row: held.row } : fresh
+  kept.rows.set(fresh.id, row)
+  net.set(fresh.id, row)
+}
+
+export function dropRow(kept: Kept, id: string, net: Map<string, StoredRow | null>): void {
+  net.set(id, null)
+  if (!kept.rows.has(id)) return
+  touch(kept, id, 'server')
+  kept.rows.delete(id)
+  if (kept.queue.has(id)) kept.gone.add(id)
+}

@@ -1,0 +1,134 @@
+// Results come home: overlays go when the cursor is there (rule R2), what was refused for good becomes a dead letter
+// with its dependants (Q4), and dead letters are retried or discarded (Q5).
+import type { ErrorBody, MutationResult, Write } from '../core/index.ts'
+import { isErrorCode, isRetryable, isTemporaryId, SyncError } from '../core/index.ts'
+import { rename } from './rename.ts'
+import { dequeue } from './state.ts'
+import type { Entry, State } from './state.ts'
+import { admit, newEntry } from './write.ts'
+
+/** Errors of writes that lost; every other one is of a write that was refused. */
+const conflicts: ReadonlySet<string> = new Set(['CONFLICT', 'ROW_DELETED', 'RESOLVER_FAILED'])
+
+export function receiveResults(state: State, results: readonly MutationResult[]): void {
+  for (const result of results) {
+    const entry = result.n === null ? undefined : state.entries.get(result.n)
+    if (entry === undefined || entry.result !== null) continue
+    const { status, error } = result
+    // a mutation whose first result was lost is answered again, as a duplicate with the error of that time
+    if (status === 'rejected' || (status === 'duplicate' && error !== undefined && !conflicts.has(error.code))) {
+      refused(state, entry, error ?? { code: 'CONSTRAINT_FAILED', message: '' })
+    } else {
+      settled(state, entry, result)
+    }
+  }
+}
+
+function settled(state: State, entry: Entry, result: MutationResult): void {
+  state.waiting += 1
+  entry.result = result
+  if (result.status !== 'applied' && result.status !== 'merged') return
+  for (const { entity, id } of entry.record.mutation.writes) ownUpTo(state, entity, id, result.version)
+}
+
+function ownUpTo(state: State, entity: string, id: string, version: number): void {
+  const kept = state.entities.get(entity)
+  if (kept?.queue.has(id) === true) kept.own.set(id, version)
+}
+
+export function refused(state: State, entry: Entry, error: ErrorBody): void {
+  if (isErrorCode(error.code) && isRetryable(error.code)) {
+    entry.sent = false
+    state.out.push({ do: 'pause', ms: error.retry_after_ms ?? 1000 })
+  } else {
+    die(state, entry, error)
+  }
+}
+
+/** Into the dead letters, with everything unsent that was built on it. */
+export function die(state: State, entry: Entry, error: ErrorBody): void {
+  const { record } = entry
+  if (!state.entries.delete(record.n)) return
+  if (entry.result !== null) state.waiting -= 1
+  dequeue(state, entry, 'rollback')
+  entry.record = { ...record, dead: { error, at: state.now } }
+  entry.durable = false
+  state.dead.set(record.n, entry)
+  state.puts.set(record.n, entry.record)
+  const { code, message, details } = error
+  state.out.push({ do: 'reject', n: record.n, record: entry.record, error: new SyncError(code, message, { details }) })
+  for (const other of [...state.entries.values()]) {
+    if (other.record.n < record.n || other.result !== null || !dependsOn(other, record.mutation.writes)) continue
+    if (other.sent) other.doomed = true
+    else dieWith(state, other, record.n)
+  }
+}
+
+export function dieWith(state: State, entry: Entry, n: number): void {
+  die(state, entry, { code: 'DEPENDENCY_FAILED', message: `mutation ${n}, which it builds on, was refused` })
+}
+
+/** The same row, or a temporary id that was to become a row. */
+function dependsOn({ record }: Entry, writes: readonly Write[]): boolean {
+  return writes.some(({ entity, id }) =>
+    record.mutation.writes.some(
+      write =>
+        (write.entity === entity && write.id === id) ||
+        (isTemporaryId(id) && write.data !== undefined && Object.values(write.data).includes(id)),
+    ),
+  )
+}
+
+/** Takes away overlays whose result is in and whose entities are where it says (rule R2). */
+export function sweep(state: State): void {
+  if (state.waiting === 0) return
+  for (const entry of [...state.entries.values()]) {
+    const { result, record } = entry
+    if (result === null || !record.mutation.writes.every(({ entity }) => reached(state, entity, result.version))) continue
+    for (const [from, to] of Object.entries(result.ids ?? {})) renameOwn(state, record.mutation.writes, from, to)
+    remove(state, entry, result.status === 'conflict' || result.error !== undefined || result.lost !== undefined)
+    const { status, version, ids = {} } = result
+    // reason: what was rejected never gets here, it is a dead letter
+    state.out.push({ do: 'settle', n: record.n, settled: { status: status as 'applied', version, ids } })
+  }
+}
+
+function renameOwn(state: State, writes: readonly Write[], from: string, to: string): void {
+  const kept = state.entities.get(writes.find(({ id }) => id === from)?.entity ?? '')
+  if (kept !== undefined) rename(state, kept, from, to)
+}
+
+function remove(state: State, entry: Entry, rollback: boolean): void {
+  const { n } = entry.record
+  state.entries.delete(n)
+  state.waiting -= 1
+  dequeue(state, entry, rollback ? 'rollback' : null)
+  state.puts.delete(n)
+  state.removes.push(n)
+}
+
+function reached(state: State, entity: string, version: number): boolean {
+  const kept = state.entities.get(entity)
+  if (kept === undefined || kept.refused) return true
+  return kept.cursor !== null && kept.cursor.epoch === state.epoch && kept.cursor.seq >= version
+}
+
+/** The new number under which a dead letter is sent again; 0: there is none such. Its base stays what its writer had seen. */
+export function retry(state: State, n: number): number {
+  const entry = state.dead.get(n)
+  if (entry === undefined) return 0
+  discard(state, n)
+  const next = state.identity.n + 1
+  state.identity = { ...state.identity, n: next }
+  state.saveIdentity = true
+  const { timestamp, mutation } = entry.record
+  admit(state, newEntry({ n: next, timestamp, mutation: { ...mutation, n: next } }, false))
+  return next
+}
+
+export function discard(state: State, n: number): void {
+  if (!state.dead.delete(n)) return
+  state.puts.delete(n)
+  state.removes.push(n)
+}
+

@@ -1,0 +1,288 @@
+// What the replica remembers, and how every event ends: `touch` notes what was on screen before, `conclude` folds the
+// overlays anew, compares, and gathers what has to be saved and told. Mutable on purpose (100,000 rows are not copied
+// per event), owned by the replica alone, free of clock, storage and network.
+import type { Cursor, EntityShape, Json, MutationResult, Row, SyncError, Up, WireRow, Write } from '../core/index.ts'
+import { hides, patched, sameJson, cut } from '../core/index.ts'
+import type { FieldMergeStrategy } from '../core/index.ts'
+import type { EntityCommit, Identity, Overlay, PendingRecord, Saving, StoredRow } from './store.ts'
+
+export type Source = 'server' | 'local' | 'rollback'
+export type ChangeAction = 'create' | 'update' | 'delete'
+
+/** What happened to rows of one entity; `version` is the entity's cursor. */
+export interface Change {
+  readonly entity: string
+  readonly ids: readonly string[]
+  readonly action: ChangeAction
+  readonly source: Source
+  readonly version: number
+  /** Temporary ids that became real ones. */
+  readonly replaced?: readonly { readonly from: string; readonly to: string }[]
+}
+
+/** Ids whose view is another reference than before; null: any of the entity. */
+export type Views = ReadonlyMap<string, ReadonlySet<string> | null>
+
+export interface Settled {
+  readonly status: 'applied' | 'merged' | 'conflict' | 'duplicate'
+  readonly version: number
+  /** Temporary ids and the ids that they became. */
+  readonly ids: { readonly [temporary: string]: string }
+}
+
+export type Effect =
+  | { readonly do: 'save'; readonly work: Saving }
+  | { readonly do: 'send'; readonly text: string }
+  | { readonly do: 'changed'; readonly changes: readonly Change[]; readonly views: Views }
+  | { readonly do: 'settle'; readonly n: number; readonly settled: Settled }
+  | { readonly do: 'reject'; readonly n: number; readonly record: PendingRecord; readonly error: SyncError }
+  /** Stop sending for so long, then `resume`. */
+  | { readonly do: 'pause'; readonly ms: number }
+  | { readonly do: 'user'; readonly user: string }
+  | { readonly do: 'error'; readonly error: SyncError }
+
+/** A mutation on its way. */
+export interface Entry {
+  record: PendingRecord
+  /** On disk (or as good as it gets there): may be sent. */
+  durable: boolean
+  /** Handed to this connection. */
+  sent: boolean
+  result: MutationResult | null
+  /** Depends on a dead letter while in flight: dies unless the server took it. */
+  doomed: boolean
+}
+
+export interface Stage {
+  readonly from: Cursor | null
+  readonly parts: Part[]
+}
+
+export interface Part {
+  readonly rows: readonly WireRow[]
+  readonly gone: readonly (readonly [string, number])[]
+  readonly renamed: readonly (readonly [string, string])[]
+}
+
+/** A scope under repair: nothing of it shows before the last step. */
+export interface Heal {
+  readonly shape: EntityShape
+  readonly common: Cursor | null
+  /** Net effect of the repairing batches: null for rows that are not in view. */
+  readonly staged: Map<string, StoredRow | null>
+  readonly renamed: (readonly [string, string])[]
+  to: Cursor | null
+  /** The client's pairs were sent: the next end is the last. */
+  held: boolean
+}
+
+interface Queued {
+  readonly entry: Entry
+  readonly write: Write
+}
+
+interface Touched {
+  readonly before: Row | undefined
+  readonly had: boolean
+  source: Source | null
+}
+
+/** One entity's part of the replica. */
+export interface Kept {
+  readonly name: string
+  cursor: Cursor | null
+  marks: readonly Cursor[]
+  shape: EntityShape | null
+  rows: Map<string, StoredRow>
+  /** Pending writes by row, in queue order. */
+  readonly queue: Map<string, Queued[]>
+  /** What pending writes make of a row; null: deleted. */
+  readonly overlays: Map<string, Row | null>
+  /** Rows that somebody deleted under a pending write: an update of them shows nothing. */
+  readonly gone: Set<string>
+  /** Up to here, what happened to a row with pending writes was ours. */
+  readonly own: Map<string, number>
+  readonly touched: Map<string, Touched>
+  stage: Stage | null
+  heal: Heal | null
+  /** A subscribe was sent and not answered. */
+  asked: boolean
+  /** Caught up on this connection, or refused. */
+  current: boolean
+  refused: boolean
+}
+
+export interface State {
+  readonly entities: Map<string, Kept>
+  /** By `n`, in `n` order. */
+  readonly entries: Map<number, Entry>
+  readonly dead: Map<number, Entry>
+  identity: Identity
+  readonly strategy: string | null
+  /** Names this page load in stamps. */
+  readonly node: string
+  /** When the event at hand happened. */
+  now: number
+  /** Of the server's log, since a welcome. */
+  epoch: string | null
+  readonly alias: Map<string, string>
+  /** Entries whose result is in and whose overlay waits for the cursor. */
+  waiting: number
+  out: Effect[]
+  puts: Map<number, PendingRecord>
+  removes: number[]
+  commits: EntityCommit[]
+  replaced: Map<Kept, { from: string; to: string }[]>
+  saveIdentity: boolean
+}
+
+export function send(state: State, message: Up): void {
+  state.out.push({ do: 'send', text: JSON.stringify(message) })
+}
+
+export function viewOf(kept: Kept, id: string): Row | undefined {
+  const over = kept.overlays.get(id)
+  return over === undefined ? kept.rows.get(id)?.row : (over ?? undefined)
+}
+
+/** Call before anything of the row is changed. `source`: announce it as that; a rollback outranks the rest. */
+export function touch(kept: Kept, id: string, source: Source | null): void {
+  const known = kept.touched.get(id)
+  if (known === undefined) kept.touched.set(id, { before: viewOf(kept, id), had: kept.rows.has(id), source })
+  else if (source !== null && known.source !== 'rollback') known.source = source
+}
+
+/** Links the writes of a pending mutation to their rows. */
+export function enqueue(state: State, entry: Entry, source: Source | null): void {
+  for (const write of entry.record.mutation.writes) {
+    const kept = state.entities.get(write.entity)
+    if (kept === undefined) continue
+    touch(kept, write.id, source)
+    const queued = kept.queue.get(write.id)
+    const item = { entry, write }
+    if (queued === undefined) kept.queue.set(write.id, [item])
+    // a renamed entry comes back to its place
+    else if (queued.push(item) > 1) queued.sort((a, b) => a.entry.record.n - b.entry.record.n)
+  }
+}
+
+/** Unlinks them, so that what lies below shows again. */
+export function dequeue(state: State, entry: Entry, source: Source | null): void {
+  for (const { entity, id } of entry.record.mutation.writes) {
+    const kept = state.entities.get(entity)
+    const queued = kept?.queue.get(id)
+    if (kept === undefined || queued === undefined) continue
+    touch(kept, id, source)
+    const left = queued.filter(item => item.entry !== entry)
+    if (left.length > 0) kept.queue.set(id, left)
+    else kept.queue.delete(id)
+  }
+}
+
+/** The row under its pending writes in queue order (rule R1); null: shown as deleted. */
+export function fold(state: State, kept: Kept, id: string, queued: readonly Queued[]): Row | null {
+  const confirmed = kept.rows.get(id)
+  const strategy = (state.strategy ?? kept.shape?.strategy) as FieldMergeStrategy // reason: any other word hides nothing
+  let row: Row | null = confirmed?.row ?? null
+  let seen = kept.own.get(id) ?? 0
+  for (const { entry, write } of queued) {
+    const base = entry.record.mutation.base?.seq ?? null
+    const data = write.data ?? {}
+    if (confirmed !== undefined && hides(strategy, base === null ? null : Math.max(base, seen), confirmed.seq)) {
+      // what is there as it was written is taken for ours: the result will say so soon
+      if (cut(confirmed.row, data) === null) seen = confirmed.seq
+    } else if (write.action === 'delete') {
+      row = null
+    } else if (row !== null) {
+      row = patched(row, data)
+    } else if (write.action === 'create') {
+      row = withKey(kept, id, data)
+    } else if (confirmed === undefined && !kept.gone.has(id)) {
+      // never seen here, but the server may have it, or takes it as a new row
+      row = withKey(kept, id, data)
+    }
+  }
+  return row
+}
+
+function withKey(kept: Kept, id: string, data: Row): Row {
+  const key = kept.shape === null ? 'id' : kept.shape.key.length === 1 ? (kept.shape.key[0] ?? 'id') : null
+  return key === null || Object.hasOwn(data, key) ? data : { [key]: nativeId(kept, key, id), ...data }
+}
+
+/** An id as its column spells it. */
+export function nativeId(kept: Kept, column: string, id: string): Json {
+  const number = Number(id)
+  const integer = kept.shape?.columns.some(([name, kind]) => name === column && kind === 'integer') === true
+  return integer && Number.isSafeInteger(number) ? number : id
+}
+
+/** Ends an event: rules R1 and R6, and one `save` and one `changed` for all that happened. */
+export function conclude(state: State): Effect[] {
+  const views = new Map<string, Set<string> | null>()
+  const changes: Change[] = []
+  const overlays: Overlay[] = []
+  for (const kept of state.entities.values()) {
+    if (kept.touched.size > 0) concludeEntity(state, kept, views, changes, overlays)
+  }
+  const { puts, removes, commits, out } = state
+  if (puts.size + removes.length + commits.length + overlays.length > 0 || state.saveIdentity) {
+    const identity = state.saveIdentity ? state.identity : null
+    // before frames and promises: what is said was saved first, where the order matters
+    out.unshift({ do: 'save', work: { identity, puts: [...puts.values()], removes, commits, overlays } })
+  }
+  if (changes.length > 0 || views.size > 0) out.unshift({ do: 'changed', changes, views })
+  Object.assign(state, { out: [], puts: new Map(), removes: [], commits: [], replaced: new Map(), saveIdentity: false })
+  return out
+}
+
+function concludeEntity(state: State, kept: Kept, views: Map<string, Set<string> | null>, changes: Change[], overlays: Overlay[]): void {
+  const seen = new Set<string>()
+  const groups = new Map<string, string[]>()
+  const replaced = state.replaced.get(kept)
+  for (const [id, { before, had, source }] of kept.touched) {
+    const after = refold(state, kept, id, before, overlays)
+    if (before !== after) seen.add(id)
+    if (source === null && before === after) continue
+    const server = source === 'server'
+    const now = server ? kept.rows.has(id) : after !== undefined
+    const was = server ? had : before !== undefined
+    if ((!now && !was) || replaced?.some(({ from }) => from === id) === true) continue
+    const key = `${source ?? 'server'} ${now ? (was ? 'update' : 'create') : 'delete'}`
+    const group = groups.get(key)
+    if (group === undefined) groups.set(key, [id])
+    else group.push(id)
+  }
+  kept.touched.clear()
+  if (seen.size > 0) views.set(kept.name, seen)
+  const version = kept.cursor?.seq ?? 0
+  for (const [key, ids] of groups) {
+    const [source, action] = key.split(' ') as [Source, ChangeAction] // reason: the key was made of them above
+    const mine = replaced?.filter(({ to }) => ids.includes(to)) ?? []
+    changes.push({ entity: kept.name, ids, action, source, version, ...(mine.length === 0 ? {} : { replaced: mine }) })
+  }
+}
+
+/** Folds one row anew; an equal view keeps its reference. */
+function refold(state: State, kept: Kept, id: string, before: Row | undefined, overlays: Overlay[]): Row | undefined {
+  const queued = kept.queue.get(id)
+  const old = kept.overlays.get(id)
+  const under = kept.rows.get(id)
+  let after: Row | null | undefined
+  if (queued === undefined) {
+    kept.overlays.delete(id)
+    kept.own.delete(id)
+    kept.gone.delete(id)
+    if (old !== undefined) overlays.push({ entity: kept.name, id, row: undefined })
+    after = under?.row
+    if (under !== undefined && after !== before && sameJson(before, after)) {
+      kept.rows.set(id, { ...under, row: (after = before ?? under.row) })
+    }
+    return after
+  }
+  after = fold(state, kept, id, queued)
+  if (before !== undefined && sameJson(before, after)) after = before
+  kept.overlays.set(id, after)
+  if (old === undefined || !sameJson(old, after)) overlays.push({ entity: kept.name, id, row: after })
+  return after ?? undefined
+}

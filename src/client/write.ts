@@ -1,0 +1,82 @@
+// A user's writes become a pending mutation: cut against the view, numbered, stamped, shown. Rules R5, Q8.
+// Neighbours on the line: the client root before it, outbox (and `save`) behind it.
+import type { Base, Row, Write } from '../core/index.ts'
+import { cut, stampOf, tick } from '../core/index.ts'
+import type { PendingRecord } from './store.ts'
+import { dequeue, enqueue, viewOf, touch, fold } from './state.ts'
+import type { Entry, Kept, State } from './state.ts'
+
+export function newEntry(record: PendingRecord, durable: boolean): Entry {
+  return { record, durable, sent: false, result: null, doomed: false }
+}
+
+/** The number of the mutation; 0 where nothing changed and so nothing is sent. */
+export function write(state: State, writes: readonly Write[]): number {
+  const n = state.identity.n + 1
+  const kept: Write[] = []
+  // each write is cut against the view with the earlier ones of its transaction
+  const draft = newEntry({ n, timestamp: state.now, mutation: { n, base: null, stamp: null, writes: kept } }, false)
+  for (const one of writes) {
+    const entity = state.entities.get(one.entity)
+    if (entity === undefined) continue
+    touch(entity, one.id, null)
+    const left = cutWrite(entity, one, viewWith(state, entity, one.id))
+    if (left === null) continue
+    kept.push(left)
+    const queued = entity.queue.get(left.id)
+    if (queued === undefined) entity.queue.set(left.id, [{ entry: draft, write: left }])
+    else queued.push({ entry: draft, write: left })
+  }
+  dequeue(state, draft, null)
+  if (kept.length === 0) return 0
+  const reading = tick(state.identity.reading, state.now)
+  const mutation = { n, base: baseOf(state, kept), stamp: stampOf(reading, state.node), writes: kept }
+  state.identity = { ...state.identity, n, reading }
+  state.saveIdentity = true
+  admit(state, newEntry({ n, mutation, timestamp: state.now }, false))
+  return n
+}
+
+/** At the end of the queue, on screen, and on its way to disk. */
+export function admit(state: State, entry: Entry): void {
+  state.entries.set(entry.record.n, entry)
+  state.puts.set(entry.record.n, entry.record)
+  enqueue(state, entry, 'local')
+}
+
+function viewWith(state: State, kept: Kept, id: string): Row | undefined {
+  const queued = kept.queue.get(id)
+  return queued === undefined ? viewOf(kept, id) : (fold(state, kept, id, queued) ?? undefined)
+}
+
+function cutWrite(kept: Kept, write: Write, view: Row | undefined): Write | null {
+  // without a cursor nobody knows what the server has
+  if (write.action === 'delete') return view === undefined && kept.cursor !== null ? null : write
+  if (write.action === 'create' || view === undefined || write.data === undefined) return write
+  const data = cut(view, write.data)
+  return data === null ? null : { ...write, data }
+}
+
+/** The writer's place: the lowest of its entities, on the branch that the server left where one is under repair. */
+export function baseOf(state: State, writes: readonly Write[]): Base | null {
+  let base: Base | null = null
+  for (const { entity } of writes) {
+    const kept = state.entities.get(entity)
+    const at = kept === undefined ? null : placeOf(state, kept)
+    if (at === null) return null
+    if (base === null || at.seq < base.seq) base = at
+  }
+  return base
+}
+
+function placeOf(state: State, { cursor, heal }: Kept): Base | null {
+  if (cursor === null) return null
+  if (heal === null) return { epoch: cursor.epoch, seq: cursor.seq }
+  return lowered(state, cursor, heal.common)
+}
+
+/** A base on a branch that is no more, as a place on the server's log. */
+export function lowered(state: State, base: Base, common: Base | null): Base {
+  if (common === null) return { epoch: state.epoch ?? base.epoch, seq: 0 }
+  return { epoch: common.epoch, seq: Math.min(base.seq, common.seq) }
+}

@@ -1,0 +1,140 @@
+// The DOM events of the page: each once, on the body, from where it bubbles to document and window. Dispatched on those
+// two, htmx's `from:body` would not hear it; dispatched on several, a handler would run twice.
+// Neighbours on the line: the client's notifications before it, htmx and the page's listeners behind it.
+import type { Change } from '../client/index.ts'
+import type { Json, Row } from '../core/index.ts'
+import type { ConnectionState } from './words.ts'
+
+export interface StateDetail {
+  readonly state: ConnectionState
+  readonly oldState: ConnectionState
+}
+
+export interface ReadyDetail {
+  readonly client: 'entity'
+  readonly online: boolean
+  readonly storage: string
+}
+
+/** One changed row of a `rhtmx:<entity>:changed` event. `data`: the row as it is shown now, null where it is gone. */
+export interface ChangedRow {
+  readonly entity: string
+  readonly id: string
+  readonly entity_id: string
+  readonly action: Change['action']
+  readonly source: Change['source']
+  readonly version: number
+  readonly data: Row | null
+}
+
+/** All that changed of one entity since the event before. `id`, `action` and `version` are the last change's. */
+export interface ChangedDetail {
+  readonly entity: string
+  readonly id: string
+  readonly ids: readonly string[]
+  readonly action: Change['action']
+  /** `rollback` where the server did not keep what was written here: it outranks the others. */
+  readonly source: Change['source']
+  readonly version: number
+  /** Temporary ids that became real ones. */
+  readonly replaced: readonly { readonly from: string; readonly to: string }[]
+  /** Made when it is read. */
+  readonly changes: readonly ChangedRow[]
+}
+
+export interface RejectedDetail {
+  readonly entity: string
+  readonly id: string
+  /** The dead letter's number: `rhtmxSync.client.retry(n)`, `.discard(n)`. */
+  readonly n: number
+  readonly error: { readonly code: string; readonly message: string; readonly details?: unknown }
+  readonly data: { readonly [column: string]: Json } | null
+}
+
+export interface PageEvents {
+  state(detail: StateDetail): void
+  ready(detail: ReadyDetail): void
+  changed(change: Change): void
+  rejected(detail: RejectedDetail): void
+}
+
+/** The first change of an entity is announced at once, those within this many milliseconds after it together. */
+const gatherMs = 50
+
+export function pageEvents(
+  page: Document,
+  row: (entity: string, id: string) => Row | null,
+  failed: (error: unknown) => void,
+): PageEvents {
+  const dispatch = dispatcher(page)
+  const gathering = new Map<string, Change[]>()
+
+  const announce = (entity: string, changes: readonly Change[]): void => {
+    gathering.set(entity, [])
+    setTimeout(() => {
+      const more = gathering.get(entity) ?? []
+      gathering.delete(entity)
+      if (more.length > 0) announce(entity, more)
+    }, gatherMs)
+    const detail = changedDetail(entity, changes, row)
+    if (detail === null) return
+    try {
+      dispatch(`rhtmx:${entity}:changed`, detail)
+    } catch (error) {
+      // a name that no event can carry
+      failed(error)
+    }
+  }
+
+  return {
+    state: detail => dispatch('rhtmx:connection:state', detail),
+    ready: detail => dispatch('rhtmx:sync:ready', detail),
+    rejected: detail => dispatch('rhtmx:mutation:rejected', detail),
+    changed(change) {
+      const waiting = gathering.get(change.entity)
+      if (waiting === undefined) announce(change.entity, [change])
+      else waiting.push(change)
+    },
+  }
+}
+
+function changedDetail(
+  entity: string,
+  changes: readonly Change[],
+  row: (entity: string, id: string) => Row | null,
+): ChangedDetail | null {
+  const last = changes.at(-1)
+  const ids = [...new Set(changes.flatMap(change => change.ids))]
+  const id = last?.ids.at(-1)
+  if (last === undefined || id === undefined) return null
+  return {
+    entity,
+    id,
+    ids,
+    action: last.action,
+    source: changes.some(({ source }) => source === 'rollback') ? 'rollback' : last.source,
+    version: last.version,
+    replaced: changes.flatMap(change => change.replaced ?? []),
+    get changes() {
+      return changes.flatMap(({ ids, action, source, version }) =>
+        ids.map(id => ({ entity, id, entity_id: id, action, source, version, data: row(entity, id) })),
+      )
+    },
+  }
+}
+
+/** The script may run in <head>, before there is a body: what happens until then is told when the page is parsed. */
+function dispatcher(page: Document): (type: string, detail: object) => void {
+  let held: CustomEvent[] = []
+  const flush = (): void => {
+    const events = held
+    held = []
+    for (const event of events) page.body.dispatchEvent(event)
+  }
+  return (type, detail) => {
+    held.push(new CustomEvent(type, { detail, bubbles: true, composed: true }))
+    // reason: the DOM types leave out that there is no body while <head> is being parsed
+    if ((page.body as HTMLElement | null) !== null) flush()
+    else if (held.length === 1) page.addEventListener('DOMContentLoaded', flush, { once: true })
+  }
+}

@@ -1,0 +1,168 @@
+// `window.rhtmxSync`: the documented names over the one client. Nothing is decided here.
+// Neighbours on the line: the page's calls before it, the client behind it.
+import { createClient, sseTransport } from '../client/index.ts'
+import type {
+  Client,
+  Confirmation,
+  DeadLetter,
+  Encodable,
+  Id,
+  PendingWrite,
+  Status,
+  WriteHandle,
+} from '../client/index.ts'
+import { idOfValue, SyncError } from '../core/index.ts'
+import type { Action, Row } from '../core/index.ts'
+import { pageEvents } from './events.ts'
+import type { ScriptOptions } from './script.ts'
+import { wayTo, wordOf } from './words.ts'
+import type { ConnectionState } from './words.ts'
+
+/** What became of a `pushChange`. */
+export interface PushResult {
+  /** `queued`: stored on this device and sent as soon as the server can be reached. */
+  readonly status: Confirmation['status'] | 'queued'
+  readonly entity: string
+  /** The row's id; temporary (`tmp_...`) while it is queued and the database assigns the key. */
+  readonly id: string
+  /** The place in the log as of which it is settled; null while it is queued. */
+  readonly version: number | null
+}
+
+/** Columns and what they are given. */
+export interface RowData {
+  readonly [column: string]: Encodable
+}
+
+export interface RhtmxStatus extends Omit<Status, 'state'> {
+  readonly state: ConnectionState
+  readonly online: boolean
+}
+
+export interface RhtmxSync {
+  /**
+   * Writes a row: shown at once, kept over a reload, sent in order. Resolves with the server's answer, or with
+   * `status: 'queued'` as soon as it is stored while the server cannot be reached. Rejects with a SyncError where the
+   * server refuses it, which also fires `rhtmx:mutation:rejected`. `id` null in a create: the database assigns it.
+   */
+  pushChange(entity: string, id: Id | null | undefined, action: Action, data?: RowData): Promise<PushResult>
+  /** Asks the server again now; resolves when caught up. */
+  syncEntity(entity: string): Promise<void>
+  /** Prints only with data-debug="true". */
+  log(...message: readonly unknown[]): void
+  readonly isOnline: boolean
+  readonly ready: Promise<void>
+  get(entity: string, id: Id): Row | undefined
+  getAll(entity: string): readonly Row[]
+  pending(): PendingWrite[]
+  deadLetters(): DeadLetter[]
+  status(): RhtmxStatus
+  connect(): void
+  disconnect(): void
+  /** Forgets the rows and unsent edits of this device, and begins anew. */
+  clear(): Promise<void>
+  /** The whole client, with typed writes, transactions and subscriptions. */
+  readonly client: Client
+}
+
+export function createRhtmxSync(options: ScriptOptions, page: Document): RhtmxSync {
+  const { url, entities, strategy, debug } = options
+  const log = debug ? print : (): void => {}
+  const client = createClient({
+    url,
+    entities,
+    ...(options.websocket ? {} : { transports: [sseTransport(url)] }),
+    ...(strategy === null ? {} : { strategy }),
+    ...(debug ? { debug: print } : {}),
+    onError: error => complain(error.message, error),
+  })
+  const state = announce(client, page, log)
+  return {
+    pushChange: (entity, id, action, data = {}) => push(client, entity, id, action, data),
+    syncEntity: entity => client.sync(entity),
+    log,
+    get isOnline() {
+      return client.online
+    },
+    ready: client.ready,
+    get: (entity, id) => client.get(entity, id),
+    getAll: entity => client.getAll(entity),
+    pending: () => client.pending(),
+    deadLetters: () => client.deadLetters(),
+    status: () => ({ ...client.status(), state: state(), online: client.online }),
+    connect: () => client.connect(),
+    disconnect: () => client.disconnect(),
+    clear: () => client.clear(),
+    client,
+  }
+}
+
+/** Turns the client's notifications into the page's events; the result is the word for the connection as it is now. */
+function announce(client: Client, page: Document, log: (...message: unknown[]) => void): () => ConnectionState {
+  const row = (entity: string, id: string): Row | null => client.get(entity, id) ?? null
+  const events = pageEvents(page, row, error => complain('an event could not be dispatched', error))
+  let word: ConnectionState = 'disconnected'
+  let known = false
+  client.on('state', status => {
+    for (const state of wayTo(word, wordOf(status, known))) {
+      const oldState = word
+      word = state
+      log(`connection: ${oldState} → ${state}`)
+      events.state({ state, oldState })
+    }
+    known = known || status.state === 'ready'
+    if (status.state === 'idle') known = false
+  })
+  client.on('ready', ({ storage }) => events.ready({ client: 'entity', online: client.online, storage }))
+  client.on('changed', change => events.changed(change))
+  client.on('rejected', ({ n, writes, error }) => {
+    for (const { entity, id, data } of writes) events.rejected({ entity, id, n, error, data: data ?? null })
+  })
+  return () => word
+}
+
+async function push(
+  client: Client,
+  entity: string,
+  id: Id | null | undefined,
+  action: Action,
+  data: RowData,
+): Promise<PushResult> {
+  const written = write(client, entity, id ?? null, action, data)
+  // a refusal after the promise was answered `queued` is told by rhtmx:mutation:rejected
+  written.confirmed.catch(() => {})
+  const unstored = await written.persisted.then(() => null, (error: SyncError) => error)
+  return new Promise((resolve, reject) => {
+    const check = (): void => {
+      if (client.online) return
+      if (unstored === null) resolve({ status: 'queued', entity, id: written.id, version: null })
+      else reject(unstored)
+    }
+    const stop = client.on('state', check)
+    check()
+    written.confirmed
+      .then(({ status, id, version }) => resolve({ status, entity, id, version }), reject)
+      .finally(stop)
+  })
+}
+
+function write(client: Client, entity: string, id: Id | null, action: Action, data: RowData): WriteHandle {
+  if (action === 'create') return client.create(entity, { ...(id === null ? {} : { id }), ...data })
+  if (id === null) throw new SyncError('INVALID_ID', `name the row to ${action}`)
+  return action === 'delete' ? client.delete(entity, id) : client.update(entity, id, withoutId(data, id))
+}
+
+/** Pages send the whole row back, where the id is often text and the column a number: that is no change of the key. */
+function withoutId(data: RowData, id: Id): RowData {
+  const { id: own, ...rest } = data
+  return own === undefined || idOfValue(own) === idOfValue(id) ? rest : data
+}
+
+/* oxlint-disable no-console -- reason: a page's developer reads the console; the page's own code has the events */
+function print(...message: unknown[]): void {
+  console.log('[rhtmx-sync]', ...message)
+}
+
+export function complain(message: string, cause?: unknown): void {
+  console.error(`[rhtmx-sync] ${message}`, ...(cause === undefined ? [] : [cause]))
+}

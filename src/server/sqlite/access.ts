@@ -1,0 +1,123 @@
+// How the store reaches the database: a reader and a writer connection of its own for a file, the application's for one
+// in memory. Nobody ever blocks the event loop for a lock: a busy database is asked again after a while (rule C11).
+import { SyncError } from '../../core/index.ts'
+import type { ServerEnv } from '../env.ts'
+import { Connection, integer, pathOfHandle } from './driver.ts'
+import type { SqliteHandle } from './driver.ts'
+import { isBusy, storeError } from './failure.ts'
+
+const delays = [1, 2, 5, 10, 20] as const
+/** Milliseconds after which a locked database is given up. */
+export const busyDeadline = 5_000
+
+export class Access {
+  readonly path: string | null
+  readonly reader: Connection
+  readonly writer: Connection
+  readonly #env: ServerEnv
+  /** Writers wait for each other in order of arrival. */
+  #turn: Promise<unknown> = Promise.resolve()
+  #waiting = 0
+  #closed = false
+
+  constructor(handle: SqliteHandle, env: ServerEnv, configure?: (handle: SqliteHandle) => void) {
+    this.#env = env
+    this.path = pathOfHandle(handle)
+    if (this.path === null) {
+      this.reader = this.writer = new Connection(handle)
+      return
+    }
+    const settings = new Connection(handle)
+    this.reader = Connection.open(handle, this.path, configure)
+    this.writer = Connection.open(handle, this.path, configure)
+    // cascades and REPLACE have to mean in our writes what they mean in the application's
+    for (const pragma of ['foreign_keys', 'recursive_triggers']) {
+      this.writer.exec(`PRAGMA ${pragma} = ${integer(settings.value(`PRAGMA ${pragma}`))}`)
+    }
+    // what was acknowledged survives a power cut
+    this.writer.exec('PRAGMA synchronous = FULL')
+  }
+
+  get closed(): boolean {
+    return this.#closed
+  }
+
+  /** One consistent view. Throws what the database throws where `try` fails for good. */
+  read<T>(run: (db: Connection) => T): Promise<T> {
+    return this.#retry(() => this.readNow(run))
+  }
+
+  /** At once or not at all; on a shared connection an open transaction of the application's counts as busy. */
+  readNow<T>(run: (db: Connection) => T): T {
+    return inTransaction(this.reader, 'BEGIN', run)
+  }
+
+  writeNow<T>(run: (db: Connection) => T): T {
+    return inTransaction(this.writer, 'BEGIN IMMEDIATE', run)
+  }
+
+  /** In order of arrival. */
+  async write<T>(run: (db: Connection) => T): Promise<T> {
+    const before = this.#turn
+    const alone = this.#waiting === 0
+    this.#waiting++
+    const mine = (async () => {
+      if (!alone) await before
+      return this.#retry(() => this.writeNow(run))
+    })()
+    this.#turn = mine.catch(() => undefined)
+    try {
+      return await mine
+    } finally {
+      this.#waiting--
+    }
+  }
+
+  async #retry<T>(attempt: () => T): Promise<T> {
+    const deadline = this.#env.now() + busyDeadline
+    for (let round = 0; ; round++) {
+      if (this.#closed) throw new SyncError('CLOSED', 'the store is closed')
+      try {
+        return attempt()
+      } catch (error) {
+        if (!isBusy(error) && !(error instanceof Occupied)) throw storeError(error)
+        if (this.#env.now() >= deadline) {
+          throw new SyncError('DATABASE_BUSY', `the database was locked for ${busyDeadline} ms; another writer holds a transaction open`, { cause: error })
+        }
+        await this.pause(delays[round] ?? 20)
+      }
+    }
+  }
+
+  pause(ms: number): Promise<void> {
+    return new Promise(resolve => {
+      if (ms === 0) this.#env.soon(resolve)
+      else this.#env.after(ms, resolve)
+    })
+  }
+
+  close(): void {
+    if (this.#closed) return
+    this.#closed = true
+    if (this.path === null) return
+    this.reader.close()
+    this.writer.close()
+  }
+}
+
+/** The application has a transaction open on the connection that it shares with us. */
+export class Occupied extends Error {}
+
+function inTransaction<T>(db: Connection, begin: string, run: (db: Connection) => T): T {
+  if (db.inTransaction) throw new Occupied('the connection has a transaction open')
+  db.exec(begin)
+  try {
+    const result = run(db)
+    db.exec('COMMIT')
+    return result
+  } catch (error) {
+    // some failures (and triggers) have rolled back already
+    if (db.inTransaction) db.exec('ROLLBACK')
+    throw error
+  }
+}

@@ -1,0 +1,142 @@
+// A captured table while the store is open: its description, and every statement about it, written out once.
+import { FieldMergeStrategy, SyncError } from '../../core/index.ts'
+import type { EntityDefinition } from '../../core/index.ts'
+import type { EntityInfo, RowForm } from '../store.ts'
+import { idCodec, rowJson } from './codec.ts'
+import type { IdCodec } from './codec.ts'
+import type { Column, Table } from './describe.ts'
+import type { SqlValue } from './driver.ts'
+import { shapeHash } from './schema.ts'
+import type { Registered } from './schema.ts'
+import { name } from './sql.ts'
+
+export interface Entity {
+  readonly ent: number
+  readonly generation: number
+  readonly info: EntityInfo
+  readonly table: Table
+  readonly id: IdCodec
+  readonly columns: ReadonlyMap<string, Column>
+  readonly sql: EntitySql
+}
+
+export interface EntitySql {
+  /** By a JSON array of canonical ids: place in it, exists, JSON, the line, the gone record. */
+  readonly lookup: { readonly [form in RowForm | 'none']: string }
+  /** Folded lines in (after, to] in seq order, with their rows. */
+  readonly changed: { readonly [form in RowForm]: string }
+  readonly firstPage: { readonly [form in RowForm]: string }
+  readonly nextPage: { readonly [form in RowForm]: string }
+  readonly firstPlaces: string
+  readonly nextPlaces: string
+  /** `WHERE` for one row; binds `keyParams`. */
+  readonly whereKey: string
+  readonly saveLine: string
+  readonly dropLine: string
+  readonly saveGone: string
+  readonly dropGone: string
+}
+
+export const lineColumns = 'r.seq,r.reading,r.whole,r.cells,r.tmp,r.client,r.mutation'
+export const goneColumns = 'g.seq,g.reading,g.stamp,g.client,g.mutation'
+
+export function makeEntity(definition: EntityDefinition, table: Table, { ent, generation }: Registered): Entity {
+  const id = idCodec(table.key)
+  const [single] = table.key
+  return {
+    ent,
+    generation,
+    table,
+    id,
+    columns: new Map(table.columns.map(column => [column.name, column])),
+    sql: statements(ent, table, id),
+    info: {
+      name: definition.name,
+      table: table.name,
+      shape: {
+        columns: table.columns.map(column => [column.name, column.kind]),
+        key: table.key.map(column => column.name),
+        hash: shapeHash(table, generation),
+        strategy: definition.strategy ?? FieldMergeStrategy.LastWriteWins,
+      },
+      definition,
+      integerKey: table.key.length === 1 && single?.affinity === 'integer',
+      assignsKey: table.assignsKey,
+      generated: new Set(table.columns.filter(column => column.generated).map(column => column.name)),
+    },
+  }
+}
+
+function statements(ent: number, table: Table, id: IdCodec): EntitySql {
+  const from = `${name(table.name)} AS t`
+  const json = { values: rowJson(table.columns, 't', 'values'), object: rowJson(table.columns, 't', 'object') }
+  const keys = table.key.map(column => `t.${name(column.name)}`)
+  const held = keys.length > 1 || table.key[0]?.affinity === 'numeric' ? id.canonical('t') : (keys[0] ?? '')
+  const line = `LEFT JOIN _syncline_rows AS r ON r.ent=${ent} AND r.id=${held}`
+  const after = keys.length > 1 ? `(${keys.join(',')}) > (${keys.map(() => '?').join(',')})` : `${keys[0]} > ?`
+  const page = (columns: string, where: string): string =>
+    `SELECT ${id.canonical('t')},coalesce(r.seq,0)${columns} FROM ${from} ${line}${where} ORDER BY ${keys.join(',')} LIMIT ?`
+  const rows = (form: RowForm): string => `,coalesce(r.reading,0),${json[form]}`
+  const lookup = (text: string): string =>
+    `SELECT k.key,${keys[0]} IS NOT NULL,CASE WHEN ${keys[0]} IS NOT NULL THEN ${text} END,${lineColumns},${goneColumns}` +
+    ` FROM json_each(?) AS k LEFT JOIN ${from} ON ${id.matchesText('t', 'k.value')}` +
+    ` LEFT JOIN _syncline_rows AS r ON r.ent=${ent} AND r.id=${id.held('k.value')}` +
+    ` LEFT JOIN _syncline_gone AS g ON g.ent=${ent} AND g.id=${id.held('k.value')}`
+  const changed = (form: RowForm): string =>
+    `SELECT CAST(r.id AS TEXT),r.seq,r.reading,r.created,r.tmp,r.client,r.mutation,${json[form]} FROM _syncline_rows AS r` +
+    ` CROSS JOIN ${from} ON ${id.matches('t', 'r.id')} WHERE r.ent=${ent} AND r.seq>? AND r.seq<=? ORDER BY r.seq LIMIT ?`
+  return {
+    lookup: { values: lookup(json.values), object: lookup(json.object), none: lookup('NULL') },
+    changed: { values: changed('values'), object: changed('object') },
+    firstPage: { values: page(rows('values'), ''), object: page(rows('object'), '') },
+    nextPage: { values: page(rows('values'), ` WHERE ${after}`), object: page(rows('object'), ` WHERE ${after}`) },
+    firstPlaces: page('', ''),
+    nextPlaces: page('', ` WHERE ${after}`),
+    whereKey: table.key.map(column => `${name(column.name)}=?${column.collation === 'BINARY' ? '' : ` AND ${name(column.name)} COLLATE BINARY=?`}`).join(' AND '),
+    saveLine: `INSERT OR REPLACE INTO _syncline_rows(ent,id,seq,reading,whole,created,cells,tmp,client,mutation) VALUES(${ent},${id.held('?')},?,?,?,?,?,?,?,?)`,
+    dropLine: `DELETE FROM _syncline_rows WHERE ent=${ent} AND id=${id.held('?')}`,
+    saveGone: `INSERT OR REPLACE INTO _syncline_gone(ent,id,seq,reading,stamp,old,client,mutation) VALUES(${ent},${id.held('?')},?,?,?,?,?,?)`,
+    dropGone: `DELETE FROM _syncline_gone WHERE ent=${ent} AND id=${id.held('?')}`,
+  }
+}
+
+/** What `whereKey` binds. */
+export function keyParams({ id, table }: Entity, canonical: string): SqlValue[] {
+  return id.values(canonical).flatMap((value, i) => (table.key[i]?.collation === 'BINARY' ? [value] : [value, value]))
+}
+
+/** JSON text of an id as the database has it: a number where the key is one and JavaScript can hold it. */
+export function idJsonOf({ integerKey }: EntityInfo, id: string): string {
+  return integerKey && Number.isSafeInteger(Number(id)) ? id : JSON.stringify(id)
+}
+
+/** The entities of an open store. */
+export class Catalog {
+  readonly byName = new Map<string, Entity>()
+  readonly byEnt = new Map<number, Entity>()
+  readonly infos = new Map<string, EntityInfo>()
+  /** Entities whose table is gone or unusable at the moment, with the reason. */
+  readonly broken = new Map<string, SyncError>()
+
+  set(entity: Entity): void {
+    this.byName.set(entity.info.name, entity)
+    this.byEnt.set(entity.ent, entity)
+    this.infos.set(entity.info.name, entity.info)
+    this.broken.delete(entity.info.name)
+  }
+
+  /** Its info stays, so that sessions can go on naming it. */
+  breakOff(entity: string, why: SyncError): void {
+    const known = this.byName.get(entity)
+    if (known !== undefined) this.byEnt.delete(known.ent)
+    this.byName.delete(entity)
+    this.broken.set(entity, why)
+  }
+
+  /** Throws what is wrong with it. */
+  get(entity: string): Entity {
+    const known = this.byName.get(entity)
+    if (known !== undefined) return known
+    throw this.broken.get(entity) ?? new SyncError('UNKNOWN_ENTITY', `no entity '${entity}' is synced here`)
+  }
+}

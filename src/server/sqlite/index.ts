@@ -1,0 +1,26 @@
+// The door of the SQLite store.
+import type { ServerEnv } from '../env.ts'
+import { nodeEnv } from '../env.ts'
+import { Access } from './access.ts'
+import { isSqliteHandle, unsupportedDriver } from './driver.ts'
+import type { SqliteHandle } from './driver.ts'
+import { removeAll } from './uninstall.ts'
+
+export { isSqliteHandle } from './driver.ts'
+export type { SqliteHandle } from './driver.ts'
+export { sqliteStore } from './store.ts'
+export type { SqliteStoreOptions } from './store.ts'
+
+/**
+ * Removes every trigger and table of Syncline from the database, and nothing else. Rejects ENGINE_ATTACHED while an
+ * engine has it open.
+ */
+export async function uninstall(handle: SqliteHandle, env: ServerEnv = nodeEnv()): Promise<void> {
+  if (!isSqliteHandle(handle)) throw unsupportedDriver()
+  const access = new Access(handle, env)
+  try {
+    await access.write(db => removeAll(db, env.now()))
+  } finally {
+    access.close()
+  }
+}

@@ -1,0 +1,245 @@
+// The readings of the port. Each is one transaction of the reader connection: one view of log and tables. What is folded
+// is read by index; the unfolded rest of the tail is settled here, by the same function that the fold uses (0003).
+import type { Cursor } from '../../core/index.ts'
+import type { ChangedRow, Changes, Head, LookedUp, RowForm, SnapshotPage } from '../store.ts'
+import { integer, text, textOrNull } from './driver.ts'
+import type { Connection, SqlValue } from './driver.ts'
+import { idJsonOf } from './entity.ts'
+import type { Catalog, Entity } from './entity.ts'
+import { foldedTo } from './fold.ts'
+import { lookup, originOf, settle, standingOf } from './lines.ts'
+import type { RowState } from './lines.ts'
+import { meta } from './schema.ts'
+import { checkAt, entryColumns, groupEntries, mutationOf, tailHead } from './tail.ts'
+import type { Touched } from './tail.ts'
+
+export type PageRow = SnapshotPage['rows'][number]
+
+export function readHead(db: Connection): Head {
+  const { seq, check } = tailHead(db)
+  return { epoch: meta(db, 'epoch'), seq, check, horizon: Number(meta(db, 'horizon')) }
+}
+
+function cursorOf({ epoch, seq, check }: Head): Cursor {
+  return { epoch, seq, check }
+}
+
+// ---- changes
+
+export interface ChangesQuery {
+  readonly entities: readonly string[]
+  readonly after: number
+  readonly limit: number
+  readonly form: RowForm
+}
+
+/**
+ * At most `limit` folded rows, then at most some window of unfolded entries. A row that has entries beyond the window
+ * may come again in a later page: newer state under an older seq is put right by it.
+ */
+export function readChanges(db: Connection, catalog: Catalog, query: ChangesQuery): Changes {
+  const head = readHead(db)
+  const folded = foldedTo(db)
+  const { after, limit } = query
+  // a table that is gone at the moment has no changes; its sessions are told when it is healed
+  const entities = query.entities.flatMap(entity => catalog.byName.get(entity) ?? [])
+  const start = Math.max(after, folded)
+  const window = Math.max(limit * 2, 1_000)
+  const entries = head.seq > start ? unfolded(db, entities, start, window) : []
+  const end = entries.length === window ? integer(entries.at(-1)?.[0]) : head.seq
+  const touched = groupEntries(entries, catalog)
+  const known = after < folded ? foldedRows(db, entities, { ...query, to: folded }, touched) : { rows: [], more: false }
+  if (known.more || known.rows.length > limit) return cutAt(db, head, known.rows.slice(0, limit))
+  const rows = [...known.rows, ...settledRows(db, touched, query)]
+  if (rows.length > limit) return cutAt(db, head, rows.slice(0, limit))
+  if (end === head.seq) return { rows, to: cursorOf(head), more: false }
+  return { rows, to: { epoch: head.epoch, seq: end, check: checkAt(db, end) ?? 0 }, more: true }
+}
+
+function cutAt(db: Connection, head: Head, rows: readonly ChangedRow[]): Changes {
+  const seq = rows.at(-1)?.seq ?? 0
+  return { rows, to: { epoch: head.epoch, seq, check: checkAt(db, seq) ?? 0 }, more: true }
+}
+
+function unfolded(db: Connection, entities: readonly Entity[], after: number, limit: number): SqlValue[][] {
+  const ents = entities.map(entity => entity.ent).join(',')
+  return db.all(`SELECT ${entryColumns} FROM _syncline_tail WHERE seq>? AND ent IN (${ents}) ORDER BY seq LIMIT ?`, after, limit)
+}
+
+/** Lines and gone records in (after, to], but for rows that the unfolded tail names again. */
+function foldedRows(
+  db: Connection,
+  entities: readonly Entity[],
+  query: ChangesQuery & { readonly to: number },
+  touched: ReadonlyMap<string, Touched>,
+): { rows: ChangedRow[]; more: boolean } {
+  const { after, to, limit, form } = query
+  const rows: ChangedRow[] = []
+  // below this place every source was read to its end
+  let complete = Infinity
+  for (const entity of entities) {
+    const lines = db.all(entity.sql.changed[form], after, to, limit + 1)
+    const gone = db.all(goneSql, entity.ent, after, to, limit + 1)
+    if (lines.length > limit) complete = Math.min(complete, integer(lines.at(-1)?.[1]))
+    if (gone.length > limit) complete = Math.min(complete, integer(gone.at(-1)?.[1]))
+    for (const row of lines) rows.push(changedOf(entity, row, after))
+    for (const row of gone) rows.push(goneOf(entity, row))
+  }
+  const inOrder = rows.filter(row => row.seq <= complete).sort((a, b) => a.seq - b.seq)
+  const fresh = touched.size === 0 ? inOrder : inOrder.filter(row => !touched.has(`${catalogKey(entities, row)}:${row.id}`))
+  const more = complete !== Infinity || inOrder.length > limit
+  // a page that the unfolded tail emptied still has to move on
+  return { rows: fresh.length === 0 && more ? inOrder : fresh, more }
+}
+
+function catalogKey(entities: readonly Entity[], row: ChangedRow): number {
+  return entities.find(entity => entity.info.name === row.entity)?.ent ?? -1
+}
+
+const goneSql =
+  'SELECT CAST(g.id AS TEXT),g.seq,g.reading,g.client,g.mutation FROM _syncline_gone AS g WHERE g.ent=? AND g.seq>? AND g.seq<=? ORDER BY g.seq LIMIT ?'
+
+function changedOf({ info }: Entity, row: readonly SqlValue[], after: number): ChangedRow {
+  const id = text(row[0])
+  return {
+    entity: info.name,
+    id,
+    seq: integer(row[1]),
+    json: text(row[7]),
+    idJson: idJsonOf(info, id),
+    created: integer(row[3]) > after,
+    reading: integer(row[2]),
+    temporary: textOrNull(row[4]),
+    origin: originOf(textOrNull(row[5]), mutationOf(row[6])),
+  }
+}
+
+function goneOf({ info }: Entity, row: readonly SqlValue[]): ChangedRow {
+  const id = text(row[0])
+  return {
+    entity: info.name,
+    id,
+    seq: integer(row[1]),
+    json: null,
+    idJson: idJsonOf(info, id),
+    created: false,
+    reading: integer(row[2]),
+    temporary: null,
+    origin: originOf(textOrNull(row[3]), mutationOf(row[4])),
+  }
+}
+
+function settledRows(db: Connection, touched: ReadonlyMap<string, Touched>, { after, form }: ChangesQuery): ChangedRow[] {
+  const byEntity = new Map<Entity, Touched[]>()
+  for (const group of touched.values()) byEntity.set(group.entity, [...(byEntity.get(group.entity) ?? []), group])
+  const rows: ChangedRow[] = []
+  for (const [entity, groups] of byEntity) {
+    const states = lookup(db, entity, groups.map(group => group.id), form)
+    for (const { id, entries } of groups) {
+      const before = states.get(id)
+      if (before === undefined) continue
+      const row = changedState(entity, id, settle(before, entries), after)
+      if (row !== null) rows.push(row)
+    }
+  }
+  return rows.sort((a, b) => a.seq - b.seq)
+}
+
+/** Null: nothing happened to it above `after`. */
+function changedState({ info }: Entity, id: string, { line, gone, goneOrigin, json }: RowState, after: number): ChangedRow | null {
+  const idJson = idJsonOf(info, id)
+  if (json === null) {
+    if (gone === null || gone.seq <= after) return null
+    return { entity: info.name, id, seq: gone.seq, json, idJson, created: false, reading: gone.reading, temporary: null, origin: goneOrigin }
+  }
+  if (line === null || line.seq <= after) return null
+  const created = (line.whole?.seq ?? 0) > after
+  const origin = originOf(line.client, line.mutation)
+  return { entity: info.name, id, seq: line.seq, json, idJson, created, reading: line.reading, temporary: line.temporary, origin }
+}
+
+// ---- pages over all rows
+
+export interface PageQuery {
+  readonly entity: string
+  readonly after: string | null
+  readonly limit: number
+  readonly form: RowForm
+}
+
+export function readSnapshot(db: Connection, catalog: Catalog, { entity: asked, after, limit, form }: PageQuery): SnapshotPage {
+  const entity = catalog.get(asked)
+  const head = readHead(db)
+  const found = after === null ? db.all(entity.sql.firstPage[form], limit) : db.all(entity.sql.nextPage[form], ...entity.id.values(after), limit)
+  const fresh = newestUnfolded(db, entity, head.seq)
+  const rows = found.map((row): PageRow => {
+    const id = text(row[0])
+    const newer = fresh.get(id)
+    return {
+      id,
+      seq: newer?.seq ?? integer(row[1]),
+      json: text(row[3]),
+      idJson: idJsonOf(entity.info, id),
+      reading: newer?.reading ?? integer(row[2]),
+    }
+  })
+  return { rows, next: rows.length < limit ? null : (rows.at(-1)?.id ?? null), head: cursorOf(head) }
+}
+
+export function readPlaces(db: Connection, catalog: Catalog, { entity: asked, after, limit }: Omit<PageQuery, 'form'>): { rows: (readonly [string, number])[]; next: string | null } {
+  const entity = catalog.get(asked)
+  const found = after === null ? db.all(entity.sql.firstPlaces, limit) : db.all(entity.sql.nextPlaces, ...entity.id.values(after), limit)
+  const fresh = newestUnfolded(db, entity, tailHead(db).seq)
+  const rows = found.map((row): readonly [string, number] => {
+    const id = text(row[0])
+    return [id, fresh.get(id)?.seq ?? integer(row[1])]
+  })
+  return { rows, next: rows.length < limit ? null : (rows.at(-1)?.[0] ?? null) }
+}
+
+/** Where living rows stand that the fold has not reached; for them any entry but a mere suspicion is a change. */
+function newestUnfolded(db: Connection, entity: Entity, head: number): Map<string, { seq: number; reading: number }> {
+  const folded = foldedTo(db)
+  const newest = new Map<string, { seq: number; reading: number }>()
+  if (head === folded) return newest
+  const rows = db.all("SELECT CAST(id AS TEXT),max(seq),clock FROM _syncline_tail WHERE seq>? AND ent=? AND op<>'?' GROUP BY id", folded, entity.ent)
+  for (const [id, seq, reading] of rows) newest.set(entity.id.decode(text(id)), { seq: integer(seq), reading: integer(reading) })
+  return newest
+}
+
+// ---- by id
+
+export function readRows(db: Connection, catalog: Catalog, asked: string, ids: readonly string[]): PageRow[] {
+  const entity = catalog.get(asked)
+  const rows: PageRow[] = []
+  for (const [id, { json, line }] of statesNow(db, entity, ids, 'values')) {
+    if (json !== null) rows.push({ id, seq: line?.seq ?? 0, json, idJson: idJsonOf(entity.info, id), reading: line?.reading ?? 0 })
+  }
+  return rows
+}
+
+export function readStandings(db: Connection, catalog: Catalog, asked: string, ids: readonly string[]): LookedUp[] {
+  const entity = catalog.get(asked)
+  const states = statesNow(db, entity, ids, 'object')
+  return ids.map(id => {
+    const state = states.get(entity.id.check(id) ?? id)
+    if (state === undefined) return { id, row: null, standing: { exists: false, whole: null, cells: {}, gone: null, seq: 0 } }
+    const row: unknown = state.json === null ? null : JSON.parse(state.json)
+    return { id, row: row as LookedUp['row'], standing: standingOf(state) } // reason: our own SQL made the JSON object
+  })
+}
+
+/** With unfolded entries on top; an id that the key cannot hold has no answer. */
+function statesNow(db: Connection, entity: Entity, ids: readonly string[], form: RowForm): Map<string, RowState> {
+  const checked = [...new Set(ids.flatMap(id => entity.id.check(id) ?? []))]
+  const states = lookup(db, entity, checked, form)
+  const folded = foldedTo(db)
+  if (tailHead(db).seq === folded) return states
+  const catalog = { byEnt: new Map([[entity.ent, entity]]) }
+  const rows = db.all(`SELECT ${entryColumns} FROM _syncline_tail WHERE seq>? AND ent=? ORDER BY seq`, folded, entity.ent)
+  for (const { id, entries } of groupEntries(rows, catalog).values()) {
+    const before = states.get(id)
+    if (before !== undefined) states.set(id, settle(before, entries))
+  }
+  return states
+}

@@ -1,0 +1,143 @@
+// Our own tables, and the register of captured tables. `open` and every schema change pass here, in one immediate
+// transaction, and leave the database as the entity list asks for it; a second engine that does the same changes nothing.
+import { createHash } from 'node:crypto'
+import { SyncError } from '../../core/index.ts'
+import type { EntityDefinition } from '../../core/index.ts'
+import { prefix, triggersOf } from './capture.ts'
+import type { Trigger } from './capture.ts'
+import { idCodec } from './codec.ts'
+import type { Table } from './describe.ts'
+import { integer, text } from './driver.ts'
+import type { Connection } from './driver.ts'
+import { literal, name } from './sql.ts'
+
+/** Raised with every change of our tables or triggers; `migrations` lead from one to the next. */
+export const schemaVersion = 1
+
+// The tail has no index, no AUTOINCREMENT and no constraint that could fail: it is written inside the application's
+// own statements. Everything else is written by the engine only.
+const tables = `
+CREATE TABLE IF NOT EXISTS _syncline_meta(key TEXT PRIMARY KEY NOT NULL, value) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS _syncline_entities(ent INTEGER PRIMARY KEY, tbl TEXT NOT NULL UNIQUE, shape TEXT, uniques TEXT, generation INTEGER NOT NULL DEFAULT 0, active INTEGER NOT NULL DEFAULT 1);
+CREATE TABLE IF NOT EXISTS _syncline_tail(seq INTEGER PRIMARY KEY, clock INTEGER, ent INTEGER, id, op TEXT, old TEXT, nonce INTEGER, stamp TEXT, client TEXT, mutation, own INTEGER, tmp TEXT);
+CREATE TABLE IF NOT EXISTS _syncline_rows(ent INTEGER NOT NULL, id NOT NULL, seq INTEGER NOT NULL, reading INTEGER NOT NULL, whole TEXT, created INTEGER NOT NULL, cells TEXT, tmp TEXT, client TEXT, mutation, PRIMARY KEY(ent, id)) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS _syncline_rows_seq ON _syncline_rows(ent, seq);
+CREATE TABLE IF NOT EXISTS _syncline_gone(ent INTEGER NOT NULL, id NOT NULL, seq INTEGER NOT NULL, reading INTEGER NOT NULL, stamp TEXT NOT NULL, old TEXT, client TEXT, mutation, PRIMARY KEY(ent, id)) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS _syncline_gone_seq ON _syncline_gone(ent, seq);
+CREATE TABLE IF NOT EXISTS _syncline_clients(user TEXT NOT NULL, client TEXT NOT NULL, last INTEGER NOT NULL, lead INTEGER NOT NULL, at INTEGER NOT NULL, PRIMARY KEY(user, client)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS _syncline_results(user TEXT NOT NULL, client TEXT NOT NULL, last INTEGER NOT NULL, first INTEGER NOT NULL, results TEXT NOT NULL, at INTEGER NOT NULL, PRIMARY KEY(user, client, last)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS _syncline_named(user TEXT NOT NULL, client TEXT NOT NULL, mutation TEXT NOT NULL, result TEXT NOT NULL, at INTEGER NOT NULL, PRIMARY KEY(user, client, mutation)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS _syncline_ids(user TEXT NOT NULL, client TEXT NOT NULL, ent INTEGER NOT NULL, tmp TEXT NOT NULL, id TEXT NOT NULL, at INTEGER NOT NULL, PRIMARY KEY(user, client, tmp, ent)) WITHOUT ROWID;
+`
+
+/** From the version of the index plus one to the next. */
+const migrations: readonly string[] = []
+
+/** A table as it is registered; `generation` counts how often its subscribers had to be healed. */
+export interface Registered {
+  readonly ent: number
+  readonly generation: number
+}
+
+export interface Installed {
+  readonly registered: Registered
+  /** What was captured before is not what is there now: subscribers need everything again. */
+  readonly healed: boolean
+}
+
+/** Makes our tables, or brings older ones forward. Inside a transaction. */
+export function installTables(db: Connection, secret: () => string, nowMs: number): void {
+  const known = db.value("SELECT 1 FROM sqlite_master WHERE type='table' AND name='_syncline_meta'") === 1
+  const version = known ? integer(db.value("SELECT value FROM _syncline_meta WHERE key='version'")) : 0
+  if (version > schemaVersion) {
+    throw new SyncError('INVALID_CONFIG', `this database was opened by a newer release (log layout ${version}, this one knows ${schemaVersion}); upgrade this process`)
+  }
+  if (version === schemaVersion) return
+  db.exec(tables)
+  if (version > 0) for (const migration of migrations.slice(version - 1)) db.exec(migration)
+  setMeta(db, 'version', schemaVersion)
+  if (version > 0) return
+  setMeta(db, 'epoch', secret())
+  setMeta(db, 'folded', 0)
+  setMeta(db, 'horizon', 0)
+  setMeta(db, 'installed', nowMs)
+}
+
+export function isInstalled(db: Connection): boolean {
+  return db.value("SELECT 1 FROM sqlite_master WHERE type='table' AND name='_syncline_meta'") === 1
+}
+
+export function meta(db: Connection, key: string): string {
+  return text(db.value('SELECT value FROM _syncline_meta WHERE key=?', key))
+}
+
+export function setMeta(db: Connection, key: string, value: string | number): void {
+  db.run('INSERT OR REPLACE INTO _syncline_meta(key, value) VALUES(?,?)', key, value)
+}
+
+/** Registers a table and makes its triggers what they should be. Inside a transaction. */
+export function installTable(db: Connection, definition: EntityDefinition, table: Table): Installed {
+  const shape = shapeText(table)
+  const uniques = JSON.stringify([table.uniques, table.key.map(column => column.name)])
+  const known = db.get('SELECT ent, shape, uniques, generation, active FROM _syncline_entities WHERE tbl=?', table.name)
+  if (known === undefined) {
+    db.run('INSERT INTO _syncline_entities(tbl, shape, uniques) VALUES(?,?,?)', table.name, shape, uniques)
+    const ent = integer(db.value('SELECT ent FROM _syncline_entities WHERE tbl=?', table.name))
+    installTriggers(db, table, triggersOf({ ent, table, id: idCodec(table.key), routing: definition.routing }))
+    return { registered: { ent, generation: 0 }, healed: false }
+  }
+  const ent = integer(known[0])
+  const missing = installTriggers(db, table, triggersOf({ ent, table, id: idCodec(table.key), routing: definition.routing }))
+  // a column or a unique key that was not watched may have changed rows unseen
+  const healed = missing || known[1] !== shape || known[2] !== uniques || known[4] !== 1
+  const generation = integer(known[3]) + (healed ? 1 : 0)
+  if (healed) db.run('UPDATE _syncline_entities SET shape=?, uniques=?, generation=?, active=1 WHERE ent=?', shape, uniques, generation, ent)
+  return { registered: { ent, generation }, healed }
+}
+
+/**
+ * True: one was missing, so that writes may have passed unseen. Ours have to be the last created, because SQLite runs
+ * those first: before a user's trigger that fails a statement but keeps its row.
+ */
+function installTriggers(db: Connection, table: Table, wanted: readonly Trigger[]): boolean {
+  const rows = db.all("SELECT name, sql, rowid FROM sqlite_master WHERE type='trigger' AND tbl_name=? COLLATE NOCASE ORDER BY rowid", table.name)
+  const present = new Map(rows.filter(([trigger]) => isOurs(trigger)).map(([trigger, sql]) => [text(trigger), text(sql)]))
+  const firstOurs = rows.findIndex(([trigger]) => isOurs(trigger))
+  const behind = firstOurs !== -1 && rows.slice(firstOurs).some(([trigger]) => !isOurs(trigger))
+  const same = present.size === wanted.length && wanted.every(trigger => present.get(trigger.name) === trigger.sql)
+  if (same && !behind) return false
+  const missing = present.size > 0 || isRegistered(db, table) ? wanted.some(trigger => !present.has(trigger.name)) : false
+  for (const trigger of present.keys()) db.exec(`DROP TRIGGER ${name(trigger)}`)
+  for (const trigger of wanted) db.exec(trigger.sql)
+  return missing
+}
+
+function isRegistered(db: Connection, table: Table): boolean {
+  return db.value('SELECT 1 FROM _syncline_entities WHERE tbl=? AND active=1', table.name) === 1
+}
+
+function isOurs(trigger: unknown): boolean {
+  return String(trigger).startsWith(prefix)
+}
+
+/** Tables that are not asked for any more: no triggers, no lines; asked for again, their subscribers start afresh. */
+export function removeOthers(db: Connection, ents: readonly number[]): void {
+  const keep = ents.join(',')
+  for (const [ent] of db.all(`SELECT ent FROM _syncline_entities WHERE active=1 AND ent NOT IN (${keep})`)) {
+    const like = `${prefix}${integer(ent)}_%`.replaceAll('_', '\\_')
+    for (const [trigger] of db.all(`SELECT name FROM sqlite_master WHERE type='trigger' AND name LIKE ${literal(like)} ESCAPE '\\'`)) {
+      db.exec(`DROP TRIGGER ${name(text(trigger))}`)
+    }
+    db.run('DELETE FROM _syncline_rows WHERE ent=?', integer(ent))
+    db.run('DELETE FROM _syncline_gone WHERE ent=?', integer(ent))
+    db.run('UPDATE _syncline_entities SET active=0 WHERE ent=?', integer(ent))
+  }
+}
+
+function shapeText(table: Table): string {
+  return JSON.stringify({ columns: table.columns.map(column => [column.name, column.kind]), key: table.key.map(column => column.name) })
+}
+
+export function shapeHash(table: Table, generation: number): string {
+  return createHash('sha256').update(`${generation}:${shapeText(table)}`).digest('hex').slice(0, 16)
+}

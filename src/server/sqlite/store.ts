@@ -1,0 +1,258 @@
+// The SQLite store: composition of its parts, one method per question of the port. Decides nothing itself.
+import { SyncError } from '../../core/index.ts'
+import type { Cursor, CursorState, EntityDefinition } from '../../core/index.ts'
+import type { Logger, ServerEnv } from '../env.ts'
+import type {
+  Accepted, Changes, Decide, EntityInfo, Head, Identified, LookedUp, Prepared, RowForm, Sender, ServerStore, SnapshotPage, StoreStats,
+} from '../store.ts'
+import { acceptSome } from './accept.ts'
+import { Access, Occupied } from './access.ts'
+import { forgetClients, forgetSome, horizonFor } from './cleanup.ts'
+import { clientKey, readClient, saveClient } from './clients.ts'
+import { integer, isSqliteHandle, unsupportedDriver } from './driver.ts'
+import type { Connection, SqliteHandle } from './driver.ts'
+import { Catalog } from './entity.ts'
+import { foldBatch, foldedTo, foldSome } from './fold.ts'
+import { isBusy, sqliteCode, textOf } from './failure.ts'
+import { installAll } from './install.ts'
+import { readChanges, readHead, readPlaces, readRows, readSnapshot, readStandings } from './read.ts'
+import { Behind, maxUnfolded, Poisoned } from './request.ts'
+import type { AcceptRequest } from './request.ts'
+import { installTables } from './schema.ts'
+import { checkAt, tailHead } from './tail.ts'
+import { dropLease, leaseRenewal, renewLease } from './uninstall.ts'
+import { Watcher } from './watcher.ts'
+
+export interface SqliteStoreOptions {
+  readonly env: ServerEnv
+  readonly log?: Logger | undefined
+  /** Called on every connection that the store opens: functions and collations that the schema needs, pragmas. */
+  readonly configure?: ((handle: SqliteHandle) => void) | undefined
+}
+
+const silent: Logger = { debug() {}, info() {}, warn() {}, error() {} }
+
+/** A store over an open `DatabaseSync` (node:sqlite) or better-sqlite3 `Database`. Throws UNSUPPORTED_DRIVER. */
+export function sqliteStore(handle: SqliteHandle, options: SqliteStoreOptions): ServerStore {
+  if (!isSqliteHandle(handle)) throw unsupportedDriver()
+  return new SqliteStore(handle, options)
+}
+
+type Watching = Parameters<ServerStore['watch']>[0]
+
+class SqliteStore implements ServerStore {
+  readonly #env: ServerEnv
+  readonly #log: Logger
+  readonly #access: Access
+  readonly #catalog = new Catalog()
+  readonly #engine: string
+  #watcher: Watcher | null = null
+  #cancelLease = (): void => {}
+
+  constructor(handle: SqliteHandle, { env, log, configure }: SqliteStoreOptions) {
+    this.#env = env
+    this.#log = log ?? silent
+    this.#access = new Access(handle, env, configure)
+    this.#engine = env.secret(8)
+  }
+
+  get entities(): ReadonlyMap<string, EntityInfo> {
+    return this.#catalog.infos
+  }
+
+  async open(definitions: readonly EntityDefinition[]): Promise<void> {
+    await this.#access.write(db => {
+      const nowMs = this.#env.now()
+      installTables(db, () => this.#env.secret(16), nowMs)
+      installAll({ db, catalog: this.#catalog, definitions, engine: this.#engine, log: this.#log, nowMs })
+      renewLease(db, this.#engine, nowMs)
+    })
+    await this.#switchToWal()
+    this.#watcher = new Watcher({ access: this.#access, env: this.#env, log: this.#log, catalog: this.#catalog, definitions, engine: this.#engine })
+    this.#keepLease()
+  }
+
+  /** Readers and writers of a file wait for each other without it. */
+  async #switchToWal(): Promise<void> {
+    const { path, writer } = this.#access
+    if (path === null) return
+    try {
+      if (writer.value('PRAGMA journal_mode') === 'wal') return
+      const mode = writer.value('PRAGMA journal_mode = WAL')
+      if (mode === 'wal') this.#log.info({ path }, 'syncline: switched the database to WAL, so that readers and writers do not wait for each other')
+      else this.#log.warn({ path, mode }, 'syncline: the database cannot use WAL here; readers and writers will wait for each other')
+    } catch (error) {
+      this.#log.warn({ path, err: error }, 'syncline: could not switch the database to WAL')
+    }
+  }
+
+  #keepLease(): void {
+    this.#cancelLease = this.#env.after(leaseRenewal, () => {
+      this.#access
+        .write(db => renewLease(db, this.#engine, this.#env.now()))
+        .catch((error: unknown) => this.#log.debug({ err: error }, 'syncline: could not renew the lease'))
+        .finally(() => {
+          if (!this.#access.closed) this.#keepLease()
+        })
+    })
+  }
+
+  head(): Promise<Head> {
+    return this.#access.read(readHead)
+  }
+
+  verify(cursors: readonly Cursor[]): Promise<CursorState[]> {
+    return this.#access.read(db => {
+      const head = readHead(db)
+      return cursors.map(cursor => stateOf(db, head, cursor))
+    })
+  }
+
+  changes(query: { readonly entities: readonly string[]; readonly after: number; readonly limit: number; readonly form: RowForm }): Promise<Changes> {
+    return this.#access.read(db => readChanges(db, this.#catalog, query))
+  }
+
+  async snapshot(query: { readonly entity: string; readonly after: string | null; readonly limit: number; readonly form: RowForm }): Promise<SnapshotPage> {
+    await this.#catchUp()
+    return this.#access.read(db => readSnapshot(db, this.#catalog, query))
+  }
+
+  async rowsAbove(query: { readonly entity: string; readonly above: number; readonly after: string | null; readonly limit: number }): Promise<SnapshotPage> {
+    const { entity, above, after, limit } = query
+    if (above < 0) return this.snapshot({ entity, after, limit, form: 'values' })
+    return this.#access.read(db => {
+      this.#catalog.get(entity)
+      const from = after === null ? above : Number(after)
+      const page = readChanges(db, this.#catalog, { entities: [entity], after: from, limit, form: 'values' })
+      const rows = page.rows.flatMap(({ id, seq, json, idJson, reading }) => (json === null ? [] : [{ id, seq, json, idJson, reading }]))
+      const { epoch, seq, check } = readHead(db)
+      return { rows, next: page.more ? String(page.to.seq) : null, head: { epoch, seq, check } }
+    })
+  }
+
+  async places(query: { readonly entity: string; readonly after: string | null; readonly limit: number }): ReturnType<ServerStore['places']> {
+    await this.#catchUp()
+    return this.#access.read(db => readPlaces(db, this.#catalog, query))
+  }
+
+  rowsById(entity: string, ids: readonly string[]): Promise<SnapshotPage['rows']> {
+    return this.#access.read(db => readRows(db, this.#catalog, entity, ids))
+  }
+
+  look(entity: string, ids: readonly string[]): Promise<LookedUp[]> {
+    return this.#access.read(db => readStandings(db, this.#catalog, entity, ids))
+  }
+
+  async identify(sender: Sender): Promise<Identified> {
+    if (sender.client === null) return { last: 0, lead: 0 }
+    const key = clientKey(sender)
+    const known = await this.#access.read(db => readClient(db, key))
+    const { lead } = sender
+    if (lead === null || lead <= known.lead) return known
+    return this.#access.write(db => {
+      const now = readClient(db, key)
+      const noted = { last: now.last, lead: Math.max(lead, now.lead) }
+      saveClient(db, key, noted, this.#env.now())
+      return noted
+    })
+  }
+
+  async accept(sender: Sender, mutations: readonly Prepared[], decide: Decide, acked: number): Promise<Accepted[]> {
+    const accepted: Accepted[] = []
+    let poison: AcceptRequest['poison'] = null
+    // one at a time, where a constraint fails only at COMMIT and nobody says whose fault it is
+    let one = false
+    while (accepted.length < mutations.length || mutations.length === 0) {
+      const rest: readonly Prepared[] = mutations.slice(accepted.length, one ? accepted.length + 1 : undefined)
+      const request: AcceptRequest = { sender, mutations: rest, decide, acked, nowMs: this.#env.now(), poison }
+      try {
+        const some: Accepted[] = await this.#access.write(db => acceptSome(db, this.#catalog, request))
+        accepted.push(...some)
+        poison = null
+        if (mutations.length === 0 || some.at(-1)?.kind === 'resolve') return accepted
+      } catch (error) {
+        if (error instanceof Behind) await this.#catchUp()
+        else if (error instanceof Poisoned) poison = { index: error.index, message: error.message }
+        else if (failedAtCommit(error)) {
+          if (one) poison = { index: 0, message: textOf(error) }
+          one = true
+        } else throw error
+      }
+    }
+    return accepted
+  }
+
+  async fold(): Promise<boolean> {
+    try {
+      // most wake-ups find nothing, and looking needs no write lock
+      if (this.#access.readNow(db => tailHead(db).seq === foldedTo(db))) return false
+      return this.#access.writeNow(db => foldSome(db, this.#catalog, foldBatch))
+    } catch (error) {
+      if (isBusy(error) || error instanceof Occupied) return true
+      throw error
+    }
+  }
+
+  /** Folds until little is left; gives up on a database that stays locked, since readers do without. */
+  async #catchUp(): Promise<void> {
+    const deadline = this.#env.now() + 2_000
+    let left = Infinity
+    for (;;) {
+      const backlog = await this.#access.read(db => tailHead(db).seq - foldedTo(db))
+      if (backlog <= maxUnfolded || (backlog >= left && this.#env.now() > deadline)) return
+      await this.fold()
+      await this.#access.pause(backlog >= left ? 5 : 0)
+      left = backlog
+    }
+  }
+
+  async cleanup(beforeMs: number): Promise<number> {
+    let total = 0
+    const horizon = await this.#access.read(db => horizonFor(db, beforeMs))
+    for (;;) {
+      const { forgotten, more } = await this.#access.write(db => forgetSome(db, horizon))
+      total += forgotten
+      if (!more) break
+      await this.#access.pause(0)
+    }
+    await this.#access.write(db => forgetClients(db, this.#env.now()))
+    return total
+  }
+
+  watch(listener: Watching): () => void {
+    if (this.#watcher === null) throw new SyncError('CLOSED', 'open the store before watching it')
+    return this.#watcher.watch(listener)
+  }
+
+  stats(): Promise<StoreStats> {
+    return this.#access.read(db => {
+      const count = (table: string): number => integer(db.value(`SELECT count(*) FROM _syncline_${table}`))
+      return { tail: count('tail'), rows: count('rows'), gone: count('gone'), folded: foldedTo(db), clients: count('clients') }
+    })
+  }
+
+  async close(): Promise<void> {
+    if (this.#access.closed) return
+    this.#cancelLease()
+    this.#watcher?.close()
+    try {
+      this.#access.writeNow(db => dropLease(db, this.#engine))
+    } catch (error) {
+      this.#log.debug({ err: error }, 'syncline: could not give up the lease; it ends by itself')
+    }
+    this.#access.close()
+  }
+}
+
+function failedAtCommit(error: unknown): boolean {
+  return error instanceof SyncError && sqliteCode(error.cause) === 'CONSTRAINT'
+}
+
+function stateOf(db: Connection, head: Head, cursor: Cursor): CursorState {
+  if (cursor.epoch !== head.epoch || cursor.seq > head.seq) return 'off'
+  if (cursor.seq < head.horizon) return 'old'
+  if (cursor.seq === 0) return 'here'
+  const check = checkAt(db, cursor.seq)
+  if (check === null) return 'old'
+  return check === cursor.check ? 'here' : 'off'
+}
