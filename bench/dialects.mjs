@@ -10,9 +10,16 @@ const paths = { floor: '/', syncline: '/api/sync/ws', socketio: '/socket.io/?EIO
  */
 export async function subscriber(variant, port, name, { onRows = () => {}, countOnly = false } = {}) {
   let counted = 0
+  let last = 0
   const socket = await openSocket(port, paths[variant])
+  // a frame's length may hold the marker's byte too, but not between a quote and a digit
   const count = data => {
-    for (let at = data.indexOf(0x7e); at !== -1; at = data.indexOf(0x7e, at + 1)) counted++
+    for (let at = data.indexOf(0x7e); at !== -1; at = data.indexOf(0x7e, at + 1)) {
+      const before = at === 0 ? last : data[at - 1]
+      const next = data[at + 1] ?? 0x30
+      if ((before === 0x22 || before === 0x5c) && next >= 0x30 && next <= 0x39) counted++
+    }
+    last = data[data.length - 1]
   }
   const ready = await greeters[variant](socket, name, onRows)
   if (countOnly) socket.onBytes = count

@@ -14,7 +14,12 @@ export async function openApp({ base = '', dataDir }) {
   const { db, file } = openDatabase(dataDir)
 
   // ----- this is all there is to say about sync
-  const engine = await SyncEngine.create({ db, entities: ['todos'], path: `${base}/api/sync`, access: 'public' })
+  const engine = await SyncEngine.create({
+    db,
+    entities: ['todos'],
+    path: `${base}/api/sync`,
+    access: 'public',
+  })
   const sync = engine.routes()
   // -----
 
@@ -72,7 +77,8 @@ function html(response, body) {
   response.writeHead(200, {
     ...headers,
     'content-type': 'text/html; charset=utf-8',
-    'content-security-policy': "default-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'self'",
+    'content-security-policy':
+      "default-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'self'",
   })
   response.end(body)
   return true

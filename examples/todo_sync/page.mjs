@@ -65,14 +65,14 @@ export function page({ file }) {
     <dt>Oldest unsent</dt><dd id="oldest">–</dd>
     <dt>Kept in</dt><dd id="storage">–</dd>
     <dt>Place in the log</dt><dd id="cursor">–</dd>
-    <dt>Next attempt</dt><dd id="retry">–</dd>
+    <div id="again" hidden><dt>Next attempt</dt><dd id="retry">–</dd></div>
     <dt>Last event</dt><dd id="event"><code>–</code></dd>
   </dl>
   <h3>Try it</h3>
   <ol>
     <li><a href="./" target="_blank" rel="noopener">Open a second window</a> and put them side by side.</li>
-    <li>Work offline in one, edit in both, come back.</li>
-    <li>Or write with any SQL tool. The window follows:
+    <li>Work offline in one, edit both, come back.</li>
+    <li>Or write with any SQL tool:
       <pre><code>sqlite3 ${escape(file)} \\
   "UPDATE todos SET done = 1"</code></pre></li>
   </ol>

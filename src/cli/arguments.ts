@@ -1,5 +1,6 @@
 // What was asked for: the arguments as a value, or a UsageError that says what is wrong with them.
 import { parseArgs } from 'node:util'
+import type { ParseArgsOptionsConfig } from 'node:util'
 
 export const usage = `usage: syncline <command> [options]
 
@@ -50,7 +51,7 @@ const options = {
   status: {},
   cleanup: { days: { type: 'string' } },
   uninstall: {},
-} as const
+} as const satisfies Record<string, ParseArgsOptionsConfig>
 
 type CommandName = keyof typeof options
 
@@ -81,11 +82,12 @@ function isCommandName(name: string): name is CommandName {
   return Object.hasOwn(options, name)
 }
 
-type Values = Readonly<Record<string, string | boolean | undefined>>
+type Values = Readonly<Record<string, unknown>>
 
 function parse(name: CommandName, args: string[]): { values: Values; positionals: string[] } {
   try {
-    return parseArgs({ args, options: options[name], allowPositionals: true })
+    const config: ParseArgsOptionsConfig = options[name]
+    return parseArgs({ args, options: config, allowPositionals: true })
   } catch (error) {
     throw new UsageError(error instanceof Error ? error.message : String(error))
   }
@@ -114,8 +116,8 @@ function serveCommand(file: string, values: Values): ServeCommand {
   }
 }
 
-function number(name: string, text: string | boolean, max: number): number {
+function number(name: string, text: unknown, max: number): number {
   const value = typeof text === 'string' && /^\d+$/.test(text) ? Number(text) : Number.NaN
   if (value <= max) return value
-  throw new UsageError(`${name} must be an integer from 0${max < 1e6 ? ` to ${max}` : ''}, not '${text}'`)
+  throw new UsageError(`${name} must be an integer from 0${max < 1e6 ? ` to ${max}` : ''}, not '${String(text)}'`)
 }

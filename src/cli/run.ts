@@ -1,16 +1,17 @@
 // The commands. Exit codes: 0 done, 1 failed (one line with the SyncError code), 2 not understood.
 import { existsSync, readFileSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
-import { SyncError, sqliteStatus, sqliteTables, uninstall } from '../server/index.ts'
-import type { SqliteStatus } from '../server/index.ts'
+import { SyncError } from '../server/index.ts'
+import { sqliteCleanup, sqliteStatus, sqliteTables, uninstall } from '../server/sqlite/index.ts'
+import type { SqliteStatus } from '../server/sqlite/index.ts'
 import { parseCommand, usage, UsageError } from './arguments.ts'
 import type { Command } from './arguments.ts'
-import { cleanup } from './cleanup.ts'
 import { serve } from './serve.ts'
 
 export async function run(argv: readonly string[]): Promise<number> {
   try {
-    return await perform(parseCommand(argv))
+    await perform(parseCommand(argv))
+    return 0
   } catch (error) {
     if (error instanceof UsageError) {
       console.error(`${error.message}\n\n${usage}`)
@@ -21,46 +22,36 @@ export async function run(argv: readonly string[]): Promise<number> {
   }
 }
 
-async function perform(command: Command): Promise<number> {
+async function perform(command: Command): Promise<void> {
   switch (command.name) {
     case 'help':
-      console.log(usage)
-      return 0
+      return console.log(usage)
     case 'version':
-      console.log(version())
-      return 0
+      return console.log(version())
     case 'serve':
-      return withFile(command.file, db => serve(db, command, sqliteTables(db)))
+      return withFile(command.file, async db => serve(db, command, await sqliteTables(db)))
     case 'status':
-      return withFile(command.file, db => {
-        console.log(printStatus(sqliteStatus(db)))
-        return 0
-      })
+      return withFile(command.file, async db => console.log(printStatus(await sqliteStatus(db))))
     case 'cleanup':
       return withFile(command.file, async db => {
-        const forgotten = await cleanup(db, command.days)
+        const forgotten = await sqliteCleanup(db, command.days)
         console.log(`forgot ${forgotten} ${forgotten === 1 ? 'entry' : 'entries'} older than ${command.days} days`)
-        return 0
       })
     case 'uninstall':
-      return withFile(command.file, db => {
-        if (!sqliteStatus(db).installed) {
-          console.log('nothing of syncline is installed in this file')
-          return 0
-        }
-        uninstall(db)
+      return withFile(command.file, async db => {
+        if (!(await sqliteStatus(db)).installed) return console.log('nothing of syncline is installed in this file')
+        await uninstall(db)
         console.log('removed every trigger and table of syncline')
-        return 0
       })
   }
 }
 
 /** Never makes a file: a mistyped name must not become an empty database. */
-async function withFile(file: string, use: (db: DatabaseSync) => number | Promise<number>): Promise<number> {
+async function withFile(file: string, use: (db: DatabaseSync) => Promise<void>): Promise<void> {
   if (!existsSync(file)) throw new SyncError('DATABASE_FAILED', `there is no file '${file}'`)
   const db = new DatabaseSync(file)
   try {
-    return await use(db)
+    await use(db)
   } finally {
     db.close()
   }
@@ -69,11 +60,11 @@ async function withFile(file: string, use: (db: DatabaseSync) => number | Promis
 export function printStatus(status: SqliteStatus): string {
   if (!status.installed) return 'syncline is not installed in this file'
   const lines = [
-    ['entities', status.entities.join(', ') || 'none'],
+    ['tables', status.tables.join(', ') || 'none'],
     ['epoch', status.epoch],
     ['head', `${status.head}`],
-    ['horizon', `${status.horizon}  (older cursors are healed)`],
-    ['log', `${status.tail} entries in the tail, ${status.unfolded} of them not folded`],
+    ['horizon', `${status.horizon} (older cursors are healed)`],
+    ['log', `${status.tail} entries, ${status.unfolded} of them not folded`],
     ['rows', `${status.rows} changed since install, ${status.gone} deleted ones remembered`],
     ['clients', `${status.clients}`],
     ['engine', status.attached ? 'attached' : 'none attached'],

@@ -3,10 +3,11 @@ import { createServer } from 'node:http'
 import type { Server } from 'node:http'
 import type { DatabaseSync } from 'node:sqlite'
 import { createSyncEngine, SyncError } from '../server/index.ts'
-import type { Logger, SqliteTables, SyncEngine } from '../server/index.ts'
+import type { Logger, SyncEngine } from '../server/index.ts'
+import type { SqliteTables } from '../server/sqlite/index.ts'
 import type { ServeCommand } from './arguments.ts'
 
-export async function serve(db: DatabaseSync, command: ServeCommand, tables: SqliteTables): Promise<number> {
+export async function serve(db: DatabaseSync, command: ServeCommand, tables: SqliteTables): Promise<void> {
   const entities = command.entities ?? everyTable(tables)
   const log = consoleLogger(command.debug)
   const engine = await createSyncEngine({
@@ -31,7 +32,6 @@ export async function serve(db: DatabaseSync, command: ServeCommand, tables: Sql
   } finally {
     await engine.close()
   }
-  return 0
 }
 
 function everyTable({ tables, leftOut }: SqliteTables): readonly string[] {

@@ -1,6 +1,6 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 // The client as its users see it.
-import type { Cursor, EntitySource, NameOf, Row, RowOf, SyncError, Write } from '../core/index.ts'
+import type { Cursor, EntityDefinition, Row, RowOf, SyncError, Write } from '../core/index.ts'
 import type { Encodable } from './encode.ts'
 import type { ClientEnv } from './env.ts'
 import type { LinkState } from './link.ts'
@@ -9,7 +9,10 @@ import type { Change } from './state.ts'
 import type { ClientStore } from './store.ts'
 import type { Transport } from './transport.ts'
 
-export interface ClientOptions<S extends readonly EntitySource[] = readonly EntitySource[]> {
+/** A name, or a definition with rows of any type. */
+export type AnyEntity = string | EntityDefinition<string, unknown>
+
+export interface ClientOptions<S extends readonly AnyEntity[] = readonly AnyEntity[]> {
   /** Where the sync routes are: absolute, or relative to the page (`/api/sync`). */
   readonly url: string
   /** Names, or definitions, from which the types of rows are inferred. */
@@ -31,7 +34,8 @@ export interface ClientOptions<S extends readonly EntitySource[] = readonly Enti
 }
 
 /** Rows by entity name. */
-export type RowsOf<S extends readonly EntitySource[]> = { [E in S[number] as NameOf<E>]: RowOf<E> }
+export type RowsOf<S extends readonly AnyEntity[]> = { [E in S[number] as NamedBy<E>]: RowOf<E> }
+type NamedBy<E> = E extends string ? E : E extends EntityDefinition<infer Name, unknown> ? Name : never
 
 /** Columns of a row, all of them optional. Rows without a schema take whatever can be encoded. */
 export type Fields<T> = string extends keyof T ? { readonly [column: string]: Encodable } : Partial<T>

@@ -3,7 +3,6 @@
 import type { Batch, Cursor } from '../core/index.ts'
 import { contiguity, sameCursor } from '../core/index.ts'
 import { ask, answered } from './ask.ts'
-import { stageRepair } from './heal.ts'
 import { rename } from './rename.ts'
 import { advance, dropRow, putRow, readRow } from './rows.ts'
 import type { Kept, Part, State } from './state.ts'
@@ -14,12 +13,9 @@ export function receiveBatch(state: State, batch: Batch): void {
     const kept = state.entities.get(name)
     if (kept === undefined) continue
     const parts = batch.sets.filter(set => set.entity === name).map(({ rows, gone = [], renamed = [] }) => ({ rows, gone, renamed }))
-    if (kept.heal !== null) {
-      // a live batch of a scope under repair is left: what it brought will be a gap, and a gap asks
-      if (batch.repair === true) stageRepair(state, kept, kept.heal, batch, parts)
-    } else {
-      receiveParts(state, kept, batch, parts)
-    }
+    // a live batch of a scope under repair is left: what it brought will be a gap, and a gap asks
+    if (batch.repair !== true && kept.heal === null) receiveParts(state, kept, batch, parts)
+    else if (batch.repair === true && kept.heal !== null) state.healing?.repair(state, kept, kept.heal, batch, parts)
   }
 }
 

@@ -4,12 +4,12 @@ import { FakeEnv, settle } from '../testing/fake-env.ts'
 import { FakeServer } from '../testing/fake-server.ts'
 import type { Change } from './state.ts'
 import { createClient, memoryStore } from './index.ts'
-import type { Client, ClientStore } from './index.ts'
+import type { Client, ClientStore, Row } from './index.ts'
 
 interface World {
   readonly server: FakeServer
   readonly env: FakeEnv
-  readonly client: Client
+  readonly client: Client<{ todos: Row }>
   readonly changes: Change[]
 }
 
@@ -182,7 +182,7 @@ describe('a client against a server double', () => {
     const { client } = world()
     await client.ready
     for (const value of [Number.NaN, () => 1, new Map(), Symbol('x'), undefined, Infinity]) {
-      expect(() => client.create('todos', { id: 'a', title: value as string })).toThrow(expect.objectContaining({ code: 'SERIALIZATION_ERROR' }))
+      expect(() => client.create('todos', { id: 'a', title: value as unknown as string })).toThrow(expect.objectContaining({ code: 'SERIALIZATION_ERROR' }))
     }
     client.create('todos', { id: 'a', title: 10n, done: new Date(0), list: new Uint8Array([1, 2]) })
     expect(client.get('todos', 'a')).toEqual({ id: 'a', title: '10', done: '1970-01-01T00:00:00.000Z', list: { $blob: 'AQI=' } })

@@ -1,23 +1,23 @@
-// The client of this library: `createClient` and its public methods. Wires and decides nothing.
-import type { EntitySource, Json, Row, Write } from '../core/index.ts'
+// The client's public methods, on whatever parts it is made of. Wires and decides nothing.
+import type { Json, Row, Write } from '../core/index.ts'
 import { SyncError, temporaryPrefix } from '../core/index.ts'
-import type { Client, ClientEvents, ClientOptions, Id, RowsOf, Status, Target, Transaction, WriteHandle } from './api.ts'
+import type { AnyEntity, Client, ClientEvents, ClientOptions, Id, RowsOf, Status, Target, Transaction, WriteHandle } from './api.ts'
 import { encodeId, encodeRow } from './encode.ts'
-import { createEngine, nameOf, tell } from './engine.ts'
-import type { Engine } from './engine.ts'
+import { createEngine, nameOf, settle, tell } from './engine.ts'
+import type { Engine, Parts } from './engine.ts'
 import { platformEnv } from './env.ts'
-import { deferred } from './handles.ts'
-import { memoryStore } from './memory.ts'
+import { deferred, failHandle, newHandle } from './handles.ts'
+import type { Handle } from './handles.ts'
+import { noStore } from './memory.ts'
 import { forget, openDatabase, shut, switchUser, welcomed } from './opening.ts'
-import { sseTransport } from './transport-sse.ts'
-import { webSocketTransport } from './transport-websocket.ts'
 
 type AnyClient = Client<Record<string, Row>>
 
-export function createClient<const S extends readonly EntitySource[]>(options: ClientOptions<S>): Client<RowsOf<S>> {
+/** `createClient` brings all parts; a script that must be small brings some of them later. */
+export function clientOf<const S extends readonly AnyEntity[]>(options: ClientOptions<S>, parts: Parts): Client<RowsOf<S>> {
   const env = options.env ?? platformEnv()
-  const transports = options.transports ?? [webSocketTransport(options.url), sseTransport(options.url)]
-  const engine = createEngine(options, env, transports, memoryStore(), {
+  const transports = options.transports ?? parts.transports(options.url)
+  const engine = createEngine(options, env, transports, noStore(), parts, {
     user: user => void switchUser(engine, user),
     welcome: user => welcomed(engine, user),
   })
@@ -67,9 +67,7 @@ function writing(engine: Engine): Writing {
     retry(n) {
       const id = engine.replica.state.dead.get(n)?.record.mutation.writes[0]?.id
       if (id === undefined) throw new SyncError('NOT_FOUND', `no dead letter ${n}`)
-      const { handle, begin } = engine.handles.open(id)
-      begin(tell(engine, { type: 'retry', n }))
-      return handle
+      return begin(engine, newHandle(id), tell(engine, { type: 'retry', n }))
     },
     discard: n => void tell(engine, { type: 'discard', n }),
   }
@@ -106,19 +104,24 @@ function withRealIds(engine: Engine, row: Row): Row {
   return real
 }
 
+function begin(engine: Engine, handle: Handle, n: number): Handle {
+  handle.n = n
+  engine.handles.set(n, handle)
+  return handle
+}
+
 function submit(engine: Engine, writes: readonly Write[]): WriteHandle {
-  const id = writes[0]?.id ?? ''
-  const { handle, begin, fail } = engine.handles.open(id)
+  const [first] = writes
+  const handle = newHandle(first?.id ?? '')
   const go = (): void => {
-    const n = tell(engine, { type: 'write', writes })
-    begin(n)
-    if (n > 0) return
+    begin(engine, handle, tell(engine, { type: 'write', writes }))
+    if (handle.n > 0) return
     // nothing changed: nothing to send, settled as it stands
-    engine.handles.persisted([n], null)
-    const version = engine.replica.state.entities.get(writes[0]?.entity ?? '')?.cursor?.seq ?? 0
-    engine.handles.settled(n, { status: 'applied', version, ids: {} })
+    handle.onDisk.resolve()
+    const version = engine.replica.state.entities.get(first?.entity ?? '')?.cursor?.seq ?? 0
+    settle(engine, 0, { status: 'applied', version, ids: {} })
   }
-  if (engine.closed) fail(new SyncError('CLOSED', 'the client is closed'))
+  if (engine.closed) failHandle(handle, new SyncError('CLOSED', 'the client is closed'))
   else if (engine.early === null) go()
   else engine.early.push(go)
   return handle

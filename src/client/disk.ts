@@ -2,7 +2,7 @@
 // Pending mutations go in transactions of their own, so that nothing that is wrong with confirmed rows can hold them up.
 // When confirmed rows cannot be stored any more, pending ones still are; when neither can, all stays in memory (R8).
 import { SyncError } from '../core/index.ts'
-import type { ClientStore, EntityCommit, Identity, Overlay, PendingRecord, Saving } from './store.ts'
+import type { ClientStore, EntityCommit, Overlay, PendingRecord, Saving } from './store.ts'
 
 export interface Disk {
   save(work: Saving): void
@@ -17,15 +17,15 @@ export interface DiskEvents {
   failed(error: SyncError, everything: boolean): void
 }
 
-interface Waiting {
-  identity: Identity | null
-  puts: Map<number, PendingRecord>
-  removes: number[]
-  commits: Map<string, EntityCommit>
-  overlays: Map<string, Overlay>
+interface Waiting extends Saving {
+  identity: Saving['identity']
+  readonly puts: PendingRecord[]
+  readonly removes: number[]
+  readonly commits: EntityCommit[]
+  readonly overlays: Overlay[]
 }
 
-const none = { identity: null, puts: [], removes: [], commits: [], overlays: [] }
+const nothing = (): Waiting => ({ identity: null, puts: [], removes: [], commits: [], overlays: [] })
 
 export function createDisk(store: ClientStore, events: DiskEvents): Disk {
   let waiting = nothing()
@@ -33,48 +33,48 @@ export function createDisk(store: ClientStore, events: DiskEvents): Disk {
   let commits = true
   let broken: SyncError | null = null
 
+  /** Null: stored, or nothing to store. */
   async function attempt(work: Saving): Promise<SyncError | null> {
-    if (broken !== null) return broken
+    if (isNothing(work)) return null
     try {
-      await store.save(work)
-      return null
+      if (broken === null) await store.save(work)
+      return broken
     } catch (cause) {
       return cause instanceof SyncError ? cause : new SyncError('STORAGE_FAILED', String(cause), { cause })
     }
   }
 
+  function giveUp(error: SyncError): void {
+    if (broken === null) events.failed((broken = error), true)
+  }
+
   async function run(): Promise<void> {
-    while (waiting.identity !== null || waiting.puts.size + waiting.removes.length + waiting.commits.size + waiting.overlays.size > 0) {
+    while (!isNothing(waiting)) {
       const { identity, puts, removes, commits: confirmed, overlays } = waiting
       waiting = nothing()
-      let error: SyncError | null = null
-      if (puts.size > 0 || identity !== null) {
-        error = await attempt({ ...none, identity, puts: [...puts.values()], overlays: [...overlays.values()] })
-        overlays.clear()
-        if (error !== null) giveUp(error)
-        if (puts.size > 0) events.durable([...puts.keys()], error)
-      }
-      if (removes.length + confirmed.size + overlays.size === 0) continue
-      error = await attempt({ ...none, removes, commits: commits ? [...confirmed.values()] : [], overlays: [...overlays.values()] })
-      if (error === null) continue
-      if (commits && confirmed.size > 0 && broken === null) {
+      const first = { ...nothing(), identity, puts, overlays: puts.length > 0 ? overlays : [] }
+      let error = await attempt(first)
+      if (error !== null) giveUp(error)
+      if (puts.length > 0) events.durable(puts.map(({ n }) => n), error)
+      const second = { ...nothing(), removes, commits: commits ? confirmed : [], overlays: puts.length > 0 ? [] : overlays }
+      error = await attempt(second)
+      if (error !== null && second.commits.length > 0 && broken === null) {
         commits = false
         events.failed(error, false)
-        error = await attempt({ ...none, removes, overlays: [...overlays.values()] })
+        error = await attempt({ ...second, commits: [] })
       }
       if (error !== null) giveUp(error)
     }
     running = null
   }
 
-  function giveUp(error: SyncError): void {
-    if (broken === null) events.failed(error, true)
-    broken = error
-  }
-
   return {
     save(work) {
-      merge(waiting, work)
+      waiting.identity = work.identity ?? waiting.identity
+      append(waiting.puts, work.puts)
+      append(waiting.removes, work.removes)
+      append(waiting.commits, work.commits)
+      append(waiting.overlays, work.overlays)
       running ??= Promise.resolve().then(run)
     },
     idle: async () => {
@@ -83,33 +83,10 @@ export function createDisk(store: ClientStore, events: DiskEvents): Disk {
   }
 }
 
-function nothing(): Waiting {
-  return { identity: null, puts: new Map(), removes: [], commits: new Map(), overlays: new Map() }
+function append<T>(to: T[], items: readonly T[]): void {
+  for (const item of items) to.push(item)
 }
 
-function merge(waiting: Waiting, work: Saving): void {
-  waiting.identity = work.identity ?? waiting.identity
-  for (const record of work.puts) waiting.puts.set(record.n, record)
-  waiting.removes.push(...work.removes)
-  for (const overlay of work.overlays) waiting.overlays.set(`${overlay.entity}\n${overlay.id}`, overlay)
-  for (const commit of work.commits) {
-    const before = waiting.commits.get(commit.entity)
-    waiting.commits.set(commit.entity, before === undefined ? commit : follow(before, commit))
-  }
-}
-
-/** Two commits of an entity as one. */
-function follow(before: EntityCommit, after: EntityCommit): EntityCommit {
-  if (after.replace) return { ...after, from: before.from }
-  const deletes = new Set(before.deletes)
-  const puts = new Map(before.puts.map(row => [row.id, row]))
-  for (const row of after.puts) {
-    puts.set(row.id, row)
-    deletes.delete(row.id)
-  }
-  for (const id of after.deletes) {
-    puts.delete(id)
-    deletes.add(id)
-  }
-  return { ...after, from: before.from, replace: before.replace, puts: [...puts.values()], deletes: [...deletes] }
+function isNothing({ identity, puts, removes, commits, overlays }: Saving): boolean {
+  return identity === null && puts.length + removes.length + commits.length + overlays.length === 0
 }

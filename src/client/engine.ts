@@ -8,14 +8,14 @@ import type { Connector } from './connector.ts'
 import { createDisk } from './disk.ts'
 import type { Disk } from './disk.ts'
 import type { ClientEnv } from './env.ts'
-import { createHandles, deferred } from './handles.ts'
-import type { Deferred, Handles } from './handles.ts'
+import { deferred, failHandle } from './handles.ts'
+import type { Deferred, Handle } from './handles.ts'
 import type { Lease } from './lead.ts'
 import { createLive } from './live.ts'
 import type { Live } from './live.ts'
 import { createReplica } from './replica.ts'
 import type { Replica, ReplicaEvent } from './replica.ts'
-import type { Effect } from './state.ts'
+import type { Effect, Healing, Settled } from './state.ts'
 import type { ClientStore, Identity, Loaded } from './store.ts'
 import type { Transport } from './transport.ts'
 
@@ -26,14 +26,25 @@ export interface Hooks {
   welcome(user: string): void
 }
 
+/** What a client is made of; the rest of it is always there. */
+export interface Parts {
+  /** Best first. */
+  transports(url: string): Transport[]
+  database(name: string, after: ClientEnv['after']): ClientStore
+  /** A function loads it when the first reset comes. */
+  readonly healing: Healing | (() => Promise<Healing>)
+}
+
 export interface Engine {
+  readonly parts: Parts
   readonly hooks: Hooks
   readonly env: ClientEnv
   readonly options: ClientOptions
   readonly entities: readonly string[]
   readonly transports: readonly Transport[]
   readonly connector: Connector
-  readonly handles: Handles
+  /** By `n`, until settled. */
+  readonly handles: Map<number, Handle>
   readonly live: Live
   readonly ready: Deferred<void>
   readonly listeners: Map<keyof ClientEvents, Set<(detail: never) => void>>
@@ -55,13 +66,13 @@ export interface Engine {
   busy: boolean
 }
 
-export function createEngine(options: ClientOptions, env: ClientEnv, transports: readonly Transport[], store: ClientStore, hooks: Hooks): Engine {
+export function createEngine(options: ClientOptions, env: ClientEnv, transports: readonly Transport[], store: ClientStore, parts: Parts, hooks: Hooks): Engine {
   const entities = options.entities.map(source => (typeof source === 'string' ? source : source.name))
   // reason: the connector's events need the engine and the engine the connector; neither is called before both are
   const engine = {
-    hooks, env, options, entities, transports, store, handles: createHandles(), ready: deferred<void>(), listeners: new Map(), lease: null, key: '',
+    parts, hooks, env, options, entities, transports, store, handles: new Map(), ready: deferred<void>(), listeners: new Map(), lease: null, key: '',
     storage: store.kind, early: [], wanted: options.autoConnect !== false, closed: false, isReady: false, lastError: null, syncs: [], effects: [],
-    busy: false, replica: newReplica(options, entities, env, newIdentity(env)), disk: newDisk(() => engine, store),
+    busy: false, replica: newReplica(options, entities, env, newIdentity(env), parts), disk: newDisk(() => engine, store),
   } as unknown as { -readonly [K in keyof Engine]: Engine[K] }
   engine.live = createLive(entity => engine.replica.rows(entity), error => report(engine, asError(error)))
   engine.connector = createConnector(env, transports, {
@@ -86,14 +97,20 @@ function newIdentity(env: ClientEnv): Identity {
   return { client: env.unique(), n: 0, lead: 0, user: null, reading: 0 }
 }
 
-function newReplica(options: ClientOptions, entities: readonly string[], env: ClientEnv, identity: Identity): Replica {
-  return createReplica({ entities, identity, node: env.unique().slice(0, 12), strategy: options.strategy ?? null })
+function newReplica(options: ClientOptions, entities: readonly string[], env: ClientEnv, identity: Identity, { healing }: Parts): Replica {
+  return createReplica({
+    healing: typeof healing === 'function' ? null : healing,
+    entities, identity, node: env.unique().slice(0, 12), strategy: options.strategy ?? null })
 }
 
 function newDisk(engine: () => Engine, store: ClientStore): Disk {
   return createDisk(store, {
     durable(ns, error) {
-      engine().handles.persisted(ns, error)
+      for (const n of ns) {
+        const handle = engine().handles.get(n)
+        if (error === null) handle?.onDisk.resolve()
+        else handle?.onDisk.reject(error)
+      }
       tell(engine(), { type: 'durable', ns })
     },
     failed(error, everything) {
@@ -122,7 +139,7 @@ export async function boot(engine: Engine, store: ClientStore, fallback: () => C
   engine.store = store
   engine.storage = store.kind
   engine.disk = newDisk(() => engine, store)
-  engine.replica = newReplica(engine.options, engine.entities, engine.env, identity)
+  engine.replica = newReplica(engine.options, engine.entities, engine.env, identity, engine.parts)
   engine.disk.save({ identity, puts: [], removes: [], commits: [], overlays: [] })
   tell(engine, { type: 'loaded', loaded: { ...loaded, identity } })
   const all = new Map(engine.entities.map(entity => [entity, null]))
@@ -163,11 +180,12 @@ function carry(engine: Engine, effect: Effect): void {
       for (const change of effect.changes) emit(engine, 'changed', change)
       break
     case 'settle':
-      engine.handles.settled(effect.n, effect.settled)
+      settle(engine, effect.n, effect.settled)
       break
     case 'reject': {
       const { n, record, error } = effect
-      engine.handles.rejected(n, error)
+      engine.handles.get(n)?.done.reject(error)
+      engine.handles.delete(n)
       emit(engine, 'rejected', { n, writes: record.mutation.writes, error: error.toJSON(), at: record.dead?.at ?? 0, cause: error })
       break
     }
@@ -179,9 +197,34 @@ function carry(engine: Engine, effect: Effect): void {
       emit(engine, 'user', effect.user)
       engine.hooks.user(effect.user)
       break
+    case 'heal':
+      void loadHealing(engine)
+      break
     case 'error':
       report(engine, effect.error)
       break
+  }
+}
+
+export function settle({ handles }: Engine, n: number, { status, version, ids }: Settled): void {
+  const handle = handles.get(n)
+  handle?.done.resolve({ status, version, id: ids[handle.id] ?? handle.id })
+  handles.delete(n)
+}
+
+/** Whoever waits for a write is told that this client will not tell. */
+export function failHandles({ handles }: Engine, error: SyncError): void {
+  for (const handle of handles.values()) failHandle(handle, error)
+  handles.clear()
+}
+
+async function loadHealing(engine: Engine): Promise<void> {
+  const { healing } = engine.parts
+  try {
+    if (typeof healing === 'function') tell(engine, { type: 'healing', healing: await healing() })
+  } catch (error) {
+    // the next connection brings the next reset, and with it the next try
+    report(engine, asError(error))
   }
 }
 

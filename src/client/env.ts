@@ -33,24 +33,22 @@ export function platformEnv(): ClientEnv {
   }
 }
 
+const pageHints: readonly (readonly [on: 'window' | 'document', type: string, hint: Hint | null])[] = [
+  ['window', 'online', 'online'],
+  ['window', 'offline', 'offline'],
+  ['window', 'pageshow', 'resume'],
+  ['window', 'pagehide', 'hide'],
+  ['document', 'resume', 'resume'],
+  ['document', 'visibilitychange', null],
+]
+
 function listenToPage(listener: (hint: Hint) => void): () => void {
   if (typeof window === 'undefined') return () => {}
-  const stops: (() => void)[] = []
-  const on = (target: EventTarget, type: string, hint: () => Hint | null): void => {
-    const handle = (): void => {
-      const given = hint()
-      if (given !== null) listener(given)
-    }
+  const stops = pageHints.map(([on, type, hint]) => {
+    const target = on === 'window' ? window : document
+    const handle = (): void => listener(hint ?? (document.visibilityState === 'visible' ? 'visible' : 'hide'))
     target.addEventListener(type, handle)
-    stops.push(() => target.removeEventListener(type, handle))
-  }
-  on(window, 'online', () => 'online')
-  on(window, 'offline', () => 'offline')
-  on(window, 'pageshow', () => 'resume')
-  on(window, 'pagehide', () => 'hide')
-  on(document, 'resume', () => 'resume')
-  on(document, 'visibilitychange', () => (document.visibilityState === 'visible' ? 'visible' : 'hide'))
-  return () => {
-    for (const stop of stops) stop()
-  }
+    return () => target.removeEventListener(type, handle)
+  })
+  return () => stops.forEach(stop => stop())
 }

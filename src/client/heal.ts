@@ -6,11 +6,11 @@ import { answered } from './ask.ts'
 import { rename } from './rename.ts'
 import { advance, dropRow, putRow, readRow } from './rows.ts'
 import { dequeue, enqueue, send } from './state.ts'
-import type { Heal, Kept, Part, State } from './state.ts'
+import type { Heal, Healing, Kept, Part, State } from './state.ts'
 import type { StoredRow } from './store.ts'
 import { lowered } from './write.ts'
 
-export function receiveReset(state: State, { entity, common, shape }: Reset): void {
+function receiveReset(state: State, { entity, common, shape }: Reset): void {
   const kept = state.entities.get(entity)
   if (kept === undefined) return
   kept.stage = null
@@ -31,7 +31,7 @@ export function receiveReset(state: State, { entity, common, shape }: Reset): vo
   }
 }
 
-export function stageRepair(state: State, kept: Kept, heal: Heal, { to }: Batch, parts: readonly Part[]): void {
+function stageRepair(state: State, kept: Kept, heal: Heal, { to }: Batch, parts: readonly Part[]): void {
   for (const { rows, gone, renamed } of parts) {
     heal.renamed.push(...renamed)
     for (const wire of rows) {
@@ -46,7 +46,7 @@ export function stageRepair(state: State, kept: Kept, heal: Heal, { to }: Batch,
   else send(state, { type: 'reconcile', entity: kept.name, cursor: to, hashes: summarize(kept, heal) })
 }
 
-export function receiveMismatch(state: State, { entity, cursor, buckets }: Mismatch): void {
+function receiveMismatch(state: State, { entity, cursor, buckets }: Mismatch): void {
   const kept = state.entities.get(entity)
   const heal = kept?.heal
   if (kept === undefined || heal == null || heal.to === null) return
@@ -88,3 +88,5 @@ function finish(state: State, kept: Kept, heal: Heal): void {
   answered(kept)
 }
 
+/** Rarely needed: a page may load it when the first reset comes. */
+export const healing: Healing = { reset: receiveReset, repair: stageRepair, mismatch: receiveMismatch }

@@ -146,8 +146,9 @@ async function read(db: IDBDatabase, entities: readonly string[]): Promise<Loade
   const meta = all<{ value: unknown } & Record<string, unknown>>('_meta')
   const pending = all<PendingRecord>('_pending')
   const rows = entities.map(entity => [entity, all<StoredRow>(entity)] as const)
-  await done(transaction)
+  // a finished transaction hands out no stores any more
   const key = metaKey(transaction.objectStore('_meta'))
+  await done(transaction)
   const values = new Map(meta.result.map(record => [record[key], record.value]))
   const held = new Map<string, Held>()
   for (const [entity, { result }] of rows) {
@@ -186,19 +187,19 @@ function request(transaction: IDBTransaction, { identity, puts, removes, commits
     if (row === undefined) store.delete([entity, id])
     else store.put({ entity, entity_id: id, data: row, deleted: row === null })
   }
-  let open = commits.length
-  for (const commit of commits) {
+  const next = (i: number): void => {
+    const commit = commits[i]
+    if (commit === undefined) return transaction.commit()
     const request = meta.get(entityKey(commit.entity))
     request.onsuccess = () => {
       // the local fence: rows are written only on top of the cursor that they belong to
       const stored = request.result as { readonly value: Meta } | undefined // reason: only `commitRows` puts it there
       if (!sameCursor(stored?.value.cursor ?? null, commit.from)) return transaction.abort()
       commitRows(transaction, meta, commit)
-      open -= 1
-      if (open === 0) transaction.commit()
+      next(i + 1)
     }
   }
-  if (open === 0) transaction.commit()
+  next(0)
 }
 
 function commitRows(transaction: IDBTransaction, meta: IDBObjectStore, commit: EntityCommit): void {

@@ -1,9 +1,14 @@
 // The door of the client: one client, its ports, and what implements them.
 export { defineEntity, errorCodes, SyncError, SyncStrategy, FieldMergeStrategy } from '../core/index.ts'
-export type { Cursor, EntityDefinition, EntityOptions, EntitySource, ErrorBody, ErrorCode, Json, Row } from '../core/index.ts'
-export { createClient } from './client.ts'
+export type { Cursor, EntityDefinition, EntityOptions, ErrorBody, ErrorCode, Json, Row } from '../core/index.ts'
+export { clientOf } from './client.ts'
+export { allParts, createClient } from './create-client.ts'
+export type { Parts } from './engine.ts'
+export { healing } from './heal.ts'
+export { lazyTransport } from './lazy.ts'
+export type { Healing } from './state.ts'
 export type {
-  Client, ClientEvents, ClientOptions, Confirmation, DeadLetter, Fields, Id, PendingWrite, RowsOf, StateDetail, Status, StorageDetail, Target,
+  AnyEntity, Client, ClientEvents, ClientOptions, Confirmation, DeadLetter, Fields, Id, PendingWrite, RowsOf, StateDetail, Status, StorageDetail, Target,
   Transaction, WriteHandle,
 } from './api.ts'
 export type { Encodable } from './encode.ts'

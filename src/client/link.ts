@@ -73,157 +73,139 @@ export function newLink(transports: number, policy: BackoffPolicy = backoffPolic
 }
 
 export function stepLink(link: Link, event: LinkEvent, nowMs: number, chance: number): LinkEffect[] {
-  const out: LinkEffect[] = []
-  const act = new Act(link, out, nowMs)
+  const act: Act = { link, now: nowMs, out: [] }
   switch (event.type) {
     case 'start':
-      if (link.state === 'idle' || link.state === 'stopped' || link.state === 'waiting') act.round()
+      if (!connected(link)) round(act)
       break
     case 'opened':
       if (link.state !== 'connecting') break
       link.state = 'greeting'
-      act.timer('answer', answerMs)
-      out.push({ do: 'opened' })
+      timer(act, 'answer', answerMs)
+      act.out.push({ do: 'opened' })
       break
     case 'alive':
-      alive(link, act, event.welcome)
+      alive(act, event.welcome)
       break
     case 'closed':
-      if (connected(link)) closed(link, act, event, chance)
+      if (connected(link)) closed(act, event.code, event.reason, event.retryAfterMs, chance)
       break
     case 'timer':
-      fired(link, act, event, chance)
+      fired(act, event.timer, event.buffered, chance)
       break
     case 'hint':
-      hinted(link, act, event.hint)
+      if (event.hint === 'hide') break
+      if (link.state === 'ready') probe(act)
+      else if (link.state === 'waiting' && event.hint !== 'offline') round(act)
       break
     case 'stop':
-      if (connected(link)) act.hangUp(1000, 'closed by the client')
-      act.cancelAll()
+      if (connected(link)) act.out.push({ do: 'close', code: 1000, reason: 'closed by the client' }, { do: 'lost' })
+      cancelAll(act)
       link.state = 'idle'
       link.retryAt = null
       break
   }
-  return out
+  return act.out
 }
 
 export function connected({ state }: Link): boolean {
   return state === 'connecting' || state === 'greeting' || state === 'ready'
 }
 
-/** What events have in common. */
-class Act {
+interface Act {
   readonly link: Link
-  readonly out: LinkEffect[]
   readonly now: number
-
-  constructor(link: Link, out: LinkEffect[], now: number) {
-    this.link = link
-    this.out = out
-    this.now = now
-  }
-
-  timer(timer: Timer, ms: number): void {
-    this.link.due.set(timer, this.now + ms)
-    this.out.push({ do: 'timer', timer, ms })
-  }
-
-  cancelAll(): void {
-    for (const timer of this.link.due.keys()) this.out.push({ do: 'cancel', timer })
-    this.link.due.clear()
-  }
-
-  /** A round over the transports, from the one that worked last. */
-  round(): void {
-    this.link.tried = 0
-    this.connect(this.link.proven ?? 0)
-  }
-
-  connect(transport: number): void {
-    const { link } = this
-    this.cancelAll()
-    Object.assign(link, { state: 'connecting', transport, tried: link.tried + 1, retryAt: null, why: null })
-    this.timer('answer', answerMs)
-    this.out.push({ do: 'connect', transport })
-  }
-
-  probe(): void {
-    if (this.link.due.has('pong')) return
-    this.link.buffered = Infinity
-    this.timer('pong', pongMs)
-    this.out.push({ do: 'ping' })
-  }
-
-  hangUp(code: number, reason: string): void {
-    this.out.push({ do: 'close', code, reason }, { do: 'lost' })
-  }
+  readonly out: LinkEffect[]
 }
 
-function alive(link: Link, act: Act, welcome: boolean): void {
+function timer({ link, now, out }: Act, name: Timer, ms: number): void {
+  link.due.set(name, now + ms)
+  out.push({ do: 'timer', timer: name, ms })
+}
+
+function cancelAll({ link, out }: Act): void {
+  for (const name of link.due.keys()) out.push({ do: 'cancel', timer: name })
+  link.due.clear()
+}
+
+/** A round over the transports, from the one that worked last. */
+function round(act: Act): void {
+  act.link.tried = 0
+  connect(act, act.link.proven ?? 0)
+}
+
+function connect(act: Act, transport: number): void {
+  const { link, out } = act
+  cancelAll(act)
+  Object.assign(link, { state: 'connecting', transport, tried: link.tried + 1, retryAt: null, why: null })
+  timer(act, 'answer', answerMs)
+  out.push({ do: 'connect', transport })
+}
+
+function probe(act: Act): void {
+  if (act.link.due.has('pong')) return
+  act.link.buffered = Infinity
+  timer(act, 'pong', pongMs)
+  act.out.push({ do: 'ping' })
+}
+
+function alive(act: Act, welcome: boolean): void {
+  const { link, now, out } = act
   if (welcome && link.state === 'greeting') {
     Object.assign(link, { state: 'ready', attempt: 0, proven: link.transport, code: 0, reason: '' })
-    act.cancelAll()
+    cancelAll(act)
   }
   if (link.state !== 'ready') return
-  if (link.due.delete('pong')) act.out.push({ do: 'cancel', timer: 'pong' })
+  if (link.due.delete('pong')) out.push({ do: 'cancel', timer: 'pong' })
   // a busy connection is not asked; the timer moves on by itself when it fires
-  if (link.due.has('ping')) link.due.set('ping', act.now + pingMs)
-  else act.timer('ping', pingMs)
+  if (link.due.has('ping')) link.due.set('ping', now + pingMs)
+  else timer(act, 'ping', pingMs)
 }
 
-interface Closing {
-  readonly code: number
-  readonly reason: string
-  readonly retryAfterMs: number | null
-}
-
-function closed(link: Link, act: Act, { code, reason, retryAfterMs }: Closing, chance: number): void {
+function closed(act: Act, code: number, reason: string, retryAfterMs: number | null, chance: number): void {
+  const { link, now, out } = act
   const meaning = closeMeaning(code)
   const opened = link.state !== 'connecting'
   Object.assign(link, { code, reason: reason === '' ? meaning.reason : reason })
-  act.cancelAll()
-  act.out.push({ do: 'lost' })
+  cancelAll(act)
+  out.push({ do: 'lost' })
   if (meaning.then !== 'retry') {
     Object.assign(link, { state: 'stopped', why: meaning.then })
     return
   }
   const whole = link.proven === null || link.attempt >= wholeRounds
   if (!opened && whole && retryAfterMs === null && link.tried < link.transports) {
-    act.connect((link.transport + 1) % link.transports)
+    connect(act, (link.transport + 1) % link.transports)
     return
   }
   link.attempt += 1
   link.delay = Math.max(nominalDelay(link.policy, link.attempt), retryAfterMs ?? 0)
   const ms = Math.max(jitteredDelay(link.policy, link.attempt, chance), retryAfterMs ?? 0)
-  Object.assign(link, { state: 'waiting', retryAt: act.now + ms })
-  act.timer('retry', ms)
+  Object.assign(link, { state: 'waiting', retryAt: now + ms })
+  timer(act, 'retry', ms)
 }
 
-function fired(link: Link, act: Act, { timer, buffered }: { timer: Timer; buffered: number }, chance: number): void {
-  const due = link.due.get(timer)
+function fired(act: Act, name: Timer, buffered: number, chance: number): void {
+  const { link, now, out } = act
+  const due = link.due.get(name)
   if (due === undefined) return
-  if (due > act.now) {
-    act.timer(timer, due - act.now) // it was moved on
+  if (due > now) {
+    timer(act, name, due - now) // it was moved on
     return
   }
-  link.due.delete(timer)
-  const late = act.now - due > lateMs
-  if (timer === 'retry') act.round()
-  else if (timer === 'ping') act.probe()
-  else if (timer === 'answer' && late) act.timer(timer, answerMs)
-  else if (timer === 'pong' && late) act.probe()
-  else if (timer === 'pong' && buffered > 0 && buffered < link.buffered) {
+  link.due.delete(name)
+  const late = now - due > lateMs
+  const pong = name === 'pong'
+  if (name === 'retry') round(act)
+  else if (name === 'ping' || (pong && late)) probe(act)
+  else if (late) timer(act, name, answerMs)
+  else if (pong && buffered > 0 && buffered < link.buffered) {
     // our own bytes are still leaving: the answer could not come yet
     link.buffered = buffered
-    act.timer(timer, pongMs)
+    timer(act, name, pongMs)
   } else {
-    const reason = timer === 'pong' ? 'ping timeout' : 'no answer'
-    act.out.push({ do: 'close', code: 1000, reason })
-    closed(link, act, { code: 1006, reason, retryAfterMs: null }, chance)
+    const reason = pong ? 'ping timeout' : 'no answer'
+    out.push({ do: 'close', code: 1000, reason })
+    closed(act, 1006, reason, null, chance)
   }
-}
-
-function hinted(link: Link, act: Act, hint: Hint): void {
-  if (link.state === 'ready' && hint !== 'hide') act.probe()
-  else if (link.state === 'waiting' && hint !== 'hide' && hint !== 'offline') act.round()
 }

@@ -1,4 +1,5 @@
 // A store that forgets: for Node, for pages without IndexedDB, and for the tabs that do not lead.
+import type { Cursor } from '../core/index.ts'
 import { sameCursor, SyncError } from '../core/index.ts'
 import type { ClientStore, Held, Identity, PendingRecord, Saving, StoredRow } from './store.ts'
 
@@ -21,8 +22,11 @@ export function memoryStore(): ClientStore {
       return { identity, entities: held, pending: [...pending.values()].sort((a, b) => a.n - b.n) }
     },
     async save(work: Saving) {
-      for (const { entity, from } of work.commits) {
-        if (!sameCursor(tables.get(entity)?.cursor ?? null, from)) throw new SyncError('STORAGE_FAILED', `another writer moved ${entity}`)
+      const places = new Map<string, Cursor | null>()
+      for (const { entity, from, cursor } of work.commits) {
+        const place = places.get(entity) ?? tables.get(entity)?.cursor ?? null
+        if (!sameCursor(place, from)) throw new SyncError('STORAGE_FAILED', `another writer moved ${entity}`)
+        places.set(entity, cursor)
       }
       identity = work.identity ?? identity
       for (const record of work.puts) pending.set(record.n, record)
@@ -39,6 +43,17 @@ export function memoryStore(): ClientStore {
       tables.clear()
       pending.clear()
     },
+    async close() {},
+  }
+}
+
+/** Keeps nothing at all: what a client holds in its own memory is enough for one page. */
+export function noStore(): ClientStore {
+  return {
+    kind: 'memory',
+    load: async () => ({ identity: null, entities: new Map(), pending: [] }),
+    async save() {},
+    async clear() {},
     async close() {},
   }
 }

@@ -1,27 +1,26 @@
 // Opening, changing and leaving the database: which store, whose, and what when it cannot be had.
 import { SyncError } from '../core/index.ts'
-import { boot, emit } from './engine.ts'
+import { boot, emit, failHandles } from './engine.ts'
 import type { Engine } from './engine.ts'
-import { indexedDBStore } from './idb.ts'
 import { databaseKey, rememberUser, takeLock } from './lead.ts'
-import { memoryStore } from './memory.ts'
+import { noStore } from './memory.ts'
 import type { ClientStore } from './store.ts'
 
 /** `user` null: the last one of this browser. Connects when the store is open and a connection is wanted. */
 export async function openDatabase(engine: Engine, user: string | null): Promise<void> {
   const store = await chooseStore(engine, user)
-  await boot(engine, store, memoryStore)
+  await boot(engine, store, noStore)
   if (engine.wanted && !engine.closed) engine.connector.start()
 }
 
 async function chooseStore(engine: Engine, user: string | null): Promise<ClientStore> {
   const { store = 'auto', name = 'syncline' } = engine.options
-  if (store === 'memory') return memoryStore()
+  if (store === 'memory') return noStore()
   // another user's rows never come into a store that was made for this one
-  if (typeof store === 'object') return user === null ? store : memoryStore()
+  if (typeof store === 'object') return user === null ? store : noStore()
   if (typeof store === 'string' && typeof indexedDB === 'undefined') {
     if (store === 'indexeddb') emit(engine, 'storage', { storage: 'memory', reason: 'failed', error: null })
-    return memoryStore()
+    return noStore()
   }
   engine.key = databaseKey(name, user)
   const database = `${name}-${engine.key}`
@@ -30,9 +29,9 @@ async function chooseStore(engine: Engine, user: string | null): Promise<ClientS
     emit(engine, 'storage', { storage: 'memory', reason: 'free', error: null })
   })
   engine.lease = lease
-  if (lease.held) return indexedDBStore(database, engine.env.after)
+  if (lease.held) return engine.parts.database(database, engine.env.after)
   emit(engine, 'storage', { storage: 'memory', reason: 'busy', error: null })
-  return memoryStore()
+  return noStore()
 }
 
 /** The server takes this connection for somebody else: on with that user's own database. */
@@ -51,8 +50,8 @@ export async function forget(engine: Engine): Promise<void> {
   engine.early = []
   await engine.disk.idle()
   await engine.store.clear()
-  engine.handles.rejectAll(new SyncError('DISCARDED', 'the client was cleared'))
-  await boot(engine, engine.store, memoryStore)
+  failHandles(engine, new SyncError('DISCARDED', 'the client was cleared'))
+  await boot(engine, engine.store, noStore)
   if (engine.wanted && !engine.closed) engine.connector.start()
 }
 
@@ -61,7 +60,7 @@ export async function shut(engine: Engine): Promise<void> {
   engine.closed = true
   engine.connector.stop()
   await leave(engine)
-  engine.handles.rejectAll(new SyncError('CLOSED', 'the client is closed'))
+  failHandles(engine, new SyncError('CLOSED', 'the client is closed'))
 }
 
 async function leave(engine: Engine): Promise<void> {

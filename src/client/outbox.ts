@@ -27,7 +27,7 @@ export function newOutbox(): Outbox {
   return { open: false, paused: false, maxPayload: Infinity, frames: [], single: 0 }
 }
 
-/** The one decision: called after every event. */
+/** The one decision: called after every event that may open the way. */
 export function pump(state: State, box: Outbox): void {
   if (!box.open || box.paused || state.entries.size === 0) return
   // a scope that is not answered yet may turn out to be on another branch, and bases with it
@@ -45,12 +45,12 @@ export function pump(state: State, box: Outbox): void {
     chars = 0
   }
   for (const entry of [...state.entries.values()]) {
-    if (entry.sent || entry.result !== null) continue
+    if (entry.sent || entry.result !== null || entry.record.dead !== undefined) continue
     if (!entry.durable) break
     const text = JSON.stringify(entry.record.mutation)
     if (tooLarge(text, box.maxPayload)) {
-      if (texts.length === 0) die(state, entry, { code: 'PAYLOAD_TOO_LARGE', message: 'larger than the server takes' })
-      break
+      die(state, entry, { code: 'PAYLOAD_TOO_LARGE', message: 'larger than the server takes' })
+      continue
     }
     const alone = entry.record.n <= box.single
     if (texts.length >= (alone ? 1 : maxMutations) || (chars > 0 && chars + text.length > Math.min(frameChars, box.maxPayload / 4))) flush()

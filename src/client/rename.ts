@@ -9,17 +9,16 @@ export function rename(state: State, kept: Kept, from: string, to: string): void
   state.alias.set(from, to)
   touch(kept, from, null)
   touch(kept, to, 'server')
-  for (const entry of [...state.entries.values(), ...state.dead.values()]) renameEntry(state, entry, from, to)
-  const list = state.replaced.get(kept)
-  if (list === undefined) state.replaced.set(kept, [{ from, to }])
-  else list.push({ from, to })
+  for (const entry of state.temporary.get(from) ?? []) renameEntry(state, entry, from, to)
+  state.temporary.delete(from)
+  state.replaced.set(kept, (state.replaced.get(kept) ?? new Map<string, string>()).set(from, to))
 }
 
 function renameEntry(state: State, entry: Entry, from: string, to: string): void {
   const { record } = entry
-  const writes = record.mutation.writes.map(write => renameWrite(state, write, from, to))
-  if (writes.every((write, i) => write === record.mutation.writes[i])) return
   const queued = state.entries.get(record.n) === entry
+  if (!queued && state.dead.get(record.n) !== entry) return
+  const writes = record.mutation.writes.map(write => renameWrite(state, write, from, to))
   const mutation: Mutation = { ...record.mutation, writes }
   if (queued) dequeue(state, entry, null)
   entry.record = { ...record, mutation }

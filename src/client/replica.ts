@@ -3,14 +3,13 @@
 import type { Down, Row, Write } from '../core/index.ts'
 import { SyncError } from '../core/index.ts'
 import { receiveBatch } from './apply.ts'
-import { answered, ask } from './ask.ts'
+import { answered, ask, askAll } from './ask.ts'
 import { hello, lost, receiveWelcome } from './greet.ts'
-import { receiveMismatch, receiveReset } from './heal.ts'
 import { frameRefused, newOutbox, pump } from './outbox.ts'
 import type { Outbox } from './outbox.ts'
 import { discard, receiveResults, retry, sweep } from './settle.ts'
 import { conclude, enqueue, viewOf } from './state.ts'
-import type { Effect, Kept, State } from './state.ts'
+import type { Effect, Healing, Kept, State } from './state.ts'
 import type { Identity, Loaded } from './store.ts'
 import { newEntry, write } from './write.ts'
 
@@ -26,6 +25,8 @@ export type ReplicaEvent =
   | { readonly type: 'closed' }
   /** The pause is over. */
   | { readonly type: 'resume' }
+  /** It is loaded: what waits for it asks again. */
+  | { readonly type: 'healing'; readonly healing: Healing }
   | { readonly type: 'ask'; readonly entity: string }
   | { readonly type: 'retry'; readonly n: number }
   | { readonly type: 'discard'; readonly n: number }
@@ -36,6 +37,7 @@ export interface ReplicaOptions {
   readonly node: string
   /** Overrides, for display only, what the server says of an entity. */
   readonly strategy?: string | null
+  readonly healing?: Healing | null
 }
 
 export interface Replica {
@@ -58,7 +60,8 @@ export function createReplica(options: ReplicaOptions): Replica {
       state.now = nowMs
       const n = handle(state, box, event)
       sweep(state)
-      pump(state, box)
+      // what was written just now is not durable yet
+      if (event.type !== 'write') pump(state, box)
       return { n, effects: conclude(state) }
     },
     view(entity, id) {
@@ -70,10 +73,10 @@ export function createReplica(options: ReplicaOptions): Replica {
   }
 }
 
-function newState({ entities, identity, node, strategy = null }: ReplicaOptions): State {
+function newState({ entities, identity, node, strategy = null, healing = null }: ReplicaOptions): State {
   return {
     entities: new Map(entities.map(name => [name, newKept(name)])),
-    entries: new Map(), dead: new Map(), identity, strategy, node, now: 0, epoch: null, alias: new Map(), waiting: 0,
+    entries: new Map(), dead: new Map(), identity, strategy, node, now: 0, epoch: null, alias: new Map(), temporary: new Map(), healing, waiting: 0,
     out: [], puts: new Map(), removes: [], commits: [], replaced: new Map(), saveIdentity: false,
   }
 }
@@ -123,6 +126,10 @@ function handle(state: State, box: Outbox, event: ReplicaEvent): number {
     case 'resume':
       box.paused = false
       return 0
+    case 'healing':
+      state.healing = event.healing
+      for (const kept of state.entities.values()) if (kept.asked) askAll(state, [kept])
+      return 0
     case 'ask': {
       const kept = state.entities.get(event.entity)
       if (kept !== undefined) ask(state, kept)
@@ -149,11 +156,17 @@ function receive(state: State, box: Outbox, message: Down): void {
     case 'results':
       receiveResults(state, message.results)
       break
-    case 'reset':
-      receiveReset(state, message)
+    case 'reset': {
+      const kept = state.entities.get(message.entity)
+      if (state.healing !== null) state.healing.reset(state, message)
+      else if (kept !== undefined) {
+        kept.asked = true
+        state.out.push({ do: 'heal' })
+      }
       break
+    }
     case 'mismatch':
-      receiveMismatch(state, message)
+      state.healing?.mismatch(state, message)
       break
     case 'error':
       if (message.re === 'mutate') frameRefused(state, box, message)

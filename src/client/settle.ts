@@ -1,7 +1,7 @@
 // Results come home: overlays go when the cursor is there (rule R2), what was refused for good becomes a dead letter
 // with its dependants (Q4), and dead letters are retried or discarded (Q5).
 import type { ErrorBody, MutationResult, Write } from '../core/index.ts'
-import { isErrorCode, isRetryable, isTemporaryId, SyncError } from '../core/index.ts'
+import { isRetryable, isTemporaryId, SyncError } from '../core/index.ts'
 import { rename } from './rename.ts'
 import { dequeue } from './state.ts'
 import type { Entry, State } from './state.ts'
@@ -37,7 +37,7 @@ function ownUpTo(state: State, entity: string, id: string, version: number): voi
 }
 
 export function refused(state: State, entry: Entry, error: ErrorBody): void {
-  if (isErrorCode(error.code) && isRetryable(error.code)) {
+  if (isRetryable(error.code)) {
     entry.sent = false
     state.out.push({ do: 'pause', ms: error.retry_after_ms ?? 1000 })
   } else {

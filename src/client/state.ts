@@ -1,8 +1,8 @@
 // What the replica remembers, and how every event ends: `touch` notes what was on screen before, `conclude` folds the
 // overlays anew, compares, and gathers what has to be saved and told. Mutable on purpose (100,000 rows are not copied
 // per event), owned by the replica alone, free of clock, storage and network.
-import type { Cursor, EntityShape, Json, MutationResult, Row, SyncError, Up, WireRow, Write } from '../core/index.ts'
-import { hides, patched, sameJson, cut } from '../core/index.ts'
+import type { Batch, Cursor, EntityShape, Json, Mismatch, MutationResult, Reset, Row, SyncError, Up, WireRow, Write } from '../core/index.ts'
+import { cut, hides, isTemporaryId, patched, sameJson } from '../core/index.ts'
 import type { FieldMergeStrategy } from '../core/index.ts'
 import type { EntityCommit, Identity, Overlay, PendingRecord, Saving, StoredRow } from './store.ts'
 
@@ -39,6 +39,8 @@ export type Effect =
   /** Stop sending for so long, then `resume`. */
   | { readonly do: 'pause'; readonly ms: number }
   | { readonly do: 'user'; readonly user: string }
+  /** Load `healing` and give it back. */
+  | { readonly do: 'heal' }
   | { readonly do: 'error'; readonly error: SyncError }
 
 /** A mutation on its way. */
@@ -74,6 +76,13 @@ export interface Heal {
   to: Cursor | null
   /** The client's pairs were sent: the next end is the last. */
   held: boolean
+}
+
+/** What `heal` does; a part of its own, because a page seldom needs it. */
+export interface Healing {
+  reset(state: State, message: Reset): void
+  repair(state: State, kept: Kept, heal: Heal, batch: Batch, parts: readonly Part[]): void
+  mismatch(state: State, message: Mismatch): void
 }
 
 interface Queued {
@@ -126,13 +135,18 @@ export interface State {
   /** Of the server's log, since a welcome. */
   epoch: string | null
   readonly alias: Map<string, string>
+  /** The mutations that name a temporary id. */
+  readonly temporary: Map<string, Set<Entry>>
+  /** Null: not loaded yet. */
+  healing: Healing | null
   /** Entries whose result is in and whose overlay waits for the cursor. */
   waiting: number
   out: Effect[]
   puts: Map<number, PendingRecord>
   removes: number[]
   commits: EntityCommit[]
-  replaced: Map<Kept, { from: string; to: string }[]>
+  /** Per entity: the temporary id of each real one. */
+  replaced: Map<Kept, Map<string, string>>
   saveIdentity: boolean
 }
 
@@ -157,6 +171,7 @@ export function enqueue(state: State, entry: Entry, source: Source | null): void
   for (const write of entry.record.mutation.writes) {
     const kept = state.entities.get(write.entity)
     if (kept === undefined) continue
+    for (const value of [write.id, ...Object.values(write.data ?? {})]) if (typeof value === 'string' && isTemporaryId(value)) named(state, value).add(entry)
     touch(kept, write.id, source)
     const queued = kept.queue.get(write.id)
     const item = { entry, write }
@@ -164,6 +179,12 @@ export function enqueue(state: State, entry: Entry, source: Source | null): void
     // a renamed entry comes back to its place
     else if (queued.push(item) > 1) queued.sort((a, b) => a.entry.record.n - b.entry.record.n)
   }
+}
+
+function named(state: State, id: string): Set<Entry> {
+  let set = state.temporary.get(id)
+  if (set === undefined) state.temporary.set(id, (set = new Set()))
+  return set
 }
 
 /** Unlinks them, so that what lies below shows again. */
@@ -247,7 +268,7 @@ function concludeEntity(state: State, kept: Kept, views: Map<string, Set<string>
     const server = source === 'server'
     const now = server ? kept.rows.has(id) : after !== undefined
     const was = server ? had : before !== undefined
-    if ((!now && !was) || replaced?.some(({ from }) => from === id) === true) continue
+    if ((!now && !was) || replaced?.has(id) === true) continue
     const key = `${source ?? 'server'} ${now ? (was ? 'update' : 'create') : 'delete'}`
     const group = groups.get(key)
     if (group === undefined) groups.set(key, [id])
@@ -258,7 +279,8 @@ function concludeEntity(state: State, kept: Kept, views: Map<string, Set<string>
   const version = kept.cursor?.seq ?? 0
   for (const [key, ids] of groups) {
     const [source, action] = key.split(' ') as [Source, ChangeAction] // reason: the key was made of them above
-    const mine = replaced?.filter(({ to }) => ids.includes(to)) ?? []
+    const renamed = new Set(ids)
+    const mine = Array.from(replaced ?? [], ([from, to]) => ({ from, to })).filter(({ to }) => renamed.has(to))
     changes.push({ entity: kept.name, ids, action, source, version, ...(mine.length === 0 ? {} : { replaced: mine }) })
   }
 }

@@ -69,13 +69,14 @@ export interface Overlay {
   readonly row: Row | null | undefined
 }
 
-/** One transaction's work. */
+/** One transaction's work; each list is carried out in its order, `removes` after `puts`. */
 export interface Saving {
   /** Null: unchanged. */
   readonly identity: Identity | null
   /** The same `n` replaces the record. */
   readonly puts: readonly PendingRecord[]
   readonly removes: readonly number[]
+  /** Maybe several of one entity, each from where the one before it went. */
   readonly commits: readonly EntityCommit[]
   readonly overlays: readonly Overlay[]
 }

@@ -61,29 +61,17 @@ export interface PageEvents {
 /** The first change of an entity is announced at once, those within this many milliseconds after it together. */
 const gatherMs = 50
 
-export function pageEvents(
-  page: Document,
-  row: (entity: string, id: string) => Row | null,
-  failed: (error: unknown) => void,
-): PageEvents {
+export function pageEvents(page: Document, row: (entity: string, id: string) => Row | null): PageEvents {
   const dispatch = dispatcher(page)
   const gathering = new Map<string, Change[]>()
 
-  const announce = (entity: string, changes: readonly Change[]): void => {
+  const announce = (entity: string): void => {
+    const changes = gathering.get(entity) ?? []
+    const last = changes.at(-1)
+    if (last === undefined) return void gathering.delete(entity)
     gathering.set(entity, [])
-    setTimeout(() => {
-      const more = gathering.get(entity) ?? []
-      gathering.delete(entity)
-      if (more.length > 0) announce(entity, more)
-    }, gatherMs)
-    const detail = changedDetail(entity, changes, row)
-    if (detail === null) return
-    try {
-      dispatch(`rhtmx:${entity}:changed`, detail)
-    } catch (error) {
-      // a name that no event can carry
-      failed(error)
-    }
+    setTimeout(announce, gatherMs, entity)
+    dispatch(`rhtmx:${entity}:changed`, changedDetail(changes, last, row))
   }
 
   return {
@@ -91,29 +79,29 @@ export function pageEvents(
     ready: detail => dispatch('rhtmx:sync:ready', detail),
     rejected: detail => dispatch('rhtmx:mutation:rejected', detail),
     changed(change) {
-      const waiting = gathering.get(change.entity)
-      if (waiting === undefined) announce(change.entity, [change])
-      else waiting.push(change)
+      const { entity } = change
+      const waiting = gathering.get(entity)
+      if (waiting !== undefined) return void waiting.push(change)
+      gathering.set(entity, [change])
+      // creates, updates and deletes of one batch come one after the other, and are one event
+      queueMicrotask(() => announce(entity))
     },
   }
 }
 
 function changedDetail(
-  entity: string,
   changes: readonly Change[],
+  { entity, ids, action, source, version }: Change,
   row: (entity: string, id: string) => Row | null,
-): ChangedDetail | null {
-  const last = changes.at(-1)
-  const ids = [...new Set(changes.flatMap(change => change.ids))]
-  const id = last?.ids.at(-1)
-  if (last === undefined || id === undefined) return null
+): ChangedDetail {
   return {
     entity,
-    id,
-    ids,
-    action: last.action,
-    source: changes.some(({ source }) => source === 'rollback') ? 'rollback' : last.source,
-    version: last.version,
+    // reason: a change without an id is none
+    id: ids.at(-1) as string,
+    ids: [...new Set(changes.flatMap(change => change.ids))],
+    action,
+    source: changes.some(change => change.source === 'rollback') ? 'rollback' : source,
+    version,
     replaced: changes.flatMap(change => change.replaced ?? []),
     get changes() {
       return changes.flatMap(({ ids, action, source, version }) =>

@@ -98,12 +98,21 @@ export function createRhtmxSync(options: ScriptOptions, page: Document): RhtmxSy
 }
 
 /** Turns the client's notifications into the page's events; the result is the word for the connection as it is now. */
-function announce(client: Client, page: Document, log: (...message: unknown[]) => void): () => ConnectionState {
+function announce(
+  client: Client,
+  page: Document,
+  log: (...message: unknown[]) => void,
+): () => ConnectionState {
   const row = (entity: string, id: string): Row | null => client.get(entity, id) ?? null
-  const events = pageEvents(page, row, error => complain('an event could not be dispatched', error))
+  const events = pageEvents(page, row)
   let word: ConnectionState = 'disconnected'
   let known = false
+  // Entities of which nothing was here when the page came: their first copy is no change, `rhtmx:sync:ready` tells of it.
+  let fresh: Set<string> | null = null
   client.on('state', status => {
+    fresh ??= new Set(
+      Object.entries(client.status().cursors).flatMap(([name, cursor]) => (cursor ? [] : [name])),
+    )
     for (const state of wayTo(word, wordOf(status, known))) {
       const oldState = word
       word = state
@@ -113,8 +122,13 @@ function announce(client: Client, page: Document, log: (...message: unknown[]) =
     known = known || status.state === 'ready'
     if (status.state === 'idle') known = false
   })
-  client.on('ready', ({ storage }) => events.ready({ client: 'entity', online: client.online, storage }))
-  client.on('changed', change => events.changed(change))
+  client.on('ready', ({ storage }) => {
+    fresh = new Set()
+    events.ready({ client: 'entity', online: client.online, storage })
+  })
+  client.on('changed', change => {
+    if (change.source !== 'server' || fresh?.delete(change.entity) !== true) events.changed(change)
+  })
   client.on('rejected', ({ n, writes, error }) => {
     for (const { entity, id, data } of writes) events.rejected({ entity, id, n, error, data: data ?? null })
   })
@@ -131,7 +145,10 @@ async function push(
   const written = write(client, entity, id ?? null, action, data)
   // a refusal after the promise was answered `queued` is told by rhtmx:mutation:rejected
   written.confirmed.catch(() => {})
-  const unstored = await written.persisted.then(() => null, (error: SyncError) => error)
+  const unstored = await written.persisted.then(
+    () => null,
+    (error: SyncError) => error,
+  )
   return new Promise((resolve, reject) => {
     const check = (): void => {
       if (client.online) return

@@ -107,6 +107,7 @@ export interface Settings {
   readonly limits: ServerLimits
   readonly resolverDeadlineMs: number
   readonly public: boolean
+  readonly production: boolean
   readonly bus: Bus
   readonly env: ServerEnv
   readonly path: string
@@ -139,6 +140,7 @@ export function readConfig(config: SyncOptions | SyncConfig): Settings {
     limits: { ...defaultLimits, maxBuffered: 1024 * 1024, ...options.limits },
     resolverDeadlineMs: number('resolverDeadline', options.resolverDeadline ?? 5000),
     public: options.access === 'public',
+    production: process.env['NODE_ENV'] === 'production',
     bus: options.bus ?? localBus(),
     env: options.env ?? nodeEnv(),
     path: `/${(options.path ?? '/api/sync').replaceAll(/^\/+|\/+$/g, '')}`,

@@ -41,6 +41,7 @@ export class Connection implements Subscriber, PeerEvents {
     this.session = openSession(user)
     this.#inbox = new Inbox(peer, parts.limits, () => parts.env.now())
     this.heard = parts.env.now()
+    parts.log.debug({ kind: peer.kind, user }, 'syncline: connection opened')
   }
 
   // ---- from the peer
@@ -80,6 +81,7 @@ export class Connection implements Subscriber, PeerEvents {
   closed(): void {
     if (!this.#open) return
     this.#open = false
+    this.#parts.log.debug({ kind: this.#peer.kind, client: this.session.client }, 'syncline: connection closed')
     this.#hub().leave(this)
     this.#parts.connections.delete(this)
     for (const go of this.#waiting ?? []) go(false)
@@ -94,8 +96,12 @@ export class Connection implements Subscriber, PeerEvents {
     this.closed()
   }
 
-  probe(): void {
+  /** Asks for a sign of life; false: it was asked long ago and none came. */
+  probe(silentMs: number, deadMs: number): boolean {
+    // nothing ever comes up an event stream: that it is dead, the network says
+    if (silentMs > deadMs && this.#peer.kind !== 'sse') return false
     this.#peer.probe()
+    return true
   }
 
   /** Waits until what was received is handled; for a graceful stop. */
@@ -134,10 +140,12 @@ export class Connection implements Subscriber, PeerEvents {
   }
 
   /** A bare listener that fell behind is caught up per entity, as if it had asked with `sync`. */
-  async #replay(reader: Reader, lane: Lane): Promise<Cursor | null> {
-    const head = await this.#parts.store.head()
-    for (const entity of lane.scopes.list) await reader.pull(entity, lane.through, false)
-    return { epoch: head.epoch, seq: head.seq, check: head.check }
+  async #replay(reader: Reader, lane: Lane): Promise<null> {
+    for (const entity of lane.scopes.list) {
+      const at = await reader.pull(entity, lane.through, false)
+      if (at !== null) this.#rejoin([entity], at)
+    }
+    return null
   }
 
   // ---- the machine and its effects
@@ -150,7 +158,10 @@ export class Connection implements Subscriber, PeerEvents {
       message !== undefined && this.#open;
       message = this.#inbox.take()
     ) {
+      // who does not take the answers is not asked for more work
+      if (!this.ready() && !(await this.#room())) break
       try {
+        this.#parts.log.debug({ client: this.session.client, type: message.type }, 'syncline: message')
         await this.#apply({ type: 'up', message })
       } catch (error) {
         this.#failed(error, message.type)
@@ -228,7 +239,8 @@ export class Connection implements Subscriber, PeerEvents {
           return this.#apply({ type: 'repaired', entity, cursor })
         }
         case 'pull':
-          return reader.pull(effect.entity, effect.since, effect.batch)
+          await reader.pull(effect.entity, effect.since, effect.batch)
+          return
       }
     })
   }
@@ -317,8 +329,7 @@ export class Connection implements Subscriber, PeerEvents {
     const at = { epoch: head.epoch, seq: since, check: 0 }
     if (since > head.seq)
       this.fellBehind({ scopes: this.#hub().scopeSet(entities), at, through: since, owed: 0 })
-    else this.#hub().join(this, entities, at)
-    this.#hub().flushOne(this)
+    else this.#rejoin(entities, at)
     void this.#parts.wake()
   }
 
@@ -330,6 +341,7 @@ export class Connection implements Subscriber, PeerEvents {
     if (!this.#open) return
     if (entities.length > 0) hub.join(this, entities, { epoch: head.epoch, seq: head.seq, check: head.check })
     if (announce) this.#send({ type: 'subscribed', entities, version: head.seq, epoch: head.epoch })
+    hub.flushOne(this)
     void this.#parts.wake()
   }
 

@@ -145,16 +145,15 @@ export class SyncEngine {
       if (entities.some(entity => connection.session.scopes.has(entity)))
         connection.close(1012, 'the schema changed', 0)
     }
-    for (const form of ['canonical', 'plain'] as const)
-      if (this.#parts.hubs[form].size > 0) void this.#feeds[form].advance()
+    void this.#wake()
   }
 
   #checkLife(): void {
     const now = this.#settings.env.now()
     for (const connection of this.#parts.connections) {
       const silent = now - connection.heard
-      if (silent > 2 * silenceMs) connection.close(1001, 'no sign of life')
-      else if (silent > silenceMs - beatMs) connection.probe()
+      if (silent > silenceMs - beatMs && !connection.probe(silent, 2 * silenceMs))
+        connection.close(1001, 'no sign of life')
     }
   }
 

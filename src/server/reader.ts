@@ -44,8 +44,8 @@ export class Reader {
         form: 'values',
       })
       const to = page.more ? null : page.to
-      const idle = to !== null && batch.from !== null && page.rows.length === 0 && to.seq === batch.from.seq
-      if (!idle) this.#outlet.deliver(printBatchParts({ ...batch, to }, page.rows))
+      // also where nothing was missed: a client sends its edits once every scope that it asked for is answered
+      this.#outlet.deliver(printBatchParts({ ...batch, to }, page.rows))
       if (to !== null) return to
       after = page.to.seq
     }
@@ -105,8 +105,11 @@ export class Reader {
     return true
   }
 
-  /** The bare protocol's `sync`: one change a frame, or `changes` frames, then `sync_complete`. */
-  async pull(entity: string, since: number, batch: boolean): Promise<void> {
+  /**
+   * The bare protocol's `sync`: one change a frame, or `changes` frames, then `sync_complete`. The place reached; null:
+   * connection gone.
+   */
+  async pull(entity: string, since: number, batch: boolean): Promise<Cursor | null> {
     const head = await this.#store.head()
     let after = since
     if (since < head.horizon || since > head.seq) {
@@ -114,27 +117,28 @@ export class Reader {
       return this.#pullSnapshot(entity, batch)
     }
     for (;;) {
-      if (!(await this.#outlet.room())) return
+      if (!(await this.#outlet.room())) return null
       const page = await this.#store.changes({ entities: [entity], after, limit: pageRows, form: 'object' })
       this.#deliverPlain(entity, page, after, batch)
       after = page.to.seq
-      if (!page.more) break
+      if (page.more) continue
+      this.#outlet.deliver([new Frame(printSyncComplete(entity, after), after)])
+      return page.to
     }
-    this.#outlet.deliver([new Frame(printSyncComplete(entity, after), after)])
   }
 
-  async #pullSnapshot(entity: string, batch: boolean): Promise<void> {
+  async #pullSnapshot(entity: string, batch: boolean): Promise<Cursor | null> {
     let after: string | null = null
     let first: Cursor | null = null
     do {
-      if (!(await this.#outlet.room())) return
+      if (!(await this.#outlet.room())) return null
       const page = await this.#store.snapshot({ entity, after, limit: pageRows, form: 'object' })
       first ??= page.head
       after = page.next
       const rows = asChanged(entity, page.rows).map(row => ({ ...row, created: true }))
       this.#deliverPlain(entity, { rows, to: page.head, more: true }, 0, batch)
     } while (after !== null)
-    await this.pull(entity, first.seq, batch)
+    return this.pull(entity, first.seq, batch)
   }
 
   #deliverPlain(

@@ -1,4 +1,5 @@
 // Node requests and fetch requests as SyncRequest, and answers back.
+import { EventEmitter } from 'node:events'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
@@ -22,18 +23,26 @@ export function nodeAdapter(answer: Answerer, base: string): Middleware {
       'originalUrl' in request && typeof request.originalUrl === 'string'
         ? request.originalUrl
         : (request.url ?? '/')
-    const url = new URL(target, 'http://localhost')
+    // by hand: URL throws for targets that anybody can send, like `//`
+    const [path = '', query = ''] = target.replace(/#.*$/, '').split(/\?(.*)/s)
     let segments: string[] | null
     try {
-      segments = segmentsBelow(base, url.pathname)
+      segments = segmentsBelow(base, path)
     } catch (error) {
       return void respond(response, request, errorAnswer(error))
     }
-    if (segments === null) return next?.()
-    void answer(nodeRequest(request, segments, url.searchParams))
+    if (segments === null) return next === undefined ? unclaimed(request, response) : next()
+    void answer(nodeRequest(request, segments, new URLSearchParams(query)))
       .then(result => respond(response, request, result))
       .catch(() => response.destroy())
   }
+}
+
+/** Somebody else on the same server may answer it; if there is nobody, it must not wait for ever. */
+function unclaimed(request: IncomingMessage, response: ServerResponse): void {
+  const server: unknown = Reflect.get(request.socket, 'server')
+  if (!(server instanceof EventEmitter) || server.listenerCount('request') > 1) return
+  void respond(response, request, errorAnswer(new SyncError('NOT_FOUND', 'there is nothing at this path')))
 }
 
 function nodeRequest(
@@ -81,7 +90,8 @@ async function respond(
   request: IncomingMessage,
   result: SyncAnswer,
 ): Promise<void> {
-  if (result.stream !== undefined) return openStream(response, request, result, result.stream)
+  if (result.stream !== undefined && request.method !== 'HEAD')
+    return openStream(response, request, result, result.stream)
   const gzip = acceptsGzip(request.headers['accept-encoding'])
   const { body } = result
   if (body === null || request.method === 'HEAD') {

@@ -7,13 +7,14 @@ import { WebSocketServer } from 'ws'
 import type { WebSocket } from 'ws'
 import type { Settings } from './config.ts'
 import type { SyncEngine } from './engine.ts'
+import { watchExposure } from './exposure.ts'
+import type { ExposedServer } from './exposure.ts'
 import type { Frame } from './frames.ts'
 import type { Peer, PeerEvents } from './peer.ts'
 
 /** A Node HTTP(S) server, as far as it is needed. */
-export interface UpgradableServer {
+export interface UpgradableServer extends ExposedServer {
   on(event: 'upgrade', listener: UpgradeHandler): unknown
-  off(event: 'upgrade', listener: UpgradeHandler): unknown
   listenerCount(event: 'upgrade'): number
 }
 
@@ -49,7 +50,9 @@ export function makeUpgrader(engine: SyncEngine, settings: Settings): Upgrader {
   }
 }
 
+/** Throws INVALID_CONFIG for a server that must not be reached as it listens; see exposure.ts. */
 export function attachUpgrades(engine: SyncEngine, server: UpgradableServer, settings: Settings): () => void {
+  const unwatch = watchExposure(server, settings)
   const upgrade = makeUpgrader(engine, settings)
   const own = `${settings.path}/ws`
   const listener: UpgradeHandler = (request, socket, head) => {
@@ -59,7 +62,10 @@ export function attachUpgrades(engine: SyncEngine, server: UpgradableServer, set
     if (alone) socket.end('HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n')
   }
   server.on('upgrade', listener)
-  return () => void server.off('upgrade', listener)
+  return () => {
+    unwatch()
+    server.off('upgrade', listener)
+  }
 }
 
 function pathOf(request: IncomingMessage): string {

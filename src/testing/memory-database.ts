@@ -10,7 +10,7 @@ import type { Gone, Line, TailEntry } from '../server/index.ts'
 import { rowKey, rowOfKey } from './memory-table.ts'
 import type { ColumnSpec, TableSpec } from './memory-table.ts'
 import { MemoryTransaction } from './memory-transaction.ts'
-import type { Effect, Home } from './memory-transaction.ts'
+import type { Effect, Home, RowChange } from './memory-transaction.ts'
 
 /** The machine that the database runs on. */
 export interface DatabaseEnv {
@@ -26,6 +26,8 @@ export interface MemoryDatabaseOptions {
   readonly sequenceAfter?: () => number
   /** Names the log and stamps what carries no stamp. */
   readonly epoch?: string
+  /** Sees every row that a committed statement wrote. */
+  readonly onCommit?: (changes: readonly RowChange[]) => void
 }
 
 /** What is known of one client: its last mutation, its results, its temporary ids. */
@@ -80,6 +82,7 @@ export class MemoryDatabase implements Home {
   readonly listeners = new Set<DatabaseListener>()
   readonly #specs: Map<string, TableSpec>
   readonly #sequenceAfter: () => number
+  readonly #onCommit: (changes: readonly RowChange[]) => void
   readonly #synced = new Set<string>()
   readonly #waiters = new Set<() => void>()
   #state: Backup
@@ -90,6 +93,7 @@ export class MemoryDatabase implements Home {
     this.env = options.env
     this.epoch = options.epoch ?? `m${Math.floor(options.env.random() * 1e9).toString(36)}`
     this.#sequenceAfter = options.sequenceAfter ?? (() => 1)
+    this.#onCommit = options.onCommit ?? (() => {})
     this.#specs = new Map(options.tables.map(spec => [spec.name, spec]))
     this.#state = {
       tables: new Map(options.tables.map(spec => [spec.name, new Map()])),
@@ -190,10 +194,6 @@ export class MemoryDatabase implements Home {
     return next
   }
 
-  synced(table: string): boolean {
-    return this.#synced.has(table)
-  }
-
   commit(transaction: MemoryTransaction): void {
     this.commitWith(transaction, [])
   }
@@ -207,8 +207,11 @@ export class MemoryDatabase implements Home {
         else rows.set(id, row)
       }
     }
-    if (transaction.effects.length === 0) return numbered?.()
-    this.#state.waiting.push({ effects: [...transaction.effects], results })
+    this.#onCommit(transaction.changes)
+    // capture may have begun while the transaction was open; a real one would have waited for it
+    const effects = transaction.effects.filter(({ table }) => this.#synced.has(table))
+    if (effects.length === 0) return numbered?.()
+    this.#state.waiting.push({ effects, results })
     if (numbered !== undefined) this.#waiters.add(numbered)
     this.#passLater()
   }

@@ -10,6 +10,13 @@ import type { TableSpec } from './memory-table.ts'
 /** An entry of the log that has no place in it yet; accept stamps those of a client's write. */
 export type Effect = { -readonly [K in Exclude<keyof TailEntry, 'seq' | 'entity'>]: TailEntry[K] } & { readonly table: string }
 
+export interface RowChange {
+  readonly table: string
+  readonly id: string
+  readonly old: Row | null
+  readonly row: Row | null
+}
+
 /** What a transaction needs of its database. */
 export interface Home {
   spec(table: string): TableSpec
@@ -21,7 +28,6 @@ export interface Home {
   read(): number
   nowMs(): number
   nextKey(table: string, atLeast: number): number
-  synced(table: string): boolean
   commit(transaction: MemoryTransaction): void
 }
 
@@ -30,6 +36,8 @@ export class MemoryTransaction {
   readonly #rows = new Map<string, Map<string, Row | null>>()
   #undo: (() => void)[] = []
   readonly effects: Effect[] = []
+  /** Every row that a statement wrote, in order, as an application's own trigger would see it. */
+  readonly changes: RowChange[] = []
   #open = true
 
   constructor(home: Home) {
@@ -85,6 +93,9 @@ export class MemoryTransaction {
       if (old === null || key === null) return false
       this.#remove(spec, id, 'd')
       this.#insert(spec, { ...old, ...key })
+      // to the application it is one statement about one row
+      const made = this.changes.pop()
+      if (made !== undefined) this.changes.push({ ...made, old })
       return true
     })
   }
@@ -93,7 +104,12 @@ export class MemoryTransaction {
   savepoint(): () => void {
     const mark = this.#undo.length
     const effects = this.effects.length
-    return () => this.#undoTo(mark, effects)
+    const changes = this.changes.length
+    return () => {
+      for (const undo of this.#undo.splice(mark).reverse()) undo()
+      this.effects.length = effects
+      this.changes.length = changes
+    }
   }
 
   /** `publish` hands it to the database; accept books its results with it. */
@@ -125,11 +141,6 @@ export class MemoryTransaction {
       undo()
       throw error
     }
-  }
-
-  #undoTo(mark: number, effects: number): void {
-    for (const undo of this.#undo.splice(mark).reverse()) undo()
-    this.effects.length = effects
   }
 
   #insert(spec: TableSpec, given: Row): string {
@@ -233,6 +244,7 @@ export class MemoryTransaction {
     const rows = this.#rows.get(table) ?? new Map<string, Row | null>()
     this.#rows.set(table, rows)
     const before = rows.get(id)
+    this.changes.push({ table, id, old: this.read(table, id), row })
     this.#undo.push(() => {
       if (before === undefined) rows.delete(id)
       else rows.set(id, before)
@@ -241,7 +253,6 @@ export class MemoryTransaction {
   }
 
   #log(table: string, id: string, op: Effect['op'], columns: readonly string[]): void {
-    if (!this.#home.synced(table)) return
     this.effects.push({
       table,
       id,

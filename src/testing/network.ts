@@ -64,7 +64,10 @@ class Lane {
   #queue: (() => void)[] = []
   #last = 0
   #due = 0
+  /** By a fault. */
   frozen = false
+  /** By an end that reads no more for a while. */
+  paused = false
 
   constructor(network: Network) {
     this.#network = network
@@ -80,8 +83,8 @@ class Lane {
     })
   }
 
-  thaw(): void {
-    this.frozen = false
+  release(what: 'frozen' | 'paused'): void {
+    this[what] = false
     this.#flow()
   }
 
@@ -92,7 +95,7 @@ class Lane {
   }
 
   #flow(): void {
-    if (this.frozen || this.#due === 0) return
+    if (this.frozen || this.paused || this.#due === 0) return
     this.#due--
     this.#queue.shift()?.()
     // each frame is an event of its own, as a browser gives it
@@ -109,6 +112,7 @@ export class Line {
   readonly #down: Lane
   #events: TransportEvents | null
   #server: PeerEvents | null = null
+  #end: ServerEnd | null = null
   #upBytes = 0
   #downBytes = 0
 
@@ -127,9 +131,8 @@ export class Line {
     return this.#events !== null && this.#server !== null
   }
 
-  /** The server that it leads to, once it is open there. */
-  get server(): PeerEvents | null {
-    return this.#server
+  leadsTo(end: ServerEnd): boolean {
+    return this.#end === end
   }
 
   #clientEnd(): Connection {
@@ -155,6 +158,7 @@ export class Line {
 
   #arrive(): void {
     const end = this.#network.reachable(this.owner) ? this.#options.server() : null
+    this.#end = end
     try {
       this.#server = end?.connect(this.#peer(), this.#options.user) ?? null
     } catch {
@@ -166,10 +170,14 @@ export class Line {
 
   #peer(): Peer {
     const network = this.#network
-    const peer: Omit<Peer, 'pause' | 'resume'> = {
+    return {
       kind: this.#options.kind,
       write: frames => this.#write(frames),
       buffered: () => this.#downBytes,
+      pause: () => {
+        this.#up.paused = true
+      },
+      resume: () => this.#up.release('paused'),
       probe: () => {
         this.#down.put(() => {
           if (this.#events === null) return
@@ -184,7 +192,6 @@ export class Line {
         network.time.after(0, () => this.#forget())
       },
     }
-    return { ...peer, pause() {}, resume() {} }
   }
 
   #write(frames: readonly Frame[]): void {
@@ -223,8 +230,9 @@ export class Line {
   cut(): void {
     this.#up.lose()
     this.#down.lose()
-    this.#up.thaw()
-    this.#down.thaw()
+    this.#up.release('frozen')
+    this.#up.release('paused')
+    this.#down.release('frozen')
     this.#up.put(() => this.#serverGone())
     this.#down.put(() => this.#clientGone(1006, ''))
   }
@@ -237,8 +245,8 @@ export class Line {
 
   /** All that was held comes at last. */
   thaw(): void {
-    this.#up.thaw()
-    this.#down.thaw()
+    this.#up.release('frozen')
+    this.#down.release('frozen')
   }
 
   /** Only the client notices; what it sent is still on its way, and the server believes the line open. */

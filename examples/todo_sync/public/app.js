@@ -15,7 +15,7 @@ const form = dialog.querySelector('form')
 const ownView = () => !sync.isOnline || sync.pending().length > 0
 
 function paint() {
-  const waiting = new Set(sync.pending().flatMap(({ writes }) => writes.map(({ id }) => String(id))))
+  const waiting = new Set(sync.pending().flatMap(({ writes }) => writes.map(({ id }) => id)))
   const focused = document.activeElement?.id
   rows.innerHTML = rowsHtml(sync.getAll('todos'), waiting)
   if (focused) document.getElementById(focused)?.focus()
@@ -54,10 +54,12 @@ sync.client.subscribe('todos', () => ownView() && paint())
 document.body.addEventListener('rhtmx:connection:state', () => (ownView() ? paint() : arrange()))
 for (const chip of document.querySelectorAll('input[name=filter]')) chip.addEventListener('change', arrange)
 
-/** A soft light on what somebody else changed. */
+/** A soft light on what came in, but not on what was here from the start. */
 let glowing = new Set()
+let ready = false
+void sync.ready.then(() => (ready = true))
 document.body.addEventListener('rhtmx:todos:changed', ({ detail }) => {
-  if (detail.source === 'server') glowing = new Set(detail.changes.map(({ id }) => id))
+  if (detail.source === 'server' && ready) glowing = new Set(detail.ids)
 })
 rows.addEventListener('htmx:afterSettle', () => {
   for (const id of glowing) document.getElementById(`todo-${id}`)?.classList.add('glows')
@@ -83,7 +85,8 @@ find('#add').addEventListener('submit', event => {
 
 rows.addEventListener('change', event => {
   const row = event.target.closest('.todo')
-  if (event.target.dataset.act === 'toggle') push(row.dataset.id, 'update', { done: event.target.checked ? 1 : 0 })
+  if (event.target.dataset.act === 'toggle')
+    push(row.dataset.id, 'update', { done: event.target.checked ? 1 : 0 })
 })
 
 rows.addEventListener('click', event => {
@@ -134,11 +137,28 @@ function change({ n, writes: [{ id, action, data }] }) {
 
 // ----- the connection
 
+/** For this window only. A browser may refuse to keep anything. */
+function remembered(name) {
+  try {
+    return sessionStorage.getItem(name)
+  } catch {
+    return null
+  }
+}
+
+function remember(name, value) {
+  try {
+    sessionStorage.setItem(name, value)
+  } catch {
+    // then it is forgotten
+  }
+}
+
 const offline = find('#offline')
-offline.checked = sessionStorage.getItem('offline') === 'yes'
+offline.checked = remembered('offline') === 'yes'
 if (offline.checked) sync.disconnect()
 offline.addEventListener('change', () => {
-  sessionStorage.setItem('offline', offline.checked ? 'yes' : 'no')
+  remember('offline', offline.checked ? 'yes' : 'no')
   if (offline.checked) sync.disconnect()
   else sync.connect()
 })

@@ -10,7 +10,7 @@ function text(selector, value) {
 }
 
 const transports = { websocket: 'WebSocket', sse: 'SSE and POST' }
-const storages = { indexeddb: 'this browser (IndexedDB)', memory: 'memory, for this visit only' }
+const storages = { indexeddb: 'IndexedDB', memory: 'memory, this visit only' }
 
 export function showPanel(sync, last) {
   const status = sync.status()
@@ -24,7 +24,8 @@ export function showPanel(sync, last) {
   text('#oldest', status.oldestUnsentAt === null ? '–' : ago(status.oldestUnsentAt))
   text('#storage', storages[status.storage])
   text('#cursor', String(status.cursors.todos?.seq ?? '–'))
-  text('#retry', status.nextRetryAt === null ? '–' : `in ${Math.max(0, Math.ceil((status.nextRetryAt - Date.now()) / 1000))} s`)
+  find('#again').hidden = status.nextRetryAt === null
+  text('#retry', `in ${Math.max(0, Math.ceil(((status.nextRetryAt ?? 0) - Date.now()) / 1000))} s`)
   if (last) text('#event code', `${last.type} ${eventWords(last.detail)}`)
   text('#summary', summary({ online, state, pending, failed }))
   find('#summary').dataset.mood = failed > 0 ? 'bad' : online ? 'good' : 'away'
@@ -39,7 +40,7 @@ function eventWords({ state, oldState, source, action, ids, storage, error }) {
 }
 
 function summary({ online, state, pending, failed }) {
-  if (failed > 0) return `${count(failed, 'edit')} could not be saved. Have a look below.`
+  if (failed > 0) return `${count(failed, 'edit')} could not be saved.`
   if (!online) {
     return pending === 0
       ? 'Offline. Edit on: it is kept on this device.'
@@ -81,7 +82,8 @@ function letterHtml({ n, writes: [{ action, data = {} }], error }) {
   const verb = { create: 'Add', update: 'Change', delete: 'Delete' }[action]
   const what = data.title === undefined ? 'a todo' : `“${escape(data.title)}”`
   const where = action === 'create' ? ` to ${escape(data.list)}` : ''
-  const change = action === 'delete' ? '' : '<button type="button" class="plain" data-act="change">Change</button>'
+  const change =
+    action === 'delete' ? '' : '<button type="button" class="plain" data-act="change">Change</button>'
   return `<li data-n="${Number(n)}">
   <p><strong>${verb} ${what}${where}</strong><span>${escape(whys[error.code] ?? error.message)}</span><code>${escape(error.code)}</code></p>
   <p class="buttons">${change}<button type="button" class="plain" data-act="retry">Retry</button><button type="button" class="plain" data-act="discard">Discard</button></p>

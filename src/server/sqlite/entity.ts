@@ -71,8 +71,9 @@ function statements(ent: number, table: Table, id: IdCodec): EntitySql {
   const from = `${name(table.name)} AS t`
   const json = { values: rowJson(table.columns, 't', 'values'), object: rowJson(table.columns, 't', 'object') }
   const keys = table.key.map(column => `t.${name(column.name)}`)
+  // `+` takes the affinity away: our id columns have none, and an index on them serves only what has none either
   const held = keys.length > 1 || table.key[0]?.affinity === 'numeric' ? id.canonical('t') : (keys[0] ?? '')
-  const line = `LEFT JOIN _syncline_rows AS r ON r.ent=${ent} AND r.id=${held}`
+  const line = `LEFT JOIN _syncline_rows AS r ON r.ent=${ent} AND r.id=+${held}`
   const after = keys.length > 1 ? `(${keys.join(',')}) > (${keys.map(() => '?').join(',')})` : `${keys[0]} > ?`
   const page = (columns: string, where: string): string =>
     `SELECT ${id.canonical('t')},coalesce(r.seq,0)${columns} FROM ${from} ${line}${where} ORDER BY ${keys.join(',')} LIMIT ?`
@@ -80,8 +81,8 @@ function statements(ent: number, table: Table, id: IdCodec): EntitySql {
   const lookup = (text: string): string =>
     `SELECT k.key,${keys[0]} IS NOT NULL,CASE WHEN ${keys[0]} IS NOT NULL THEN ${text} END,${lineColumns},${goneColumns}` +
     ` FROM json_each(?) AS k LEFT JOIN ${from} ON ${id.matchesText('t', 'k.value')}` +
-    ` LEFT JOIN _syncline_rows AS r ON r.ent=${ent} AND r.id=${id.held('k.value')}` +
-    ` LEFT JOIN _syncline_gone AS g ON g.ent=${ent} AND g.id=${id.held('k.value')}`
+    ` LEFT JOIN _syncline_rows AS r ON r.ent=${ent} AND r.id=+${id.held('k.value')}` +
+    ` LEFT JOIN _syncline_gone AS g ON g.ent=${ent} AND g.id=+${id.held('k.value')}`
   const changed = (form: RowForm): string =>
     `SELECT CAST(r.id AS TEXT),r.seq,r.reading,r.created,r.tmp,r.client,r.mutation,${json[form]} FROM _syncline_rows AS r` +
     ` CROSS JOIN ${from} ON ${id.matches('t', 'r.id')} WHERE r.ent=${ent} AND r.seq>? AND r.seq<=? ORDER BY r.seq LIMIT ?`
@@ -94,9 +95,9 @@ function statements(ent: number, table: Table, id: IdCodec): EntitySql {
     nextPlaces: page('', ` WHERE ${after}`),
     whereKey: table.key.map(column => `${name(column.name)}=?${column.collation === 'BINARY' ? '' : ` AND ${name(column.name)} COLLATE BINARY=?`}`).join(' AND '),
     saveLine: `INSERT OR REPLACE INTO _syncline_rows(ent,id,seq,reading,whole,created,cells,tmp,client,mutation) VALUES(${ent},${id.held('?')},?,?,?,?,?,?,?,?)`,
-    dropLine: `DELETE FROM _syncline_rows WHERE ent=${ent} AND id=${id.held('?')}`,
+    dropLine: `DELETE FROM _syncline_rows WHERE ent=${ent} AND id=+${id.held('?')}`,
     saveGone: `INSERT OR REPLACE INTO _syncline_gone(ent,id,seq,reading,stamp,old,client,mutation) VALUES(${ent},${id.held('?')},?,?,?,?,?,?)`,
-    dropGone: `DELETE FROM _syncline_gone WHERE ent=${ent} AND id=${id.held('?')}`,
+    dropGone: `DELETE FROM _syncline_gone WHERE ent=${ent} AND id=+${id.held('?')}`,
   }
 }
 

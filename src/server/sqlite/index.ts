@@ -8,6 +8,8 @@ import { removeAll } from './uninstall.ts'
 
 export { isSqliteHandle } from './driver.ts'
 export type { SqliteHandle } from './driver.ts'
+export { sqliteCleanup, sqliteStatus, sqliteTables } from './offline.ts'
+export type { SqliteStatus, SqliteTables } from './offline.ts'
 export { sqliteStore } from './store.ts'
 export type { SqliteStoreOptions } from './store.ts'
 

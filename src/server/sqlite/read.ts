@@ -50,7 +50,7 @@ export function readChanges(db: Connection, catalog: Catalog, query: ChangesQuer
   const touched = groupEntries(entries, catalog)
   const known = after < folded ? foldedRows(db, entities, { ...query, to: folded }, touched) : { rows: [], more: false }
   if (known.more || known.rows.length > limit) return cutAt(db, head, known.rows.slice(0, limit))
-  const rows = [...known.rows, ...settledRows(db, touched, query)]
+  const rows = [...known.rows, ...settledRows(db, touched, query, start)]
   if (rows.length > limit) return cutAt(db, head, rows.slice(0, limit))
   if (end === head.seq) return { rows, to: cursorOf(head), more: false }
   return { rows, to: { epoch: head.epoch, seq: end, check: checkAt(db, end) ?? 0 }, more: true }
@@ -86,10 +86,15 @@ function foldedRows(
     for (const row of gone) rows.push(goneOf(entity, row))
   }
   const inOrder = rows.filter(row => row.seq <= complete).sort((a, b) => a.seq - b.seq)
-  const fresh = touched.size === 0 ? inOrder : inOrder.filter(row => !touched.has(`${catalogKey(entities, row)}:${row.id}`))
+  const fresh = touched.size === 0 ? inOrder : inOrder.filter(row => !isNamedAgain(touched.get(`${catalogKey(entities, row)}:${row.id}`)))
   const more = complete !== Infinity || inOrder.length > limit
   // a page that the unfolded tail emptied still has to move on
   return { rows: fresh.length === 0 && more ? inOrder : fresh, more }
+}
+
+/** A mere suspicion does not move a row that lives. */
+function isNamedAgain(group: Touched | undefined): boolean {
+  return group?.entries.some(entry => entry.op !== '?') ?? false
 }
 
 function catalogKey(entities: readonly Entity[], row: ChangedRow): number {
@@ -129,7 +134,8 @@ function goneOf({ info }: Entity, row: readonly SqlValue[]): ChangedRow {
   }
 }
 
-function settledRows(db: Connection, touched: ReadonlyMap<string, Touched>, { after, form }: ChangesQuery): ChangedRow[] {
+/** What stands above `start`, where the folded part ends. */
+function settledRows(db: Connection, touched: ReadonlyMap<string, Touched>, { after, form }: ChangesQuery, start: number): ChangedRow[] {
   const byEntity = new Map<Entity, Touched[]>()
   for (const group of touched.values()) byEntity.set(group.entity, [...(byEntity.get(group.entity) ?? []), group])
   const rows: ChangedRow[] = []
@@ -139,7 +145,7 @@ function settledRows(db: Connection, touched: ReadonlyMap<string, Touched>, { af
       const before = states.get(id)
       if (before === undefined) continue
       const row = changedState(entity, id, settle(before, entries), after)
-      if (row !== null) rows.push(row)
+      if (row !== null && row.seq > start) rows.push(row)
     }
   }
   return rows.sort((a, b) => a.seq - b.seq)

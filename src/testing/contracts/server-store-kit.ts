@@ -94,8 +94,8 @@ export interface StoreUnderTest {
 }
 
 /** The statements over anything that executes SQL text. */
-export function sqlApp(exec: (sql: string) => void): App {
-  const keyColumns = (table: string): readonly string[] => contractTables.find(spec => spec.name === table)?.key ?? ['id']
+export function sqlApp(exec: (sql: string) => void, tables: readonly TableSpec[] = contractTables): App {
+  const keyColumns = (table: string): readonly string[] => tables.find(spec => spec.name === table)?.key ?? ['id']
   const keyValues = (table: string, id: string): Json[] => {
     if (keyColumns(table).length === 1) return [id]
     return JSON.parse(id) as Json[] // reason: the suite itself made the id

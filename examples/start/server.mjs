@@ -1,0 +1,30 @@
+// `npm start`: the examples under one address, the first of them twice, side by side.
+// PORT (default 3000), HOST (127.0.0.1), DATA_DIR (./.data beside the example).
+import { readFileSync } from 'node:fs'
+import path from 'node:path'
+import { openApp } from '../todo_sync/app.mjs'
+import { listen } from '../todo_sync/listen.mjs'
+import { startPage } from './page.mjs'
+
+const dataDir = process.env.DATA_DIR ?? path.resolve(import.meta.dirname, '../todo_sync/.data')
+const todos = await openApp({ base: '/todo_sync', dataDir })
+const style = readFileSync(new URL('style.css', import.meta.url))
+
+const start = {
+  handle(request, response) {
+    const { pathname } = new URL(request.url ?? '/', 'http://localhost')
+    if (pathname === '/style.css') {
+      response.writeHead(200, { 'content-type': 'text/css; charset=utf-8' }).end(style)
+    } else if (pathname === '/') {
+      response.writeHead(200, { 'content-type': 'text/html; charset=utf-8' })
+      response.end(startPage(request.headers.host ?? 'localhost', path.join(dataDir, 'todo.db')))
+    } else {
+      return false
+    }
+    return true
+  },
+  attach() {},
+  async close() {},
+}
+
+await listen({ name: 'Syncline examples', apps: [todos, start] })

@@ -1,0 +1,19 @@
+// `createClient`: the client with all its parts.
+import type { AnyEntity, Client, ClientOptions, RowsOf } from './api.ts'
+import { clientOf } from './client.ts'
+import type { Parts } from './engine.ts'
+import { healing } from './heal.ts'
+import { indexedDBStore } from './idb.ts'
+import { sseTransport } from './transport-sse.ts'
+import { webSocketTransport } from './transport-websocket.ts'
+
+export const allParts: Parts = {
+  transports: url => [webSocketTransport(url), sseTransport(url)],
+  database: indexedDBStore,
+  healing,
+}
+
+/** A client of the sync routes at `options.url`. Opens its store and connects by itself; `ready` tells when. */
+export function createClient<const S extends readonly AnyEntity[]>(options: ClientOptions<S>): Client<RowsOf<S>> {
+  return clientOf(options, allParts)
+}

@@ -1,0 +1,37 @@
+import { expectTypeOf, test } from 'vitest'
+import type { StandardSchema } from '../core/index.ts'
+import { createClient, defineEntity, SyncError } from './index.ts'
+import type { Row, WriteHandle } from './index.ts'
+import { FakeEnv } from '../testing/fake-env.ts'
+
+interface User {
+  id: number
+  name: string
+  admin: boolean
+}
+
+test('rows are typed by their definitions', () => {
+  const schema = null as unknown as StandardSchema<User> // reason: only its type is of interest
+  const users = defineEntity({ name: 'users', schema })
+  const client = createClient({ url: 'http://x', entities: ['notes', users], env: new FakeEnv(), transports: [], store: 'memory', autoConnect: false })
+  expectTypeOf(client.get('users', 1)).toEqualTypeOf<User | undefined>()
+  expectTypeOf(client.getAll('users')).toEqualTypeOf<readonly User[]>()
+  expectTypeOf(client.get('notes', 'x')).toEqualTypeOf<Row | undefined>()
+  expectTypeOf(client.getSnapshot('users')).toEqualTypeOf<readonly User[]>()
+  expectTypeOf(client.getSnapshot({ entity: 'users', id: 1 })).toEqualTypeOf<User | undefined>()
+  expectTypeOf(client.create('users', { name: 'x' })).toEqualTypeOf<WriteHandle>()
+  client.create('notes', { at: new Date(0), size: 3n, blob: new Uint8Array() })
+  // @ts-expect-error: no such column
+  client.create('users', { nme: 'x' })
+  // @ts-expect-error: no number
+  client.update('users', 1, { name: 1 })
+  const unknown = (): void => {
+    // @ts-expect-error: no such entity
+    client.getAll('others')
+  }
+  expectTypeOf(unknown).returns.toBeVoid()
+  client.on('rejected', ({ cause, n }) => {
+    expectTypeOf(cause).toEqualTypeOf<SyncError>()
+    expectTypeOf(n).toBeNumber()
+  })
+})

@@ -1,0 +1,11 @@
+// The few words of a test runner that the contract suites use; vitest, jest and node's own (with an `expect`) have them.
+
+export interface TestKit {
+  test(title: string, run: () => void | Promise<void>): void
+  expect(value: unknown): Matchers
+}
+
+export interface Matchers {
+  toEqual(expected: unknown): void
+  readonly rejects: { toMatchObject(expected: object): Promise<void> }
+}

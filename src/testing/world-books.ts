@@ -1,0 +1,120 @@
+// What a world remembers of everybody's writes, from the wire and from the disks, and what must be true of them in the
+// end: each that was durable happened once or has an answer that says why not (rules Q1, Q3, Q4, Q5).
+import type { MutationResult, Mutation } from '../core/index.ts'
+import { markColumns } from './world-schema.ts'
+
+interface Noted {
+  readonly marks: readonly string[]
+  durable: boolean
+  sent: boolean
+  readonly results: MutationResult[]
+  /** The client itself gave it up: a dead letter. */
+  dead: boolean
+  /** It was processed on a branch of the log that is no more. */
+  branched: boolean
+}
+
+export class Books {
+  readonly problems: string[] = []
+  readonly #noted = new Map<string, Noted>()
+  #marks = 0
+
+  /** A text that nobody wrote before. */
+  mark(author: string): string {
+    return `${author}.${++this.#marks}`
+  }
+
+  get size(): number {
+    return this.#noted.size
+  }
+
+  durable(owner: string, mutation: Mutation): void {
+    this.#of(owner, mutation).durable = true
+  }
+
+  /** A frame that reached the server. */
+  up(owner: string, text: string): void {
+    if (!text.startsWith('{"type":"mutate"')) return
+    const { mutations } = JSON.parse(text) as { mutations: Mutation[] } // reason: our own client printed it
+    for (const mutation of mutations) this.#of(owner, mutation).sent = true
+  }
+
+  /** A frame that reached the client. */
+  down(owner: string, text: string): void {
+    if (!text.startsWith('{"type":"results"')) return
+    const { results } = JSON.parse(text) as { results: MutationResult[] } // reason: our own server printed it
+    for (const result of results) this.#noted.get(`${owner} ${result.n}`)?.results.push(result)
+  }
+
+  rejected(owner: string, n: number): void {
+    const noted = this.#noted.get(`${owner} ${n}`)
+    if (noted !== undefined) noted.dead = true
+  }
+
+  /** A backup is about to be put in place: what was processed until now may be no more. */
+  branch(history: ReadonlyMap<string, number>): void {
+    for (const noted of this.#noted.values()) {
+      if (noted.results.length > 0 || noted.marks.some(mark => history.has(mark))) noted.branched = true
+    }
+  }
+
+  #of(owner: string, mutation: Mutation): Noted {
+    const key = `${owner} ${mutation.n}`
+    const marks = marksIn(mutation)
+    const known = this.#noted.get(key)
+    if (known === undefined) {
+      const made: Noted = { marks, durable: false, sent: false, results: [], dead: false, branched: false }
+      this.#noted.set(key, made)
+      return made
+    }
+    if (known.marks.join() !== marks.join()) this.problems.push(`[Q1] number ${key} names two mutations: ${known.marks.join()} and ${marks.join()}`)
+    return known
+  }
+
+  /** `history`: how often each mark was written. */
+  check(history: ReadonlyMap<string, number>): void {
+    const users = new Map<string, number>()
+    for (const { marks } of this.#noted.values()) for (const mark of marks) users.set(mark, (users.get(mark) ?? 0) + 1)
+    const blended = new Set<string>()
+    for (const [mark, count] of history) {
+      const [table = '', text = ''] = mark.split(' ')
+      if (table === 'blends') for (const part of text.split('|')) blended.add(`${table} ${part}`)
+      else if (count > 1) this.problems.push(`[Q3] ${mark} was stored ${count} times`)
+    }
+    for (const [key, noted] of this.#noted) {
+      for (const mark of noted.marks) {
+        const stored = history.has(mark) || blended.has(mark)
+        this.#checkMark(key, noted, mark, stored, (users.get(mark) ?? 0) > 1)
+      }
+    }
+  }
+
+  #checkMark(key: string, noted: Noted, mark: string, stored: boolean, retried: boolean): void {
+    const { results, durable, dead, branched } = noted
+    if (branched) return
+    const told = JSON.stringify(results.map(({ status, error, lost }) => [status, error?.code, lost]))
+    const refusing = results.filter(result => refuses(result))
+    if (!stored && refusing.length === 0 && !dead && (durable || results.length > 0)) {
+      this.problems.push(`[Q5] ${mark} of mutation ${key} was lost without a word: ${told}`)
+    }
+    if (stored && !retried && results.some(({ status }) => status === 'rejected' || status === 'conflict')) {
+      this.problems.push(`[Q3] ${mark} of mutation ${key} was stored although it was refused: ${told}`)
+    }
+  }
+}
+
+/** Whether an answer says that something of the mutation was not stored. */
+function refuses({ status, error, lost }: MutationResult): boolean {
+  return status === 'rejected' || status === 'conflict' || error !== undefined || lost !== undefined
+}
+
+function marksIn(mutation: Mutation): string[] {
+  const marks: string[] = []
+  for (const { entity, data } of mutation.writes) {
+    for (const column of markColumns[entity] ?? []) {
+      const value = data?.[column]
+      if (typeof value === 'string') marks.push(`${entity} ${value}`)
+    }
+  }
+  return marks
+}

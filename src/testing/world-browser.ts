@@ -1,0 +1,167 @@
+// A browser of the world: a client over a disk that is slow, fails, and outlives the tab that crashes.
+import { SyncError } from '../core/index.ts'
+import type { EntityDefinition } from '../core/index.ts'
+import { createClient, memoryStore } from '../client/index.ts'
+import type { Change, Client, ClientEnv, ClientStore, Hint, PendingRecord, Transport } from '../client/index.ts'
+import type { Random } from './random.ts'
+import { skewedClock, timersOf } from './time.ts'
+import type { Clock, VirtualTime } from './time.ts'
+
+export interface BrowserFaults {
+  /** Probability that a save fails, and with it the disk for as long as the page lives. */
+  disk: number
+}
+
+export interface BrowserParts {
+  readonly name: string
+  readonly time: VirtualTime
+  readonly random: Random
+  readonly entities: readonly EntityDefinition[]
+  readonly transports: readonly Transport[]
+  readonly faults: BrowserFaults
+  readonly events: BrowserEvents
+}
+
+export interface BrowserEvents {
+  changed(change: Change): void
+  rejected(n: number): void
+  /** These mutations are on disk. */
+  durable(records: readonly PendingRecord[]): void
+  /** The page began anew with what was on disk. */
+  loaded(): void
+}
+
+interface Page {
+  readonly client: Client
+  readonly timers: ReturnType<typeof timersOf>
+  readonly hints: Set<(hint: Hint) => void>
+  readonly disk: { dead: boolean; failing: boolean }
+}
+
+export class Browser {
+  readonly name: string
+  readonly clock: Clock
+  readonly #parts: BrowserParts
+  /** What is durable. */
+  readonly #kept: ClientStore = memoryStore()
+  #page: Page | null = null
+  /** Callbacks of a frozen tab. */
+  #held: (() => void)[] | null = null
+
+  constructor(parts: BrowserParts) {
+    this.name = parts.name
+    this.#parts = parts
+    const { time, random } = parts
+    this.clock = skewedClock(time, random.between(-120_000, 120_000), 1 + (random.next() - 0.5) / 200)
+    this.#start()
+  }
+
+  get client(): Client {
+    if (this.#page === null) this.#start()
+    // reason: #start has just made it
+    return (this.#page as Page).client
+  }
+
+  get running(): boolean {
+    return this.#page !== null
+  }
+
+  get frozen(): boolean {
+    return this.#held !== null
+  }
+
+  get diskFailed(): boolean {
+    return this.#page?.disk.failing === true
+  }
+
+  /** The tab is gone at once; what was not durable is gone with it. */
+  crash(): void {
+    const page = this.#page
+    if (page === null) return
+    page.disk.dead = true
+    page.timers.stop()
+    this.#held = null
+    this.#page = null
+  }
+
+  start(): void {
+    if (this.#page === null) this.#start()
+  }
+
+  /** Timers do not fire until `thaw`, and then all late. */
+  freeze(): void {
+    this.#held ??= []
+  }
+
+  thaw(): void {
+    const held = this.#held
+    this.#held = null
+    for (const run of held ?? []) run()
+    for (const listener of this.#page?.hints ?? []) listener('resume')
+  }
+
+  hint(hint: Hint): void {
+    for (const listener of this.#page?.hints ?? []) listener(hint)
+  }
+
+  #start(): void {
+    const { time, random, entities, transports, events } = this.#parts
+    const timers = timersOf(time)
+    const hints = new Set<(hint: Hint) => void>()
+    const disk = { dead: false, failing: false }
+    const env: ClientEnv = {
+      now: this.clock.now,
+      random: random.next,
+      after: (ms, run) => timers.after(ms, () => this.#run(run)),
+      unique: () => random.hex(16),
+      online: () => true,
+      onHint(listener) {
+        hints.add(listener)
+        return () => hints.delete(listener)
+      },
+    }
+    const client = createClient({ url: '/api/sync', entities, env, transports, store: this.#disk(disk) })
+    const mine = (): boolean => !disk.dead
+    client.on('changed', change => mine() && events.changed(change))
+    client.on('rejected', letter => mine() && events.rejected(letter.n))
+    this.#page = { client, timers, hints, disk }
+    events.loaded()
+  }
+
+  #run(run: () => void): void {
+    if (this.#held === null) run()
+    else this.#held.push(run)
+  }
+
+  /** A disk of its own for each page over what is kept; a dead page's saves that did not begin never do. */
+  #disk(disk: Page['disk']): ClientStore {
+    const { time, random, faults, events } = this.#parts
+    const kept = this.#kept
+    const wait = async (): Promise<void> => {
+      if (random.chance(0.6)) await time.sleep(random.between(0, 20))
+      if (disk.dead) await new Promise(() => {})
+    }
+    return {
+      kind: 'memory',
+      async load(entities) {
+        await wait()
+        return kept.load(entities)
+      },
+      async save(work) {
+        await wait()
+        if (random.chance(faults.disk)) disk.failing = true
+        if (disk.failing) throw new SyncError('STORAGE_FULL', 'the disk of this world is full')
+        await kept.save(work)
+        events.durable(work.puts)
+        await wait()
+      },
+      clear: () => kept.clear(),
+      close: async () => {},
+    }
+  }
+
+  /** What a page that starts now would find. */
+  durable(): ReturnType<ClientStore['load']> {
+    return this.#kept.load(this.#parts.entities.map(entity => entity.name))
+  }
+}

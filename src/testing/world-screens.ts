@@ -1,0 +1,61 @@
+// What a screen may never do: show a text again that it had already replaced. Each text is written once in a world, so
+// one that comes back went backwards, but where the client said that it rolled something back (rules R1, R2).
+import type { Json, Row } from '../core/index.ts'
+import type { Change } from '../client/index.ts'
+import { markColumns } from './world-schema.ts'
+
+export class Screen {
+  readonly #shown = new Map<string, Row>()
+  /** Per cell, the texts that were there and were replaced. */
+  readonly #replaced = new Map<string, Set<Json>>()
+  readonly problems: string[] = []
+  #excused = false
+
+  /** The page began anew. */
+  reload(): void {
+    this.#shown.clear()
+    this.#replaced.clear()
+  }
+
+  /** The log itself went backwards: from now on anything may come back. */
+  excuse(): void {
+    this.#excused = true
+  }
+
+  changed(change: Change, view: (entity: string, id: string) => Row | undefined, who: string): void {
+    // a resolver's texts are made of others
+    if (this.#excused || change.entity === 'blends') return
+    for (const { from, to } of change.replaced ?? []) this.#rename(change.entity, from, to)
+    for (const id of change.ids) {
+      const key = `${change.entity} ${id}`
+      const before = this.#shown.get(key)
+      const row = view(change.entity, id)
+      for (const column of markColumns[change.entity] ?? []) {
+        const problem = this.#cell(`${key} ${column}`, before?.[column] ?? null, row?.[column] ?? null, change.source)
+        if (problem) this.problems.push(`[R2] ${who} showed ${key}.${column} go back to ${String(row?.[column])} (${change.source})`)
+      }
+      if (row === undefined) this.#shown.delete(key)
+      else this.#shown.set(key, row)
+    }
+  }
+
+  #cell(cell: string, before: Json, now: Json, source: Change['source']): boolean {
+    if (before === now) return false
+    const replaced = this.#replaced.get(cell) ?? new Set()
+    this.#replaced.set(cell, replaced)
+    // what was rolled back may come again, when its dead letter is retried
+    if (before !== null && source !== 'rollback') replaced.add(before)
+    if (now === null || !replaced.delete(now)) return false
+    return source !== 'rollback'
+  }
+
+  #rename(entity: string, from: string, to: string): void {
+    const row = this.#shown.get(`${entity} ${from}`)
+    if (row !== undefined) this.#shown.set(`${entity} ${to}`, row)
+    this.#shown.delete(`${entity} ${from}`)
+    for (const column of markColumns[entity] ?? []) {
+      const replaced = this.#replaced.get(`${entity} ${from} ${column}`)
+      if (replaced !== undefined) this.#replaced.set(`${entity} ${to} ${column}`, replaced)
+    }
+  }
+}

@@ -1,0 +1,408 @@
+// The seeded world: browsers, servers, programs and a network in one process and in virtual time. A seed is a whole
+// history, faults included; at its end everything is mended, time runs on until all is quiet, and the oracles are asked.
+import type { Row } from '../core/index.ts'
+import { sameJson } from '../core/index.ts'
+import type { EntityDefinition } from '../core/index.ts'
+import { nodeEnv } from '../server/index.ts'
+import type { ServerEnv, ServerStore } from '../server/index.ts'
+import type { AppTransaction } from './contracts/server-store.ts'
+import { Network } from './network.ts'
+import { seededRandom } from './random.ts'
+import type { Random } from './random.ts'
+import { skewedClock, virtualTime } from './time.ts'
+import type { VirtualTime } from './time.ts'
+import { programWrites, userWrites } from './world-actions.ts'
+import { Books } from './world-books.ts'
+import { Browser } from './world-browser.ts'
+import { memoryWorld } from './world-database.ts'
+import type { MakeDatabase, WorldDatabase } from './world-database.ts'
+import { worldEntities, worldNames } from './world-schema.ts'
+import { Screen } from './world-screens.ts'
+import { WorldServer } from './world-server.ts'
+import { Stamps } from './world-stamps.ts'
+
+export interface WorldOptions {
+  readonly seed: number
+  /** Default: the memory database. */
+  readonly database?: MakeDatabase
+  /** Virtual seconds of trouble. Default: 30. */
+  readonly seconds?: number
+  /** Hears of every action and event. */
+  readonly trace?: (line: string) => void
+}
+
+export interface WorldReport {
+  readonly seed: number
+  /** What went wrong; empty: nothing. */
+  readonly problems: readonly string[]
+  readonly steps: number
+  readonly mutations: number
+  /** Virtual seconds until all was quiet. */
+  readonly quietAfter: number
+}
+
+/** Runs one seed; throws with the seed and all problems where there are any. */
+export async function checkWorld(options: WorldOptions): Promise<WorldReport> {
+  const report = await runWorld(options)
+  if (report.problems.length > 0) throw new Error(`seed ${options.seed}:\n  ${report.problems.slice(0, 12).join('\n  ')}`)
+  return report
+}
+
+export async function runWorld(options: WorldOptions): Promise<WorldReport> {
+  const world = new World(options)
+  try {
+    return await world.run()
+  } finally {
+    world.database.dispose()
+  }
+}
+
+const quietLimitSeconds = 240
+
+class World {
+  readonly random: Random
+  readonly time: VirtualTime
+  readonly network: Network
+  readonly database: WorldDatabase
+  readonly servers: WorldServer[]
+  readonly browsers: Browser[]
+  readonly #options: WorldOptions
+  readonly #books = new Books()
+  readonly #screens = new Map<string, Screen>()
+  readonly #stamps = new Stamps()
+  readonly #complaints: string[] = []
+  readonly #faults = { busy: 0.03, disk: 0 }
+  readonly #entities: () => EntityDefinition[]
+  readonly #unreachable = new Set<string>()
+  #transactions: AppTransaction[] = []
+  #inspector: ServerStore | null = null
+  #restore: (() => void) | null = null
+  #restored = false
+
+  constructor(options: WorldOptions) {
+    this.#options = options
+    const random = seededRandom(options.seed)
+    this.random = random
+    this.time = virtualTime(random)
+    const { time } = this
+    this.network = new Network({ time, random })
+    this.network.reachable = owner => !this.#unreachable.has(owner)
+    this.database = (options.database ?? memoryWorld)({ time, random, clock: skewedClock(time, random.between(-5000, 5000)) })
+    const drawn = seededRandom(options.seed + 0.5)
+    const definitions = worldEntities(drawn)
+    this.#entities = () => definitions
+    if (random.chance(0.03)) this.#faults.disk = 0.02
+    const parts = { time, random, database: this.database, entities: this.#entities, faults: this.#faults, complaints: this.#complaints }
+    this.servers = Array.from({ length: random.between(1, 2) }, () => new WorldServer(parts))
+    this.browsers = Array.from({ length: random.between(1, 3) }, (_, i) => this.#browser(`u${i}`))
+  }
+
+  #browser(name: string): Browser {
+    const { random, time } = this
+    const screen = new Screen()
+    this.#screens.set(name, screen)
+    const browser: Browser = new Browser({
+      name,
+      time,
+      random,
+      entities: this.#entities(),
+      faults: this.#faults,
+      transports: (['websocket', 'sse'] as const).map(kind =>
+        this.network.transport({
+          kind,
+          owner: name,
+          user: name,
+          server: () => random.pick(this.servers),
+          watch: (direction, text) => {
+            if (this.#options.trace !== undefined) this.#trace(`${name} ${direction} ${text}`)
+            this.#books[direction](name, text)
+          },
+        }),
+      ),
+      events: {
+        changed: change => {
+          if (this.#options.trace !== undefined) this.#trace(`${name} changed ${JSON.stringify(change)} ${JSON.stringify(change.ids.map(id => browser.client.get(change.entity, id)))}`)
+          screen.changed(change, (entity, id) => browser.client.get(entity, id), name)
+        },
+        rejected: n => this.#books.rejected(name, n),
+        durable: records => {
+          for (const { mutation } of records) this.#books.durable(name, mutation)
+        },
+        loaded: () => screen.reload(),
+      },
+    })
+    return browser
+  }
+
+  #trace(line: string): void {
+    this.#options.trace?.(`${((this.time.now() - Date.UTC(2026, 0, 1)) / 1000).toFixed(3)} ${line}`)
+  }
+
+  async run(): Promise<WorldReport> {
+    await this.#begin()
+    const end = this.time.now() + (this.#options.seconds ?? 30) * 1000
+    for (let round = 0; this.time.now() < end; round++) {
+      await this.#act()
+      await this.time.run(this.random.weighted({ 0: 2, 1: 1 }) === '0' ? this.random.int(60) : this.random.int(1500))
+      if (round % 12 === 11) await this.#inspect()
+    }
+    await this.#mend()
+    const mended = this.time.now()
+    const quiet = await this.#untilQuiet()
+    const quietAfter = (this.time.now() - mended) / 1000
+    await this.#inspect()
+    const problems = await this.#ask(quiet)
+    await this.#inspector?.close()
+    for (const server of this.servers) server.kill()
+    for (const browser of this.browsers) browser.crash()
+    return { seed: this.#options.seed, problems, steps: this.time.steps, mutations: this.#books.size, quietAfter }
+  }
+
+  /** Some rows are older than the log. */
+  async #begin(): Promise<void> {
+    const { app } = this.database
+    for (let i = 1; i <= this.random.int(4); i++) await app.insert('lists', { id: i, name: this.#books.mark('old') })
+    for (let i = 0; i < this.random.int(3); i++) await app.insert('docs', { id: `d${i}`, title: this.#books.mark('old') })
+    for (const server of this.servers) server.start()
+  }
+
+  async #act(): Promise<void> {
+    const { random } = this
+    const action = random.weighted({
+      user: 40, program: 14, transaction: 3, line: 10, away: 4, crash: 3, freeze: 2, server: 4, clock: 3, cleanup: 1.5, backup: 0.8, pause: 3,
+    })
+    this.#trace(`-- ${action}`)
+    switch (action) {
+      case 'user':
+        return this.#userWrites()
+      case 'program':
+        return this.#tolerate(() => programWrites(this.database.app, table => [...this.database.rows(table).keys()], this.#books, random))
+      case 'transaction':
+        return this.#transaction()
+      case 'line':
+        return this.#line()
+      case 'away':
+        return this.#away()
+      case 'crash':
+        return this.#crash()
+      case 'freeze':
+        return this.#freeze()
+      case 'server':
+        return this.#server()
+      case 'clock':
+        return random.pick([...this.servers, ...this.browsers]).clock.step(random.between(-200_000, 200_000))
+      case 'cleanup':
+        return void random.pick(this.servers).engine?.cleanup(0).catch(() => {})
+      case 'backup':
+        return this.#backup()
+      case 'pause':
+        return this.#pause()
+    }
+  }
+
+  #userWrites(): void {
+    const browser = this.random.pick(this.browsers)
+    if (browser.running && !browser.frozen) userWrites(browser, this.#books, this.random)
+  }
+
+  /** Another program's statement may fail: that is its affair. */
+  async #tolerate(run: () => Promise<void>): Promise<void> {
+    try {
+      await run()
+    } catch (error) {
+      this.#trace(`-- refused: ${String(error)}`)
+    }
+  }
+
+  /** Opened, written in, and ended some time later. */
+  async #transaction(): Promise<void> {
+    const { random, time } = this
+    if (this.#transactions.length > 0) return
+    let open: AppTransaction
+    try {
+      open = await this.database.app.begin()
+    } catch {
+      return
+    }
+    this.#transactions.push(open)
+    for (let i = 0; i < random.between(1, 3); i++) {
+      await this.#tolerate(() => programWrites(open, table => [...this.database.rows(table).keys()], this.#books, random))
+    }
+    time.after(random.int(400), () => void this.#endTransaction(open))
+  }
+
+  async #endTransaction(open: AppTransaction): Promise<void> {
+    if (!this.#transactions.includes(open)) return
+    this.#transactions = this.#transactions.filter(other => other !== open)
+    await this.#tolerate(() => (this.random.chance(0.6) ? open.commit() : open.rollback()))
+  }
+
+  #line(): void {
+    const { random, time } = this
+    const lines = [...this.network.lines]
+    if (lines.length === 0) return
+    const line = random.pick(lines)
+    switch (random.pick(['cut', 'freeze', 'halfOpen'])) {
+      case 'cut':
+        return line.cut()
+      case 'halfOpen':
+        return line.halfOpen()
+      case 'freeze':
+        line.freeze()
+        time.after(random.between(500, 60_000), () => line.thaw())
+    }
+  }
+
+  #away(): void {
+    const { name } = this.random.pick(this.browsers)
+    this.#unreachable.add(name)
+    for (const line of this.network.lines) if (line.owner === name) line.cut()
+    this.time.after(this.random.between(500, 20_000), () => this.#unreachable.delete(name))
+  }
+
+  #crash(): void {
+    const browser = this.random.pick(this.browsers)
+    if (!browser.running) return
+    browser.crash()
+    for (const line of this.network.lines) if (line.owner === browser.name) line.clientDied(this.random.chance(0.5))
+    this.time.after(this.random.between(10, 5000), () => browser.start())
+  }
+
+  #freeze(): void {
+    const browser = this.random.pick(this.browsers)
+    if (!browser.running || browser.frozen) return
+    browser.freeze()
+    const lines = [...this.network.lines].filter(line => line.owner === browser.name)
+    for (const line of lines) line.freeze()
+    this.time.after(this.random.between(500, 40_000), () => {
+      for (const line of lines) line.thaw()
+      browser.thaw()
+    })
+  }
+
+  #server(): void {
+    const server = this.random.pick(this.servers)
+    if (!server.running) return
+    if (this.random.chance(0.7)) this.#kill(server)
+    else server.stop()
+    this.time.after(this.random.between(10, 4000), () => server.start())
+  }
+
+  #kill(server: WorldServer): void {
+    const mine = [...this.network.lines].filter(line => line.leadsTo(server))
+    server.kill()
+    for (const line of mine) line.serverDied()
+  }
+
+  #backup(): void {
+    if (this.#transactions.length > 0 || this.#restored) return
+    if (this.#restore === null) {
+      this.#restore = this.database.backup()
+      return
+    }
+    for (const server of this.servers) this.#kill(server)
+    void this.#inspector?.close()
+    this.#inspector = null
+    this.#books.branch(this.database.history())
+    for (const screen of this.#screens.values()) screen.excuse()
+    this.#stamps.forget()
+    this.#restore()
+    this.#restored = true
+    for (const server of this.servers) server.start()
+  }
+
+  #pause(): void {
+    const { client, running } = this.random.pick(this.browsers)
+    if (!running) return
+    client.disconnect()
+    this.time.after(this.random.between(100, 8000), () => client.connect())
+  }
+
+  /** An end to all faults. */
+  async #mend(): Promise<void> {
+    this.#trace('-- mend')
+    Object.assign(this.#faults, { busy: 0, disk: 0 })
+    for (const open of this.#transactions) await this.#endTransaction(open)
+    this.#unreachable.clear()
+    for (const line of this.network.lines) line.thaw()
+    for (const browser of this.browsers) {
+      browser.start()
+      browser.thaw()
+      browser.client.connect()
+    }
+    for (const server of this.servers) server.start()
+  }
+
+  async #untilQuiet(): Promise<boolean> {
+    const end = this.time.now() + quietLimitSeconds * 1000
+    for (let calm = 0; this.time.now() < end; ) {
+      await this.time.run(1500)
+      calm = this.#differences().length === 0 ? calm + 1 : 0
+      if (calm === 3) return true
+    }
+    return false
+  }
+
+  /** Where replicas and queues are not yet what they have to become. */
+  #differences(): string[] {
+    const found: string[] = []
+    for (const browser of this.browsers) {
+      const { state, pending } = browser.client.status()
+      if (state !== 'ready') found.push(`${browser.name} is ${state}`)
+      if (pending > 0) found.push(`[Q4] ${browser.name} still has ${pending} pending: ${JSON.stringify(browser.client.pending()[0])}`)
+      for (const table of worldNames) {
+        const difference = unequal(browser.client.getAll(table), this.database.rows(table))
+        if (difference !== null) found.push(`${browser.name} shows ${table} otherwise than it is: ${difference}`)
+        if (found.length > 8) return found
+      }
+    }
+    return found
+  }
+
+  async #ask(quiet: boolean): Promise<string[]> {
+    const problems = quiet ? [] : this.#differences()
+    if (!quiet && problems.length === 0) problems.push('never quiet for long')
+    for (const screen of this.#screens.values()) problems.push(...screen.problems)
+    this.#books.check(this.database.history())
+    problems.push(...this.#books.problems, ...this.#stamps.problems, ...this.#complaints, ...this.time.errors.map(String))
+    if (quiet) for (const browser of this.browsers) problems.push(...(await this.#unequalDisk(browser)))
+    return problems
+  }
+
+  /** A page that begins now from what is durable shows the same. */
+  async #unequalDisk(browser: Browser): Promise<string[]> {
+    if (browser.diskFailed) return []
+    const { entities, pending } = await browser.durable()
+    const found = pending.filter(record => record.dead === undefined).map(record => `[R7] the disk of ${browser.name} still holds mutation ${record.n}`)
+    for (const table of worldNames) {
+      const difference = unequal((entities.get(table)?.rows ?? []).map(({ row }) => row), this.database.rows(table))
+      if (difference !== null) found.push(`[R7] the disk of ${browser.name} holds ${table} otherwise than it is: ${difference}`)
+    }
+    return found
+  }
+
+  async #inspect(): Promise<void> {
+    if (this.#transactions.length > 0) return
+    if (this.#inspector === null) {
+      const env: ServerEnv = { ...nodeEnv(), now: () => this.time.now(), random: this.random.next, after: () => () => {}, secret: bytes => this.random.hex(bytes * 2) }
+      this.#inspector = this.database.store(env)
+      await this.#inspector.open(this.#entities())
+    }
+    const ids = new Map(worldNames.map(table => [table, [...this.database.rows(table).keys()]]))
+    await this.#stamps.check(this.#inspector, ids)
+  }
+}
+
+/** The first difference between what is shown and what is. */
+function unequal(shown: readonly Row[], rows: ReadonlyMap<string, Row>): string | null {
+  const left = new Map(rows)
+  for (const row of shown) {
+    const id = String(row['id'])
+    const real = left.get(id)
+    if (real === undefined) return `${JSON.stringify(row)} is not there`
+    if (!sameJson(row, real)) return `${JSON.stringify(row)} is ${JSON.stringify(real)}`
+    left.delete(id)
+  }
+  const [missing] = left.values()
+  return missing === undefined ? null : `${JSON.stringify(missing)} is missing`
+}

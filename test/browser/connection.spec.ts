@@ -1,0 +1,126 @@
+// Servers that die and come back, wires that are cut and frozen, and what the page says meanwhile.
+import path from 'node:path'
+import { expect, test } from '@playwright/test'
+import type { Page } from '@playwright/test'
+import { site, sql } from './support/processes.ts'
+import type { Server } from './support/processes.ts'
+import { Wire } from './support/proxy.ts'
+import { record, told } from './support/recorder.ts'
+
+let server: Server
+let wire: Wire
+let file: string
+
+test.beforeEach(async ({ page }) => {
+  server = await site().start()
+  wire = await Wire.to(server.port)
+  file = path.join(server.folder, 'app.db')
+  await sql(file, "INSERT INTO users (id, name) VALUES (1, 'Grace')")
+  await record(page)
+  await page.goto(wire.url)
+  await page.evaluate(() => window.rhtmxSync.ready)
+})
+test.afterEach(async () => {
+  await wire.close()
+  await server.dispose()
+})
+
+const states = async (page: Page): Promise<unknown[]> =>
+  (await told(page, 'rhtmx:connection:state')).map(({ state }) => state)
+const online = (page: Page): Promise<boolean> => page.evaluate(() => window.rhtmxSync.isOnline)
+
+async function expectChain(page: Page): Promise<void> {
+  let last: unknown = 'disconnected'
+  for (const { state, oldState } of await told(page, 'rhtmx:connection:state')) {
+    expect(oldState).toBe(last)
+    expect(state).not.toBe(oldState)
+    expect(['disconnected', 'connecting', 'connected', 'reconnecting', 'fallback_sse']).toContain(state)
+    last = state
+  }
+}
+
+test('T-B03 T-B20 the state events chain through a killed server and its return', async ({ page }) => {
+  expect(await states(page)).toEqual(['connecting', 'connected'])
+  expect(await online(page)).toBe(true)
+  await server.stop('SIGKILL')
+  await expect.poll(() => states(page)).toEqual(['connecting', 'connected', 'disconnected', 'reconnecting'])
+  expect(await online(page)).toBe(false)
+  const queued = await page.evaluate(() => window.rhtmxSync.pushChange('users', 1, 'update', { name: 'Ada' }))
+  expect(queued).toEqual({ status: 'queued', entity: 'users', id: '1', version: null })
+
+  await server.start()
+  await expect
+    .poll(() => states(page), { timeout: 15_000 })
+    .toEqual(['connecting', 'connected', 'disconnected', 'reconnecting', 'connected'])
+  await expectChain(page)
+  expect(await online(page)).toBe(true)
+  await expect(page.locator('#users p')).toHaveText(['Ada'])
+  await expect.poll(() => page.evaluate(() => window.rhtmxSync.pending().length)).toBe(0)
+})
+
+test('a server that says goodbye, too', async ({ page }) => {
+  await server.stop('SIGTERM')
+  await expect.poll(() => states(page)).toEqual(['connecting', 'connected', 'disconnected', 'reconnecting'])
+  await server.start()
+  await expect.poll(async () => (await states(page)).at(-1), { timeout: 15_000 }).toBe('connected')
+  await expectChain(page)
+})
+
+test('K3 a frozen wire is noticed when the page has a reason to doubt it, and edits made meanwhile arrive', async ({
+  page,
+}) => {
+  wire.freeze()
+  const push = page.evaluate(() => window.rhtmxSync.pushChange('users', 1, 'update', { name: 'Ada' }))
+  await page.evaluate(() => window.dispatchEvent(new Event('online')))
+  expect(await push).toMatchObject({ status: 'queued' })
+  expect((await states(page)).slice(0, 4)).toEqual([
+    'connecting',
+    'connected',
+    'disconnected',
+    'reconnecting',
+  ])
+  wire.cut()
+  wire.mend()
+  await expect.poll(async () => (await states(page)).at(-1), { timeout: 30_000 }).toBe('connected')
+  await expectChain(page)
+  await expect(page.locator('#users p')).toHaveText(['Ada'])
+})
+
+test('T-B28 what happened while the wire was cut is there after it, in one event', async ({ page }) => {
+  wire.cut()
+  await expect.poll(() => online(page)).toBe(false)
+  await sql(
+    file,
+    "INSERT INTO users (name) VALUES ('Alan'), ('Ada'); UPDATE users SET name = 'Grace H.' WHERE id = 1",
+  )
+  wire.mend()
+  await expect.poll(() => online(page), { timeout: 15_000 }).toBe(true)
+  await expect(page.locator('#users p')).toHaveText(['Grace H.', 'Alan', 'Ada'])
+  const changes = await told(page, 'rhtmx:users:changed')
+  expect(new Set(changes.flatMap(({ ids }) => ids))).toEqual(new Set(['1', '2', '3']))
+  expect(changes.length).toBe(1)
+  await page.evaluate(() => window.rhtmxSync.syncEntity('users'))
+  const rejected = page.evaluate(() =>
+    window.rhtmxSync.syncEntity('planets').catch((error: { code: string }) => error.code),
+  )
+  expect(await rejected).toBe('UNKNOWN_ENTITY')
+})
+
+test('a reload when nothing happened meanwhile: ready again, no second fetch, and edits are sent', async ({
+  page,
+}) => {
+  await page.reload()
+  await page.evaluate(() => window.rhtmxSync.ready)
+  expect(await told(page, 'rhtmx:sync:ready')).toEqual([
+    { client: 'entity', online: true, storage: 'indexeddb' },
+  ])
+  expect(await told(page, 'rhtmx:users:changed')).toEqual([])
+  expect(await page.evaluate(() => window.rhtmxSync.get('users', 1))).toEqual({
+    id: 1,
+    name: 'Grace',
+    email: null,
+  })
+  const pushed = await page.evaluate(() => window.rhtmxSync.pushChange('users', 1, 'update', { name: 'Ada' }))
+  expect(pushed.status).toBe('applied')
+  await expect(page.locator('#users p')).toHaveText(['Ada'])
+})

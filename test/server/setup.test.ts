@@ -1,0 +1,288 @@
+import { createServer } from 'node:http'
+import path from 'node:path'
+import { serve } from '@hono/node-server'
+import express from 'express'
+import { Hono } from 'hono'
+import { afterEach, describe, expect, test, vi } from 'vitest'
+import { createSyncEngine, defineEntity, errorCodes, FieldMergeStrategy, SyncConfig, SyncEngine, SyncError, SyncStrategy } from 'syncline'
+import { cleanUp, closeServer, drivers, folder, later, listen, openDatabase, rowsOf, startApp, until, usersAndPosts } from './support/app.ts'
+import { openLine, openStream, pull } from './support/wire.ts'
+
+afterEach(cleanUp)
+
+function database(schema = usersAndPosts): ReturnType<typeof openDatabase> {
+  const db = openDatabase(path.join(folder(), 'app.db'))
+  db.exec(schema)
+  return db
+}
+
+async function rejected(made: Promise<SyncEngine>): Promise<SyncError> {
+  const error: unknown = await made.then(
+    engine => engine.close().then(() => null),
+    (failure: unknown) => failure,
+  )
+  if (!(error instanceof SyncError)) throw new Error(`no SyncError: ${String(error)}`)
+  return error
+}
+
+describe('T-S01 creation', () => {
+  test('a handle and names are all it needs, as a literal and as SyncConfig', async () => {
+    const db = database()
+    const engine = await SyncEngine.create({ db, entities: ['users', 'posts'] })
+    const server = createServer(engine.routes())
+    const port = await listen(server)
+    later(() => closeServer(server))
+    expect((await fetch(`http://127.0.0.1:${port}/api/sync/users`)).status).toBe(200)
+    await engine.close()
+    const again = await SyncEngine.create(new SyncConfig(db, ['users']).withStrategy('client-wins').withRetentionDays(30))
+    expect((await again.stats()).entities).toEqual(['users'])
+    await again.close()
+  })
+
+  test.each([
+    ['a table that is not there', { entities: ['users', 'ghosts'] }, 'UNKNOWN_TABLE', 'ghosts'],
+    ['no key', { entities: ['bare'] }, 'NO_PRIMARY_KEY', 'bare'],
+    ['a nullable key', { entities: ['nullable'] }, 'UNSUPPORTED_KEY', 'nullable'],
+    ['a view', { entities: ['seen'] }, 'UNKNOWN_TABLE', 'seen'],
+    ['a name that is a path', { entities: ['events'] }, 'RESERVED_NAME', 'events'],
+    ['nothing to sync', { entities: [] }, 'INVALID_CONFIG', 'entities'],
+    ['an entity twice', { entities: ['users', 'users'] }, 'INVALID_CONFIG', 'users'],
+    ['an unknown option', { entities: ['users'], startegy: 'x' }, 'INVALID_CONFIG', 'startegy'],
+    ['an unknown strategy', { entities: ['users'], strategy: 'luck' as 'client-wins' }, 'INVALID_CONFIG', 'luck'],
+  ])('refuses %s with a code that names it', async (_what, options, code, named) => {
+    const db = database(`${usersAndPosts} CREATE TABLE bare (a); CREATE TABLE nullable (id TEXT PRIMARY KEY); CREATE VIEW seen AS SELECT 1 AS id;`)
+    const error = await rejected(createSyncEngine({ ...options, db }))
+    expect(error.code).toBe(code)
+    expect(error.message).toContain(named)
+    expect(rowsOf(db, "SELECT count(*) AS n FROM sqlite_master WHERE type = 'trigger'")).toEqual([{ n: 0 }])
+  })
+
+  test('refuses what is no database handle', async () => {
+    expect((await rejected(createSyncEngine({ db: {}, entities: ['users'] }))).code).toBe('UNSUPPORTED_DRIVER')
+    expect((await rejected(createSyncEngine({ entities: ['users'] }))).code).toBe('INVALID_CONFIG')
+  })
+
+  test('K07 the names of strategies are exported, and every code has a status', () => {
+    expect(SyncStrategy).toEqual({ LastWriteWins: 'last-write-wins', ClientWins: 'client-wins', ServerWins: 'server-wins' })
+    expect(FieldMergeStrategy.KeepBoth).toBe('keep-both')
+    expect(Object.values(errorCodes).every(status => status >= 400)).toBe(true)
+  })
+})
+
+describe.each(drivers)('T-S15 table names with %s', driver => {
+  test('a name of its own for a table, and the plural by default', async () => {
+    const { db, url } = await startApp({
+      driver,
+      schema: 'CREATE TABLE members (id INTEGER PRIMARY KEY, name TEXT); CREATE TABLE blog_posts (id INTEGER PRIMARY KEY, title TEXT);',
+      entities: [defineEntity({ name: 'User', table: 'members' }), defineEntity({ name: 'BlogPost' })],
+    })
+    db.exec("INSERT INTO members VALUES (1, 'Ann'); INSERT INTO blog_posts VALUES (1, 'Hello')")
+    expect((await pull(url, 'User')).changes).toMatchObject([{ entity: 'User', data: { name: 'Ann' } }])
+    expect((await pull(url, 'BlogPost')).changes).toMatchObject([{ entity: 'BlogPost', data: { title: 'Hello' } }])
+    expect((await fetch(`${url}/api/sync/members`)).status).toBe(404)
+  })
+})
+
+describe('T-S03 beside the routes of an application', () => {
+  async function check(url: string): Promise<void> {
+    expect(await (await fetch(`${url}/`)).text()).toBe('home')
+    expect(await (await fetch(`${url}/api/users`)).text()).toBe('mine')
+    expect((await fetch(`${url}/api/sync/users`)).status).toBe(200)
+    expect(await (await fetch(`${url}/nowhere`)).text()).toContain('own 404')
+    const stream = await openStream(`${url}/api/sync/events`)
+    expect(stream.response.status).toBe(200)
+    const line = await openLine(url)
+    line.send({ type: 'ping' })
+    await line.next(frame => frame.type === 'pong')
+    const pushed = await fetch(`${url}/api/sync/users`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: '{"changes":[{"id":1,"action":"create","data":{"name":"x"}}]}',
+    })
+    expect(pushed.status).toBe(200)
+    expect((await pull(url, 'users')).changes).toHaveLength(1)
+  }
+
+  async function engineFor(): Promise<SyncEngine> {
+    const engine = await createSyncEngine({ db: database(), entities: ['users'], access: 'public' })
+    later(() => engine.close())
+    return engine
+  }
+
+  test('bare http', async () => {
+    const engine = await engineFor()
+    const routes = engine.routes()
+    const server = createServer((request, response) => {
+      routes(request, response, () => {
+        if (request.url === '/') response.end('home')
+        else if (request.url === '/api/users') response.end('mine')
+        else response.writeHead(404).end('own 404')
+      })
+    })
+    engine.attach(server)
+    later(() => closeServer(server))
+    await check(`http://127.0.0.1:${await listen(server)}`)
+  })
+
+  test('Express, also with a body parser in front', async () => {
+    const engine = await engineFor()
+    const app = express()
+    app.use(express.json())
+    app.get('/', (_request, response) => void response.send('home'))
+    app.get('/api/users', (_request, response) => void response.send('mine'))
+    app.use(engine.routes())
+    app.use((_request, response) => void response.status(404).send('own 404'))
+    const server = createServer(app)
+    engine.attach(server)
+    later(() => closeServer(server))
+    await check(`http://127.0.0.1:${await listen(server)}`)
+  })
+
+  test('Express, mounted below a path', async () => {
+    const engine = await engineFor()
+    const app = express()
+    app.use('/api/sync', engine.routes())
+    const server = createServer(app)
+    later(() => closeServer(server))
+    const url = `http://127.0.0.1:${await listen(server)}`
+    expect((await fetch(`${url}/api/sync/users`)).status).toBe(200)
+  })
+
+  test('Hono, by fetch', async () => {
+    const engine = await engineFor()
+    const routes = engine.routes()
+    const app = new Hono()
+    app.get('/', context => context.text('home'))
+    app.get('/api/users', context => context.text('mine'))
+    app.use('/api/sync/*', async (context, next) => {
+      const answer = await routes.fetch(context.req.raw)
+      if (answer === undefined) return next()
+      return answer
+    })
+    app.notFound(context => context.text('own 404', 404))
+    const server = await new Promise<ReturnType<typeof serve>>(resolve => {
+      const made = serve({ fetch: app.fetch, port: 0, hostname: '127.0.0.1' }, () => resolve(made))
+    })
+    engine.attach(server as Parameters<SyncEngine['attach']>[0])
+    later(() => new Promise<void>(resolve => void server.close(() => resolve())))
+    later(() => (server as unknown as { closeAllConnections(): void }).closeAllConnections())
+    const address = server.address()
+    await check(`http://127.0.0.1:${typeof address === 'object' && address !== null ? address.port : 0}`)
+  })
+
+  test('a WebSocket of somebody else on the same server stays theirs', async () => {
+    const engine = await engineFor()
+    const server = createServer(engine.routes())
+    const theirs: string[] = []
+    server.on('upgrade', (request, socket) => {
+      if (request.url !== '/reload') return
+      theirs.push(request.url)
+      socket.end('HTTP/1.1 418 Theirs\r\n\r\n')
+    })
+    engine.attach(server)
+    later(() => closeServer(server))
+    const url = `http://127.0.0.1:${await listen(server)}`
+    await expect(openLine(url, '/reload')).rejects.toThrow()
+    expect(theirs).toEqual(['/reload'])
+    const line = await openLine(url)
+    line.send({ type: 'ping' })
+    await line.next(frame => frame.type === 'pong')
+  })
+})
+
+describe('T-S18 debug', () => {
+  test('says what it does, and is silent otherwise', async () => {
+    const spies = (['debug', 'info', 'warn', 'error', 'log'] as const).map(level => vi.spyOn(console, level).mockImplementation(() => {}))
+    later(() => spies.map(spy => spy.mockRestore()))
+    const calls = (): number => spies.reduce((sum, spy) => sum + spy.mock.calls.length, 0)
+    const run = async (debug: boolean): Promise<void> => {
+      const engine = await createSyncEngine({ db: database(), entities: ['users'], access: 'public', debug })
+      const server = createServer(engine.routes())
+      engine.attach(server)
+      const url = `http://127.0.0.1:${await listen(server)}`
+      const line = await openLine(url)
+      line.send({ type: 'ping' })
+      await line.next(frame => frame.type === 'pong')
+      await engine.close()
+      await closeServer(server)
+    }
+    await run(false)
+    expect(calls()).toBe(0)
+    await run(true)
+    expect(calls()).toBeGreaterThan(2)
+  })
+})
+
+describe('K71 exposure', () => {
+  const bind = async (host: string, options: object): Promise<{ error: unknown; warnings: string[]; listening: boolean }> => {
+    const warnings: string[] = []
+    const logger = { debug() {}, info() {}, warn: (_: object, message: string) => void warnings.push(message), error() {} }
+    const engine = await createSyncEngine({ db: database(), entities: ['users'], logger, ...options })
+    later(() => engine.close())
+    const server = createServer(engine.routes())
+    later(() => closeServer(server))
+    engine.attach(server)
+    const error = await new Promise(resolve => {
+      server.on('error', resolve)
+      server.listen(0, host, () => setImmediate(() => resolve(null)))
+    })
+    return { error, warnings, listening: server.listening }
+  }
+  const production = (): void => {
+    const before = process.env['NODE_ENV']
+    process.env['NODE_ENV'] = 'production'
+    later(() => void (process.env['NODE_ENV'] = before ?? 'test'))
+  }
+
+  test('one loud line on this machine and on the network', async () => {
+    expect((await bind('127.0.0.1', {})).warnings).toHaveLength(1)
+    expect((await bind('0.0.0.0', {})).warnings[0]).toContain('WARNING')
+  })
+
+  test('refused in production on the network, unless it is said', async () => {
+    production()
+    const { error, listening } = await bind('0.0.0.0', {})
+    expect(error).toBeInstanceOf(SyncError)
+    expect(error).toMatchObject({ code: 'INVALID_CONFIG' })
+    expect(listening).toBe(false)
+    expect(await bind('127.0.0.1', {})).toMatchObject({ error: null, listening: true })
+    expect(await bind('0.0.0.0', { access: 'public' })).toMatchObject({ error: null, listening: true, warnings: [] })
+  })
+
+  test('refused at once where the server listens already', async () => {
+    production()
+    const engine = await createSyncEngine({ db: database(), entities: ['users'] })
+    later(() => engine.close())
+    const server = createServer(engine.routes())
+    later(() => closeServer(server))
+    await new Promise<void>(resolve => void server.listen(0, '0.0.0.0', () => resolve()))
+    expect(() => engine.attach(server)).toThrow(SyncError)
+  })
+})
+
+test('X76 stats say where the engine stands', async () => {
+  const { db, engine, url } = await startApp()
+  db.exec("INSERT INTO users VALUES (1, 'Ann', NULL)")
+  await openStream(`${url}/api/sync/events`)
+  const stats = await until('the stream', async () => {
+    const now = await engine.stats()
+    return now.subscribers === 1 ? now : null
+  })
+  expect(stats).toMatchObject({ connections: 1, head: 1, horizon: 0, tail: 1, entities: ['users', 'posts', 'comments'] })
+})
+
+test('X54 the script is served with its type, a tag, and is asked for again', async () => {
+  const { url } = await startApp()
+  const response = await fetch(`${url}/api/sync/client.js`)
+  const body = await response.text()
+  if (response.status === 404) return // the script is not built yet
+  expect(response.headers.get('content-type')).toContain('text/javascript')
+  expect(response.headers.get('cache-control')).toBe('no-cache')
+  expect(response.headers.get('x-content-type-options')).toBe('nosniff')
+  const etag = response.headers.get('etag') ?? ''
+  const again = await fetch(`${url}/api/sync/client.js`, { headers: { 'if-none-match': etag } })
+  expect(again.status).toBe(304)
+  const pinned = await fetch(`${url}/api/sync/client.js?v=${etag.replaceAll('"', '')}`)
+  expect(pinned.headers.get('cache-control')).toContain('immutable')
+  expect(body.length).toBeGreaterThan(100)
+})
