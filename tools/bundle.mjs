@@ -7,6 +7,8 @@ import { root } from './root.mjs'
 /** One line per browser script: where it starts and what comes out. */
 export const browserScripts = [
   { source: 'src/faces/entry-rhtmx-sync.ts', output: 'dist/browser/rhtmx-sync.js' },
+  // what the first one loads when it needs it
+  { source: 'src/faces/entry-rhtmx-lazy.ts', output: 'dist/browser/rhtmx-lazy.js' },
 ]
 
 export async function bundleAll() {
@@ -21,7 +23,7 @@ async function bundle({ source, output }) {
     input: path.join(root, source),
     cwd: root,
     platform: 'browser',
-    transform: { target: 'es2020' },
+    transform: { target: 'es2022' },
     onLog(level, log) {
       // A warning here is an import that is not there or a cycle: both break the page.
       if (level === 'warn') throw new Error(`bundling ${source}: ${log.message}`)

@@ -5,7 +5,8 @@ import type { ParseArgsOptionsConfig } from 'node:util'
 export const usage = `usage: syncline <command> [options]
 
   syncline serve <file>      serve the tables of an SQLite file under /api/sync
-    --entities <a,b>         the tables to sync (default: every table that can be)
+    --entities <a,b=table>   the tables to sync, under other names where given (default: every
+                             table that can be)
     --port <n>               default 3000; 0 picks a free one
     --host <address>         default 127.0.0.1
     --access public          everybody who reaches the host may read and write: needed for
@@ -31,7 +32,7 @@ export interface ServeCommand {
   readonly name: 'serve'
   readonly file: string
   /** Null: every table that can be synced. */
-  readonly entities: readonly string[] | null
+  readonly entities: readonly { readonly name: string; readonly table: string | null }[] | null
   readonly port: number
   readonly host: string
   readonly public: boolean
@@ -96,24 +97,26 @@ function parse(name: CommandName, args: string[]): { values: Values; positionals
 function serveCommand(file: string, values: Values): ServeCommand {
   const { entities, host, access } = values
   if (access !== undefined && access !== 'public') throw new UsageError("--access can only be 'public'")
-  const names =
-    typeof entities === 'string'
-      ? entities
-          .split(',')
-          .map(name => name.trim())
-          .filter(name => name !== '')
-      : null
-  if (names !== null && names.length === 0) throw new UsageError('--entities names no table')
   return {
     name: 'serve',
     file,
-    entities: names,
+    entities: typeof entities === 'string' ? entityList(entities) : null,
     port: number('--port', values['port'] ?? '3000', 65_535),
     host: typeof host === 'string' ? host : '127.0.0.1',
     public: access === 'public',
     retentionDays: number('--retention-days', values['retention-days'] ?? '7', Number.MAX_SAFE_INTEGER),
     debug: values['debug'] === true,
   }
+}
+
+/** `users, log=events`. */
+function entityList(text: string): { name: string; table: string | null }[] {
+  const list = text
+    .split(',')
+    .map(item => item.split('=').map(part => part.trim()))
+    .filter(([name]) => name !== '')
+  if (list.length === 0) throw new UsageError('--entities names no table')
+  return list.map(([name = '', table]) => ({ name, table: table === undefined || table === '' ? null : table }))
 }
 
 function number(name: string, text: unknown, max: number): number {

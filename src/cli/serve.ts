@@ -2,13 +2,14 @@
 import { createServer } from 'node:http'
 import type { Server } from 'node:http'
 import type { DatabaseSync } from 'node:sqlite'
-import { createSyncEngine, SyncError } from '../server/index.ts'
+import { createSyncEngine, defineEntity, SyncError } from '../server/index.ts'
 import type { Logger, SyncEngine } from '../server/index.ts'
 import type { SqliteTables } from '../server/sqlite/index.ts'
 import type { ServeCommand } from './arguments.ts'
 
 export async function serve(db: DatabaseSync, command: ServeCommand, tables: SqliteTables): Promise<void> {
-  const entities = command.entities ?? everyTable(tables)
+  const entities =
+    command.entities?.map(({ name, table }) => (table === null ? name : defineEntity({ name, table }))) ?? everyTable(tables)
   const log = consoleLogger(command.debug)
   const engine = await createSyncEngine({
     db,
@@ -23,7 +24,6 @@ export async function serve(db: DatabaseSync, command: ServeCommand, tables: Sql
     engine.attach(server)
     const stopped = signalled()
     console.log(`listening on ${await listen(server, command)}`)
-    log.info({ entities }, 'serving')
     await stopped
     const closed = new Promise<void>(resolve => void server.close(() => resolve()))
     await engine.close()

@@ -1,6 +1,6 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 // The client as its users see it.
-import type { Cursor, EntityDefinition, Row, RowOf, SyncError, Write } from '../core/index.ts'
+import type { Cursor, EntitySource, NameOf, Row, RowOf, SyncError, Write } from '../core/index.ts'
 import type { Encodable } from './encode.ts'
 import type { ClientEnv } from './env.ts'
 import type { LinkState } from './link.ts'
@@ -9,10 +9,7 @@ import type { Change } from './state.ts'
 import type { ClientStore } from './store.ts'
 import type { Transport } from './transport.ts'
 
-/** A name, or a definition with rows of any type. */
-export type AnyEntity = string | EntityDefinition<string, unknown>
-
-export interface ClientOptions<S extends readonly AnyEntity[] = readonly AnyEntity[]> {
+export interface ClientOptions<S extends readonly EntitySource[] = readonly EntitySource[]> {
   /** Where the sync routes are: absolute, or relative to the page (`/api/sync`). */
   readonly url: string
   /** Names, or definitions, from which the types of rows are inferred. */
@@ -34,8 +31,7 @@ export interface ClientOptions<S extends readonly AnyEntity[] = readonly AnyEnti
 }
 
 /** Rows by entity name. */
-export type RowsOf<S extends readonly AnyEntity[]> = { [E in S[number] as NamedBy<E>]: RowOf<E> }
-type NamedBy<E> = E extends string ? E : E extends EntityDefinition<infer Name, unknown> ? Name : never
+export type RowsOf<S extends readonly EntitySource[]> = { [E in S[number] as NameOf<E>]: RowOf<E> }
 
 /** Columns of a row, all of them optional. Rows without a schema take whatever can be encoded. */
 export type Fields<T> = string extends keyof T ? { readonly [column: string]: Encodable } : Partial<T>
@@ -62,7 +58,11 @@ export interface WriteHandle {
 }
 
 export interface Transaction<R> {
-  create<N extends keyof R & string>(entity: N, row: Fields<R[N]>, options?: { readonly upsert?: boolean }): string
+  create<N extends keyof R & string>(
+    entity: N,
+    row: Fields<R[N]>,
+    options?: { readonly upsert?: boolean },
+  ): string
   update<N extends keyof R & string>(entity: N, id: Id, patch: Fields<R[N]>): void
   delete(entity: keyof R & string, id: Id): void
 }
@@ -132,7 +132,11 @@ export interface ClientEvents {
 
 export interface Client<R = Record<string, Row>> {
   /** Without a value for the key, the row gets a temporary id and the database assigns the real one. */
-  create<N extends keyof R & string>(entity: N, row: Fields<R[N]>, options?: { readonly upsert?: boolean }): WriteHandle
+  create<N extends keyof R & string>(
+    entity: N,
+    row: Fields<R[N]>,
+    options?: { readonly upsert?: boolean },
+  ): WriteHandle
   update<N extends keyof R & string>(entity: N, id: Id, patch: Fields<R[N]>): WriteHandle
   delete(entity: keyof R & string, id: Id): WriteHandle
   /** All writes of `run` are stored together or not at all; if it throws, there are none. */

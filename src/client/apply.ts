@@ -4,7 +4,7 @@ import type { Batch, Cursor } from '../core/index.ts'
 import { contiguity, sameCursor } from '../core/index.ts'
 import { ask, answered } from './ask.ts'
 import { rename } from './rename.ts'
-import { advance, dropRow, putRow, readRow } from './rows.ts'
+import { advance, dropRow, putRow, rowReader } from './rows.ts'
 import type { Kept, Part, State } from './state.ts'
 import type { StoredRow } from './store.ts'
 
@@ -12,10 +12,13 @@ export function receiveBatch(state: State, batch: Batch): void {
   for (const name of batch.scopes) {
     const kept = state.entities.get(name)
     if (kept === undefined) continue
-    const parts = batch.sets.filter(set => set.entity === name).map(({ rows, gone = [], renamed = [] }) => ({ rows, gone, renamed }))
+    const parts = batch.sets
+      .filter(set => set.entity === name)
+      .map(({ rows, gone = [], renamed = [] }) => ({ rows, gone, renamed }))
     // a live batch of a scope under repair is left: what it brought will be a gap, and a gap asks
     if (batch.repair !== true && kept.heal === null) receiveParts(state, kept, batch, parts)
-    else if (batch.repair === true && kept.heal !== null) state.healing?.repair(state, kept, kept.heal, batch, parts)
+    else if (batch.repair === true && kept.heal !== null)
+      state.healing?.repair(state, kept, kept.heal, batch, parts)
   }
 }
 
@@ -36,25 +39,36 @@ function receiveParts(state: State, kept: Kept, { from, to }: Batch, parts: read
 }
 
 function applyParts(state: State, kept: Kept, parts: readonly Part[], replace: boolean, to: Cursor): void {
-  const shape = kept.shape
-  if (shape === null) return
+  if (kept.shape === null) return
+  const readRow = rowReader(kept.shape)
   const net = new Map<string, StoredRow | null>()
   const here = replace ? new Set<string>() : null
+  // the first snapshot: nothing was there that could have changed
+  kept.fresh = replace && kept.rows.size + kept.queue.size === 0
   for (const { renamed, rows, gone } of parts) {
     for (const [from, real] of renamed) rename(state, kept, from, real)
     for (const wire of rows) {
-      const read = readRow(shape, wire)
+      const read = readRow(wire)
       if (read === null) continue
+      if (kept.fresh) {
+        kept.rows.set(read.id, read)
+        continue
+      }
       here?.add(read.id)
       putRow(kept, read, false, net)
     }
     for (const [id, seq] of gone) {
       const held = kept.rows.get(id)
       if (held === undefined || held.seq > seq) continue
+      if (kept.fresh) {
+        kept.rows.delete(id)
+        continue
+      }
       here?.delete(id)
       dropRow(kept, id, net)
     }
   }
-  if (here !== null) for (const id of [...kept.rows.keys()]) if (!here.has(id)) dropRow(kept, id, net)
+  if (here !== null && !kept.fresh)
+    for (const id of kept.rows.keys()) if (!here.has(id)) dropRow(kept, id, net)
   advance(state, kept, to, net, replace)
 }

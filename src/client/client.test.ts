@@ -13,12 +13,18 @@ interface World {
   readonly changes: Change[]
 }
 
-function world(options: { store?: ClientStore; server?: FakeServer; connect?: boolean; prefix?: string } = {}): World {
+function world(
+  options: { store?: ClientStore; server?: FakeServer; connect?: boolean; prefix?: string } = {},
+): World {
   const server = options.server ?? new FakeServer()
   if (options.server === undefined) server.define('todos', ['id', 'title', 'done', 'list'])
   const env = new FakeEnv(options.prefix)
   const client = createClient({
-    url: 'http://local/api/sync', entities: ['todos'], env, transports: [server.transport()], store: options.store ?? 'memory',
+    url: 'http://local/api/sync',
+    entities: ['todos'],
+    env,
+    transports: [server.transport()],
+    store: options.store ?? 'memory',
     autoConnect: options.connect !== false,
   })
   const changes: Change[] = []
@@ -34,11 +40,23 @@ describe('a client against a server double', () => {
     server.put('todos', 'a', todo('a', 'one'))
     await client.ready
     expect(client.getAll('todos')).toEqual([todo('a', 'one')])
-    expect(client.status()).toMatchObject({ state: 'ready', pending: 0, storage: 'memory', user: 'u1', transport: 'local' })
+    expect(client.status()).toMatchObject({
+      state: 'ready',
+      pending: 0,
+      storage: 'memory',
+      user: 'u1',
+      transport: 'local',
+    })
     server.put('todos', 'b', todo('b', 'two'))
     await settle()
     expect(client.get('todos', 'b')).toEqual(todo('b', 'two'))
-    expect(changes.at(-1)).toMatchObject({ entity: 'todos', ids: ['b'], action: 'create', source: 'server', version: 2 })
+    expect(changes.at(-1)).toMatchObject({
+      entity: 'todos',
+      ids: ['b'],
+      action: 'create',
+      source: 'server',
+      version: 2,
+    })
   })
 
   test('[Q1] a write shows at once, is stored, sent, confirmed', async () => {
@@ -81,7 +99,8 @@ describe('a client against a server double', () => {
     const bad = client.create('todos', { title: 'bad' })
     const after = client.update('todos', bad.id, { title: 'worse' })
     const good = client.create('todos', { id: 'g', title: 'good' })
-    server.judge = ({ n }) => (n === 1 || n === 2 ? { error: { code: 'VALIDATION_FAILED', message: 'no' } } : null)
+    server.judge = ({ n }) =>
+      n === 1 || n === 2 ? { error: { code: 'VALIDATION_FAILED', message: 'no' } } : null
     const rejected: number[] = []
     client.on('rejected', ({ n }) => rejected.push(n))
     client.connect()
@@ -91,7 +110,10 @@ describe('a client against a server double', () => {
     expect(rejected).toEqual([1, 2])
     expect(client.getAll('todos')).toEqual([{ id: 'g', title: 'good', done: null, list: null }])
     expect(changes.some(({ source, ids }) => source === 'rollback' && ids[0] === bad.id)).toBe(true)
-    expect(client.deadLetters().map(({ n, error }) => [n, error.code])).toEqual([[1, 'VALIDATION_FAILED'], [2, 'VALIDATION_FAILED']])
+    expect(client.deadLetters().map(({ n, error }) => [n, error.code])).toEqual([
+      [1, 'VALIDATION_FAILED'],
+      [2, 'VALIDATION_FAILED'],
+    ])
     server.judge = () => null
     const again = client.retry(1)
     expect((await again.confirmed).status).toBe('applied')
@@ -174,7 +196,9 @@ describe('a client against a server double', () => {
     expect(await handle.confirmed).toEqual({ status: 'applied', version: 1, id: 'a' })
     expect(handle.n).toBe(0)
     await client.update('todos', 'a', { title: 'one', done: 'x' }).confirmed
-    const sent = server.received.filter(message => message.type === 'mutate').flatMap(message => message.mutations)
+    const sent = server.received
+      .filter(message => message.type === 'mutate')
+      .flatMap(message => message.mutations)
     expect(sent.map(({ writes }) => writes[0]?.data)).toEqual([{ id: 'a', title: 'one' }, { done: 'x' }])
   })
 
@@ -182,10 +206,17 @@ describe('a client against a server double', () => {
     const { client } = world()
     await client.ready
     for (const value of [Number.NaN, () => 1, new Map(), Symbol('x'), undefined, Infinity]) {
-      expect(() => client.create('todos', { id: 'a', title: value as unknown as string })).toThrow(expect.objectContaining({ code: 'SERIALIZATION_ERROR' }))
+      expect(() => client.create('todos', { id: 'a', title: value as unknown as string })).toThrow(
+        expect.objectContaining({ code: 'SERIALIZATION_ERROR' }),
+      )
     }
     client.create('todos', { id: 'a', title: 10n, done: new Date(0), list: new Uint8Array([1, 2]) })
-    expect(client.get('todos', 'a')).toEqual({ id: 'a', title: '10', done: '1970-01-01T00:00:00.000Z', list: { $blob: 'AQI=' } })
+    expect(client.get('todos', 'a')).toEqual({
+      id: 'a',
+      title: '10',
+      done: '1970-01-01T00:00:00.000Z',
+      list: { $blob: 'AQI=' },
+    })
   })
 
   test('sync asks again, and rejects without a connection', async () => {
@@ -225,7 +256,10 @@ describe('a client against a server double', () => {
     server.define('todos', ['id', 'title', 'done', 'list'])
     const env = new FakeEnv()
     const client = createClient({
-      url: 'http://x', entities: ['todos'], env, transports: [server.transport()],
+      url: 'http://x',
+      entities: ['todos'],
+      env,
+      transports: [server.transport()],
       store: database => {
         const store = stores.get(database) ?? memoryStore()
         stores.set(database, store)

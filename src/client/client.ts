@@ -1,36 +1,53 @@
 // The client's public methods, on whatever parts it is made of. Wires and decides nothing.
-import type { Json, Row, Write } from '../core/index.ts'
+import type { EntitySource, Json, Row, Write } from '../core/index.ts'
 import { SyncError, temporaryPrefix } from '../core/index.ts'
-import type { AnyEntity, Client, ClientEvents, ClientOptions, Id, RowsOf, Status, Target, Transaction, WriteHandle } from './api.ts'
+import type {
+  Client,
+  ClientEvents,
+  ClientOptions,
+  Id,
+  RowsOf,
+  Status,
+  Target,
+  Transaction,
+  WriteHandle,
+} from './api.ts'
+import { drive } from './connector.ts'
 import { encodeId, encodeRow } from './encode.ts'
-import { createEngine, nameOf, settle, tell } from './engine.ts'
+import { createEngine, settle, tell, transportOf } from './engine.ts'
 import type { Engine, Parts } from './engine.ts'
 import { platformEnv } from './env.ts'
 import { deferred, failHandle, newHandle } from './handles.ts'
 import type { Handle } from './handles.ts'
-import { noStore } from './memory.ts'
 import { forget, openDatabase, shut, switchUser, welcomed } from './opening.ts'
 
-type AnyClient = Client<Record<string, Row>>
+type AnyClient = Client
 
 /** `createClient` brings all parts; a script that must be small brings some of them later. */
-export function clientOf<const S extends readonly AnyEntity[]>(options: ClientOptions<S>, parts: Parts): Client<RowsOf<S>> {
+export function clientOf<const S extends readonly EntitySource[]>(
+  options: ClientOptions<S>,
+  parts: Parts,
+): Client<RowsOf<S>> {
   const env = options.env ?? platformEnv()
-  const transports = options.transports ?? parts.transports(options.url)
-  const engine = createEngine(options, env, transports, noStore(), parts, {
-    user: user => void switchUser(engine, user),
+  const engine = createEngine(options, env, parts, {
+    user: user => switchUser(engine, user),
     welcome: user => welcomed(engine, user),
   })
-  for (const entity of engine.entities) if (entity.startsWith('_')) throw new SyncError('INVALID_CONFIG', `'${entity}' cannot name an entity`)
-  const stopHints = env.onHint(hint => engine.connector.hint(hint))
-  void openDatabase(engine, null)
+  for (const entity of engine.entities)
+    if (entity.startsWith('_')) throw new SyncError('INVALID_CONFIG', `'${entity}' cannot name an entity`)
+  const stopHints = env.onHint(hint => drive(engine.connector, { type: 'hint', hint }))
+  openDatabase(engine, null)
   const client: AnyClient = {
     ...writing(engine),
     ...reading(engine),
     ...connecting(engine),
     get online() {
       const { state, attempt } = engine.connector.link
-      return env.online() && engine.wanted && (state === 'ready' || (attempt === 0 && state !== 'stopped' && state !== 'waiting'))
+      return (
+        env.online() &&
+        engine.wanted &&
+        (state === 'ready' || (attempt === 0 && state !== 'stopped' && state !== 'waiting'))
+      )
     },
     clear: () => forget(engine),
     close: () => {
@@ -43,7 +60,10 @@ export function clientOf<const S extends readonly AnyEntity[]>(options: ClientOp
   return client as unknown as Client<RowsOf<S>>
 }
 
-type Writing = Pick<AnyClient, 'create' | 'update' | 'delete' | 'transaction' | 'pending' | 'deadLetters' | 'retry' | 'discard'>
+type Writing = Pick<
+  AnyClient,
+  'create' | 'update' | 'delete' | 'transaction' | 'pending' | 'deadLetters' | 'retry' | 'discard'
+>
 
 function writing(engine: Engine): Writing {
   const one = (run: (tx: Transaction<Record<string, Row>>) => void): WriteHandle => {
@@ -58,11 +78,17 @@ function writing(engine: Engine): Writing {
     transaction: one,
     pending: () =>
       Array.from(engine.replica.state.entries.values(), ({ record, sent }) => ({
-        n: record.n, writes: record.mutation.writes, at: record.timestamp, sent,
+        n: record.n,
+        writes: record.mutation.writes,
+        at: record.timestamp,
+        sent,
       })),
     deadLetters: () =>
       Array.from(engine.replica.state.dead.values(), ({ record: { n, mutation, dead } }) => ({
-        n, writes: mutation.writes, error: dead?.error ?? { code: 'INTERNAL', message: '' }, at: dead?.at ?? 0,
+        n,
+        writes: mutation.writes,
+        error: dead?.error ?? { code: 'INTERNAL', message: '' },
+        at: dead?.at ?? 0,
       })),
     retry(n) {
       const id = engine.replica.state.dead.get(n)?.record.mutation.writes[0]?.id
@@ -86,11 +112,14 @@ function collector(engine: Engine, writes: Write[]): Transaction<Record<string, 
       const key = engine.replica.state.entities.get(entity)?.shape?.key ?? ['id']
       const values = key.map(column => data[column] ?? null)
       const named = !values.includes(null)
-      const id = named ? encodeId(values.length > 1 ? JSON.stringify(values) : values[0]) : temporaryPrefix + engine.env.unique()
+      const id = named
+        ? encodeId(values.length > 1 ? JSON.stringify(values) : values[0])
+        : temporaryPrefix + engine.env.unique()
       add(entity, { id, action: 'create', data, ...(options?.upsert === true ? { upsert: true } : {}) })
       return id
     },
-    update: (entity, id, patch) => add(entity, { id: idOf(id), action: 'update', data: withRealIds(engine, encodeRow(patch)) }),
+    update: (entity, id, patch) =>
+      add(entity, { id: idOf(id), action: 'update', data: withRealIds(engine, encodeRow(patch)) }),
     delete: (entity, id) => add(entity, { id: idOf(id), action: 'delete' }),
   }
 }
@@ -100,7 +129,8 @@ function withRealIds(engine: Engine, row: Row): Row {
   const { alias } = engine.replica.state
   if (alias.size === 0) return row
   const real: Record<string, Json> = { ...row }
-  for (const [column, value] of Object.entries(row)) if (typeof value === 'string') real[column] = alias.get(value) ?? value
+  for (const [column, value] of Object.entries(row))
+    if (typeof value === 'string') real[column] = alias.get(value) ?? value
   return real
 }
 
@@ -128,7 +158,8 @@ function submit(engine: Engine, writes: readonly Write[]): WriteHandle {
 }
 
 function checkEntity(engine: Engine, entity: string): void {
-  if (!engine.entities.includes(entity)) throw new SyncError('UNKNOWN_ENTITY', `'${entity}' is not among this client's entities`)
+  if (!engine.entities.includes(entity))
+    throw new SyncError('UNKNOWN_ENTITY', `'${entity}' is not among this client's entities`)
 }
 
 type Reading = Pick<AnyClient, 'get' | 'getAll' | 'getSnapshot' | 'subscribe' | 'on' | 'status' | 'ready'>
@@ -140,7 +171,9 @@ function reading(engine: Engine): Reading {
     getAll: entity => engine.live.all(entity),
     // reason: the overloads say which target gives what
     getSnapshot: ((target: Target<Record<string, Row>>) =>
-      typeof target === 'string' ? engine.live.all(target) : get(target.entity, target.id)) as AnyClient['getSnapshot'],
+      typeof target === 'string'
+        ? engine.live.all(target)
+        : get(target.entity, target.id)) as AnyClient['getSnapshot'],
     subscribe(target, listener) {
       const [entity, id] = typeof target === 'string' ? [target, null] : [target.entity, encodeId(target.id)]
       checkEntity(engine, entity)
@@ -159,12 +192,12 @@ function reading(engine: Engine): Reading {
 }
 
 function statusOf(engine: Engine): Status {
-  const { state, transport, attempt, retryAt } = engine.connector.link
+  const { state, attempt, retryAt } = engine.connector.link
   const { entries, dead, entities, identity } = engine.replica.state
   const [oldest] = entries.values()
   return {
     state,
-    transport: nameOf(engine, transport),
+    transport: transportOf(engine),
     attempt,
     nextRetryAt: retryAt,
     pending: entries.size,
@@ -185,7 +218,8 @@ function connecting(engine: Engine): Connecting {
   return {
     async sync(entity) {
       checkEntity(engine, entity)
-      if (engine.connector.link.state !== 'ready') throw new SyncError('NOT_CONNECTED', 'there is no connection')
+      if (engine.connector.link.state !== 'ready')
+        throw new SyncError('NOT_CONNECTED', 'there is no connection')
       const done = deferred<void>()
       tell(engine, { type: 'ask', entity })
       engine.syncs.push({ entity, done })
@@ -193,11 +227,11 @@ function connecting(engine: Engine): Connecting {
     },
     connect() {
       engine.wanted = true
-      if (engine.early === null) engine.connector.start()
+      if (engine.early === null) drive(engine.connector, { type: 'start' })
     },
     disconnect() {
       engine.wanted = false
-      engine.connector.stop()
+      drive(engine.connector, { type: 'stop' })
     },
   }
 }

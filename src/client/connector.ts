@@ -1,5 +1,5 @@
 // Carries the link's effects out: owns the one connection and the timers, decides nothing.
-import type { ClientEnv, Hint } from './env.ts'
+import type { ClientEnv } from './env.ts'
 import { connected, newLink, stepLink } from './link.ts'
 import type { Link, LinkEffect, LinkEvent, Timer } from './link.ts'
 import type { Connection, Transport } from './transport.ts'
@@ -15,86 +15,94 @@ export interface ConnectorEvents {
 
 export interface Connector {
   readonly link: Link
-  start(): void
-  stop(): void
-  hint(hint: Hint): void
-  send(text: string): void
+  readonly env: ClientEnv
+  readonly transports: readonly Transport[]
+  readonly events: ConnectorEvents
+  readonly timers: Map<Timer, () => void>
+  connection: Connection | null
+  /** Counts connections: events of one that was given up are nobody's. */
+  current: number
 }
 
-export function createConnector(env: ClientEnv, transports: readonly Transport[], events: ConnectorEvents): Connector {
+export function createConnector(
+  env: ClientEnv,
+  transports: readonly Transport[],
+  events: ConnectorEvents,
+): Connector {
   const link = newLink(transports.length)
-  const timers = new Map<Timer, () => void>()
-  let connection: Connection | null = null
-  // events of a connection that was given up are nobody's
-  let current = 0
+  return { link, env, transports, events, timers: new Map(), connection: null, current: 0 }
+}
 
-  function step(event: LinkEvent): void {
-    const { state, attempt } = link
-    for (const effect of stepLink(link, event, env.now(), env.random())) carry(effect)
-    if (link.state !== state || link.attempt !== attempt) events.moved(state)
+export function drive(connector: Connector, event: LinkEvent): void {
+  const { link, env, events } = connector
+  const { state, attempt } = link
+  for (const effect of stepLink(link, event, env.now(), env.random())) carry(connector, effect)
+  if (link.state !== state || link.attempt !== attempt) events.moved(state)
+}
+
+export function send({ link, connection }: Connector, text: string): void {
+  if (connected(link)) connection?.send(text)
+}
+
+function carry(connector: Connector, effect: LinkEffect): void {
+  const { connection, timers, events } = connector
+  switch (effect.do) {
+    case 'connect':
+      open(connector, effect.transport)
+      break
+    case 'close':
+      connection?.close(effect.code, effect.reason)
+      break
+    case 'ping':
+      connection?.send('{"type":"ping"}')
+      break
+    case 'timer':
+      start(connector, effect.timer, effect.ms)
+      break
+    case 'cancel':
+      timers.get(effect.timer)?.()
+      break
+    case 'opened':
+      events.opened()
+      break
+    case 'lost':
+      connector.current += 1
+      connector.connection = null
+      events.lost()
+      break
   }
+}
 
-  function carry(effect: LinkEffect): void {
-    switch (effect.do) {
-      case 'connect':
-        open(effect.transport)
-        break
-      case 'close':
-        connection?.close(effect.code, effect.reason)
-        break
-      case 'ping':
-        connection?.send('{"type":"ping"}')
-        break
-      case 'timer':
-        timers.get(effect.timer)?.()
-        timers.set(effect.timer, env.after(effect.ms, () => step({ type: 'timer', timer: effect.timer, buffered: connection?.buffered() ?? 0 })))
-        break
-      case 'cancel':
-        timers.get(effect.timer)?.()
-        timers.delete(effect.timer)
-        break
-      case 'opened':
-        events.opened()
-        break
-      case 'lost':
-        current += 1
-        connection = null
-        events.lost()
-        break
-    }
+function start(connector: Connector, timer: Timer, ms: number): void {
+  const { env, timers } = connector
+  timers.get(timer)?.()
+  const fire = (): void =>
+    drive(connector, { type: 'timer', timer, buffered: connector.connection?.buffered() ?? 0 })
+  timers.set(timer, env.after(ms, fire))
+}
+
+function open(connector: Connector, index: number): void {
+  const mine = (connector.current += 1)
+  const own = (event: LinkEvent): void => {
+    if (mine === connector.current) drive(connector, event)
   }
-
-  function open(index: number): void {
-    const mine = (current += 1)
-    const own = (run: () => void) => (): void => {
-      if (mine === current) run()
-    }
-    const made = transports[index]?.connect({
-      open: own(() => step({ type: 'opened' })),
-      alive: own(() => step({ type: 'alive', welcome: false })),
-      frame: text => own(() => frame(text))(),
-      closed: (code, reason, retryAfterMs) => own(() => step({ type: 'closed', code, reason, retryAfterMs }))(),
-    })
-    if (mine === current) connection = made ?? null
-  }
-
-  function frame(text: string): void {
-    try {
-      const kind = events.frame(text)
-      if (kind !== null) step({ type: 'alive', welcome: kind === 'welcome' })
-    } catch (error) {
-      connection?.close(1000, 'invalid message')
-      step({ type: 'closed', code: 1006, reason: String(error), retryAfterMs: null })
-    }
-  }
-
-  return {
-    link,
-    start: () => step({ type: 'start' }),
-    stop: () => step({ type: 'stop' }),
-    hint: hint => step({ type: 'hint', hint }),
-    send(text) {
-      if (connected(link)) connection?.send(text)
+  const made = connector.transports[index]?.connect({
+    open: () => own({ type: 'opened' }),
+    alive: () => own({ type: 'alive', welcome: false }),
+    frame(text) {
+      if (mine === connector.current) frame(connector, text)
     },
+    closed: (code, reason, retryAfterMs) => own({ type: 'closed', code, reason, retryAfterMs }),
+  })
+  if (mine === connector.current) connector.connection = made ?? null
+}
+
+function frame(connector: Connector, text: string): void {
+  try {
+    const kind = connector.events.frame(text)
+    if (kind !== null) drive(connector, { type: 'alive', welcome: kind === 'welcome' })
+  } catch (error) {
+    connector.connection?.close(1000, 'invalid message')
+    drive(connector, { type: 'closed', code: 1006, reason: String(error), retryAfterMs: null })
   }
 }

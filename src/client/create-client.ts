@@ -1,5 +1,6 @@
 // `createClient`: the client with all its parts.
-import type { AnyEntity, Client, ClientOptions, RowsOf } from './api.ts'
+import type { EntitySource } from '../core/index.ts'
+import type { Client, ClientOptions, RowsOf } from './api.ts'
 import { clientOf } from './client.ts'
 import type { Parts } from './engine.ts'
 import { healing } from './heal.ts'
@@ -14,6 +15,8 @@ export const allParts: Parts = {
 }
 
 /** A client of the sync routes at `options.url`. Opens its store and connects by itself; `ready` tells when. */
-export function createClient<const S extends readonly AnyEntity[]>(options: ClientOptions<S>): Client<RowsOf<S>> {
+export function createClient<const S extends readonly EntitySource[]>(
+  options: ClientOptions<S>,
+): Client<RowsOf<S>> {
   return clientOf(options, allParts)
 }

@@ -6,10 +6,24 @@ import type { ClientStore, EntityCommit, PendingRecord, Saving } from './store.t
 
 const none: Saving = { identity: null, puts: [], removes: [], commits: [], overlays: [] }
 const at = (seq: number) => ({ epoch: 'e', seq, check: seq })
-const put = (n: number): PendingRecord => ({ n, timestamp: 0, mutation: { n, base: null, stamp: null, writes: [] } })
+const put = (n: number): PendingRecord => ({
+  n,
+  timestamp: 0,
+  mutation: { n, base: null, stamp: null, writes: [] },
+})
 
 function commit(from: number | null, to: number, more: Partial<EntityCommit> = {}): EntityCommit {
-  return { entity: 't', replace: false, puts: [], deletes: [], from: from === null ? null : at(from), cursor: at(to), marks: [], shape: null, ...more }
+  return {
+    entity: 't',
+    replace: false,
+    puts: [],
+    deletes: [],
+    from: from === null ? null : at(from),
+    cursor: at(to),
+    marks: [],
+    shape: null,
+    ...more,
+  }
 }
 
 function rig(fails: (work: Saving) => SyncError | null = () => null) {
@@ -42,16 +56,26 @@ test('[R7] one transaction at a time; what comes meanwhile is merged into the ne
   disk.save({ ...none, commits: [commit(2, 3, { puts: [row('a', 3)], deletes: ['c'] })], removes: [1] })
   await disk.idle()
   expect(works.map(work => [work.puts.map(({ n }) => n), work.commits.length, work.removes])).toEqual([
-    [[1], 0, []], [[], 1, []], [[2], 0, []], [[], 2, [1]],
+    [[1], 0, []],
+    [[], 1, []],
+    [[2], 0, []],
+    [[], 2, [1]],
   ])
   expect(log).toEqual(['durable 1 ok', 'durable 2 ok'])
   const loaded = await inner.load(['t'])
-  expect(loaded.entities.get('t')?.rows.map(({ id }) => id).sort()).toEqual(['a', 'b'])
+  expect(
+    loaded.entities
+      .get('t')
+      ?.rows.map(({ id }) => id)
+      .sort(),
+  ).toEqual(['a', 'b'])
   expect(loaded.pending.map(({ n }) => n)).toEqual([2])
 })
 
 test('[R8] rows that cannot be stored do not take pending mutations with them', async () => {
-  const { disk, log, inner } = rig(work => (work.commits.length > 0 ? new SyncError('STORAGE_FULL', '') : null))
+  const { disk, log, inner } = rig(work =>
+    work.commits.length > 0 ? new SyncError('STORAGE_FULL', '') : null,
+  )
   disk.save({ ...none, puts: [put(1), put(2)], commits: [commit(null, 1)], removes: [1] })
   await disk.idle()
   disk.save({ ...none, puts: [put(3)], commits: [commit(1, 2)] })

@@ -27,60 +27,76 @@ interface Waiting extends Saving {
 
 const nothing = (): Waiting => ({ identity: null, puts: [], removes: [], commits: [], overlays: [] })
 
+interface State {
+  readonly store: ClientStore
+  readonly events: DiskEvents
+  waiting: Waiting
+  running: Promise<void> | null
+  /** Confirmed rows are stored too. */
+  commits: boolean
+  broken: SyncError | null
+}
+
 export function createDisk(store: ClientStore, events: DiskEvents): Disk {
-  let waiting = nothing()
-  let running: Promise<void> | null = null
-  let commits = true
-  let broken: SyncError | null = null
-
-  /** Null: stored, or nothing to store. */
-  async function attempt(work: Saving): Promise<SyncError | null> {
-    if (isNothing(work)) return null
-    try {
-      if (broken === null) await store.save(work)
-      return broken
-    } catch (cause) {
-      return cause instanceof SyncError ? cause : new SyncError('STORAGE_FAILED', String(cause), { cause })
-    }
-  }
-
-  function giveUp(error: SyncError): void {
-    if (broken === null) events.failed((broken = error), true)
-  }
-
-  async function run(): Promise<void> {
-    while (!isNothing(waiting)) {
-      const { identity, puts, removes, commits: confirmed, overlays } = waiting
-      waiting = nothing()
-      const first = { ...nothing(), identity, puts, overlays: puts.length > 0 ? overlays : [] }
-      let error = await attempt(first)
-      if (error !== null) giveUp(error)
-      if (puts.length > 0) events.durable(puts.map(({ n }) => n), error)
-      const second = { ...nothing(), removes, commits: commits ? confirmed : [], overlays: puts.length > 0 ? [] : overlays }
-      error = await attempt(second)
-      if (error !== null && second.commits.length > 0 && broken === null) {
-        commits = false
-        events.failed(error, false)
-        error = await attempt({ ...second, commits: [] })
-      }
-      if (error !== null) giveUp(error)
-    }
-    running = null
-  }
-
+  const state: State = { store, events, waiting: nothing(), running: null, commits: true, broken: null }
   return {
     save(work) {
+      const { waiting } = state
       waiting.identity = work.identity ?? waiting.identity
       append(waiting.puts, work.puts)
       append(waiting.removes, work.removes)
       append(waiting.commits, work.commits)
       append(waiting.overlays, work.overlays)
-      running ??= Promise.resolve().then(run)
+      state.running ??= Promise.resolve().then(() => run(state))
     },
-    idle: async () => {
-      while (running !== null) await running
+    async idle() {
+      while (state.running !== null) await state.running
     },
   }
+}
+
+async function run(state: State): Promise<void> {
+  while (!isNothing(state.waiting)) {
+    const { identity, puts, removes, commits, overlays } = state.waiting
+    state.waiting = nothing()
+    const pending = puts.length > 0
+    let error = await attempt(state, { ...nothing(), identity, puts, overlays: pending ? overlays : [] })
+    if (error !== null) giveUp(state, error)
+    if (pending)
+      state.events.durable(
+        puts.map(({ n }) => n),
+        error,
+      )
+    const rest = {
+      ...nothing(),
+      removes,
+      commits: state.commits ? commits : [],
+      overlays: pending ? [] : overlays,
+    }
+    error = await attempt(state, rest)
+    if (error !== null && rest.commits.length > 0 && state.broken === null) {
+      state.commits = false
+      state.events.failed(error, false)
+      error = await attempt(state, { ...rest, commits: [] })
+    }
+    if (error !== null) giveUp(state, error)
+  }
+  state.running = null
+}
+
+/** Null: stored, or nothing to store. */
+async function attempt({ store, broken }: State, work: Saving): Promise<SyncError | null> {
+  if (isNothing(work)) return null
+  try {
+    if (broken === null) await store.save(work)
+    return broken
+  } catch (cause) {
+    return cause instanceof SyncError ? cause : new SyncError('STORAGE_FAILED', String(cause), { cause })
+  }
+}
+
+function giveUp(state: State, error: SyncError): void {
+  if (state.broken === null) state.events.failed((state.broken = error), true)
 }
 
 function append<T>(to: T[], items: readonly T[]): void {

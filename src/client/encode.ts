@@ -3,7 +3,13 @@ import { idOfValue, isForbiddenName, SyncError } from '../core/index.ts'
 import type { Json, Row } from '../core/index.ts'
 
 /** What a column may be given; each becomes the JSON that `protocol.ts` describes for its kind. */
-export type Encodable = Json | bigint | Date | Uint8Array | readonly Encodable[] | { readonly [key: string]: Encodable | undefined }
+export type Encodable =
+  | Json
+  | bigint
+  | Date
+  | Uint8Array
+  | readonly Encodable[]
+  | { readonly [key: string]: Encodable | undefined }
 
 /** Throws SERIALIZATION_ERROR. */
 export function encodeRow(row: object): Row {
@@ -12,8 +18,10 @@ export function encodeRow(row: object): Row {
     if (typeof value === 'bigint') return String(value)
     if (value instanceof Uint8Array) return { $blob: base64(value) }
     // inside a JSON value, undefined means absent, as everywhere in JSON
-    const fits = value === undefined ? this !== row : typeof json === 'number' ? Number.isFinite(json) : isJson(json)
-    if (isForbiddenName(name) || !fits || (json === null && value !== null)) throw new TypeError(`column '${name}' cannot hold this`)
+    const fits =
+      value === undefined ? this !== row : typeof json === 'number' ? Number.isFinite(json) : isJson(json)
+    if (isForbiddenName(name) || !fits || (json === null && value !== null))
+      throw new TypeError(`column '${name}' cannot hold this`)
     return json
   }
   try {
@@ -24,7 +32,8 @@ export function encodeRow(row: object): Row {
 }
 
 function isJson(value: unknown): boolean {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return !['function', 'symbol'].includes(typeof value)
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    return !['function', 'symbol'].includes(typeof value)
   const kind: unknown = Object.getPrototypeOf(value)
   return kind === Object.prototype || kind === null
 }

@@ -3,7 +3,7 @@
 import type { Down } from '../core/index.ts'
 import { decodeDown, SyncError } from '../core/index.ts'
 import type { ClientEvents, ClientOptions } from './api.ts'
-import { createConnector } from './connector.ts'
+import { createConnector, drive, send } from './connector.ts'
 import type { Connector } from './connector.ts'
 import { createDisk } from './disk.ts'
 import type { Disk } from './disk.ts'
@@ -11,8 +11,10 @@ import type { ClientEnv } from './env.ts'
 import { deferred, failHandle } from './handles.ts'
 import type { Deferred, Handle } from './handles.ts'
 import type { Lease } from './lead.ts'
+import type { LinkState } from './link.ts'
 import { createLive } from './live.ts'
 import type { Live } from './live.ts'
+import { noStore } from './memory.ts'
 import { createReplica } from './replica.ts'
 import type { Replica, ReplicaEvent } from './replica.ts'
 import type { Effect, Healing, Settled } from './state.ts'
@@ -41,7 +43,6 @@ export interface Engine {
   readonly env: ClientEnv
   readonly options: ClientOptions
   readonly entities: readonly string[]
-  readonly transports: readonly Transport[]
   readonly connector: Connector
   /** By `n`, until settled. */
   readonly handles: Map<number, Handle>
@@ -57,6 +58,8 @@ export interface Engine {
   storage: ClientStore['kind']
   /** What was asked of the client before its store was open; null: it is. */
   early: (() => void)[] | null
+  /** The store is being opened. */
+  opening: Promise<void>
   wanted: boolean
   closed: boolean
   isReady: boolean
@@ -66,41 +69,84 @@ export interface Engine {
   busy: boolean
 }
 
-export function createEngine(options: ClientOptions, env: ClientEnv, transports: readonly Transport[], store: ClientStore, parts: Parts, hooks: Hooks): Engine {
+export function createEngine(options: ClientOptions, env: ClientEnv, parts: Parts, hooks: Hooks): Engine {
   const entities = options.entities.map(source => (typeof source === 'string' ? source : source.name))
-  // reason: the connector's events need the engine and the engine the connector; neither is called before both are
-  const engine = {
-    parts, hooks, env, options, entities, transports, store, handles: new Map(), ready: deferred<void>(), listeners: new Map(), lease: null, key: '',
-    storage: store.kind, early: [], wanted: options.autoConnect !== false, closed: false, isReady: false, lastError: null, syncs: [], effects: [],
-    busy: false, replica: newReplica(options, entities, env, newIdentity(env), parts), disk: newDisk(() => engine, store),
-  } as unknown as { -readonly [K in keyof Engine]: Engine[K] }
-  engine.live = createLive(entity => engine.replica.rows(entity), error => report(engine, asError(error)))
-  engine.connector = createConnector(env, transports, {
-    opened: () => tell(engine, { type: 'opened' }),
-    frame: text => receive(engine, decodeDown(text)),
-    lost: () => tell(engine, { type: 'closed' }),
-    moved: previous => {
-      const { state, transport, attempt, delay, retryAt, code, reason } = engine.connector.link
-      const name = nameOf(engine, transport)
-      emit(engine, 'state', { state, previous, transport: name, attempt, delay, nextRetryAt: retryAt, code, reason })
-      check(engine)
-    },
-  })
+  const store = noStore()
+  const engine: Engine = {
+    parts,
+    hooks,
+    env,
+    options,
+    entities,
+    store,
+    handles: new Map(),
+    ready: deferred<void>(),
+    listeners: new Map(),
+    lease: null,
+    key: '',
+    storage: store.kind,
+    early: [],
+    opening: Promise.resolve(),
+    wanted: options.autoConnect !== false,
+    closed: false,
+    isReady: false,
+    lastError: null,
+    syncs: [],
+    effects: [],
+    busy: false,
+    replica: newReplica(options, entities, env, newIdentity(env), parts),
+    disk: newDisk(() => engine, store),
+    live: createLive(
+      entity => engine.replica.rows(entity),
+      error => report(engine, asError(error)),
+    ),
+    connector: createConnector(env, options.transports ?? parts.transports(options.url), {
+      opened: () => tell(engine, { type: 'opened' }),
+      frame: text => receive(engine, decodeDown(text)),
+      lost: () => tell(engine, { type: 'closed' }),
+      moved: previous => moved(engine, previous),
+    }),
+  }
   return engine
 }
 
-export function nameOf(engine: Engine, transport: number): Transport['name'] {
-  return engine.transports[transport]?.name ?? 'local'
+function moved(engine: Engine, previous: LinkState): void {
+  const { state, attempt, delay, retryAt: nextRetryAt, code, reason } = engine.connector.link
+  emit(engine, 'state', {
+    state,
+    previous,
+    transport: transportOf(engine),
+    attempt,
+    delay,
+    nextRetryAt,
+    code,
+    reason,
+  })
+  check(engine)
+}
+
+export function transportOf({ connector: { link, transports } }: Engine): Transport['name'] {
+  return transports[link.transport]?.name ?? 'local'
 }
 
 function newIdentity(env: ClientEnv): Identity {
   return { client: env.unique(), n: 0, lead: 0, user: null, reading: 0 }
 }
 
-function newReplica(options: ClientOptions, entities: readonly string[], env: ClientEnv, identity: Identity, { healing }: Parts): Replica {
+function newReplica(
+  options: ClientOptions,
+  entities: readonly string[],
+  env: ClientEnv,
+  identity: Identity,
+  { healing }: Parts,
+): Replica {
   return createReplica({
     healing: typeof healing === 'function' ? null : healing,
-    entities, identity, node: env.unique().slice(0, 12), strategy: options.strategy ?? null })
+    entities,
+    identity,
+    node: env.unique().slice(0, 12),
+    strategy: options.strategy ?? null,
+  })
 }
 
 function newDisk(engine: () => Engine, store: ClientStore): Disk {
@@ -148,6 +194,7 @@ export async function boot(engine: Engine, store: ClientStore, fallback: () => C
   const { early } = engine
   engine.early = null
   for (const run of early ?? []) run()
+  check(engine)
   await engine.disk.idle()
 }
 
@@ -159,7 +206,8 @@ export function tell(engine: Engine, event: ReplicaEvent): number {
   if (engine.busy) return n
   engine.busy = true
   try {
-    for (let next = engine.effects.shift(); next !== undefined; next = engine.effects.shift()) carry(engine, next)
+    for (let next = engine.effects.shift(); next !== undefined; next = engine.effects.shift())
+      carry(engine, next)
   } finally {
     engine.busy = false
   }
@@ -173,7 +221,7 @@ function carry(engine: Engine, effect: Effect): void {
       engine.disk.save(effect.work)
       break
     case 'send':
-      engine.connector.send(effect.text)
+      send(engine.connector, effect.text)
       break
     case 'changed':
       engine.live.notify(effect.views)
@@ -186,14 +234,20 @@ function carry(engine: Engine, effect: Effect): void {
       const { n, record, error } = effect
       engine.handles.get(n)?.done.reject(error)
       engine.handles.delete(n)
-      emit(engine, 'rejected', { n, writes: record.mutation.writes, error: error.toJSON(), at: record.dead?.at ?? 0, cause: error })
+      emit(engine, 'rejected', {
+        n,
+        writes: record.mutation.writes,
+        error: error.toJSON(),
+        at: record.dead?.at ?? 0,
+        cause: error,
+      })
       break
     }
     case 'pause':
       engine.env.after(effect.ms, () => tell(engine, { type: 'resume' }))
       break
     case 'user':
-      engine.connector.stop()
+      drive(engine.connector, { type: 'stop' })
       emit(engine, 'user', effect.user)
       engine.hooks.user(effect.user)
       break
@@ -231,7 +285,7 @@ async function loadHealing(engine: Engine): Promise<void> {
 function receive(engine: Engine, message: Down | undefined): 'welcome' | 'frame' | null {
   if (message === undefined) return null
   engine.options.debug?.('received', message)
-  if (message.type === 'ping') engine.connector.send('{"type":"ping"}')
+  if (message.type === 'ping') send(engine.connector, '{"type":"ping"}')
   tell(engine, { type: 'frame', message })
   if (message.type !== 'welcome') return 'frame'
   if (engine.replica.state.identity.user === message.user) engine.hooks.welcome(message.user)
@@ -258,7 +312,7 @@ function check(engine: Engine): void {
 
 export function emit<K extends keyof ClientEvents>(engine: Engine, event: K, detail: ClientEvents[K]): void {
   engine.options.debug?.(event, detail)
-  for (const listener of [...(engine.listeners.get(event) ?? [])]) {
+  for (const listener of Array.from(engine.listeners.get(event) ?? [])) {
     try {
       // reason: a set holds only listeners of its own event, which a map of sets cannot say
       ;(listener as (detail: ClientEvents[K]) => void)(detail)
@@ -277,4 +331,3 @@ export function report(engine: Engine, error: SyncError): void {
 export function asError(cause: unknown, code: SyncError['code'] = 'INTERNAL'): SyncError {
   return cause instanceof SyncError ? cause : new SyncError(code, String(cause), { cause })
 }
-

@@ -28,7 +28,7 @@ export function platformEnv(): ClientEnv {
       return () => clearTimeout(timer)
     },
     unique: () => crypto.randomUUID(),
-    online: () => typeof navigator === 'undefined' || navigator.onLine !== false,
+    online: () => typeof navigator === 'undefined' || !('onLine' in navigator) || navigator.onLine,
     onHint: listenToPage,
   }
 }

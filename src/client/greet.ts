@@ -36,9 +36,10 @@ export function receiveWelcome(state: State, welcome: Welcome): void {
     state.identity = { ...identity, n, user: welcome.user }
     state.saveIdentity = true
   }
-  for (const entry of [...state.entries.values()]) {
+  for (const entry of state.entries.values()) {
     // what was processed is sent again all the same: only its result says whether it was refused (rule Q3)
-    if (entry.doomed && entry.result === null && entry.record.n > welcome.last) dieWith(state, entry, entry.record.n)
+    if (entry.doomed && entry.result === null && entry.record.n > welcome.last)
+      dieWith(state, entry, entry.record.n)
   }
   for (const kept of state.entities.values()) {
     const shape = welcome.entities[kept.name]
@@ -46,12 +47,16 @@ export function receiveWelcome(state: State, welcome: Welcome): void {
     kept.current = kept.refused
     if (shape !== undefined && kept.cursor === null) kept.shape = shape
   }
-  askAll(state, [...state.entities.values()].filter(kept => !kept.refused))
+  askAll(
+    state,
+    [...state.entities.values()].filter(kept => !kept.refused),
+  )
   for (const kept of state.entities.values()) {
     // a scope that stands at the head may be answered with nothing
     const { cursor, shape } = kept
     const same = shape !== null && shape.hash === welcome.entities[kept.name]?.hash
-    if (same && cursor !== null && cursor.seq === welcome.head && cursor.epoch === welcome.epoch) answered(kept)
+    if (same && cursor !== null && cursor.seq === welcome.head && cursor.epoch === welcome.epoch)
+      answered(kept)
   }
 }
 

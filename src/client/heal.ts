@@ -4,7 +4,7 @@ import type { Batch, Mismatch, Reset } from '../core/index.ts'
 import { bucketOf, Summary } from '../core/index.ts'
 import { answered } from './ask.ts'
 import { rename } from './rename.ts'
-import { advance, dropRow, putRow, readRow } from './rows.ts'
+import { advance, dropRow, putRow, rowReader } from './rows.ts'
 import { dequeue, enqueue, send } from './state.ts'
 import type { Heal, Healing, Kept, Part, State } from './state.ts'
 import type { StoredRow } from './store.ts'
@@ -32,10 +32,11 @@ function receiveReset(state: State, { entity, common, shape }: Reset): void {
 }
 
 function stageRepair(state: State, kept: Kept, heal: Heal, { to }: Batch, parts: readonly Part[]): void {
+  const readRow = rowReader(heal.shape)
   for (const { rows, gone, renamed } of parts) {
     heal.renamed.push(...renamed)
     for (const wire of rows) {
-      const row = readRow(heal.shape, wire)
+      const row = readRow(wire)
       if (row !== null) heal.staged.set(row.id, row)
     }
     for (const [id] of gone) heal.staged.set(id, null)

@@ -2,12 +2,19 @@
 import { idOfValue } from '../core/index.ts'
 
 /** Inside a `versionchange` transaction. Entities that the database has already are left as they are. */
-export function upgrade(db: IDBDatabase, transaction: IDBTransaction, entities: readonly string[], oldVersion: number): void {
+export function upgrade(
+  db: IDBDatabase,
+  transaction: IDBTransaction,
+  entities: readonly string[],
+  oldVersion: number,
+): void {
   const has = (store: string): boolean => db.objectStoreNames.contains(store)
   if (!has('_meta')) db.createObjectStore('_meta', { keyPath: 'key' }).put({ key: 'schema', value: 2 })
-  if (!has('_pending')) db.createObjectStore('_pending', { keyPath: 'n' }).createIndex('timestamp', 'timestamp')
+  if (!has('_pending'))
+    db.createObjectStore('_pending', { keyPath: 'n' }).createIndex('timestamp', 'timestamp')
   if (!has('_optimistic')) db.createObjectStore('_optimistic', { keyPath: ['entity', 'entity_id'] })
-  for (const store of db.objectStoreNames) if (oldVersion === 1 && !store.startsWith('_')) convert(db, transaction, store)
+  for (const store of db.objectStoreNames)
+    if (oldVersion === 1 && !store.startsWith('_')) convert(db, transaction, store)
   for (const entity of entities) if (!has(entity)) db.createObjectStore(entity, { keyPath: 'id' })
 }
 
@@ -17,7 +24,8 @@ function convert(db: IDBDatabase, transaction: IDBTransaction, entity: string): 
   request.onsuccess = () => {
     db.deleteObjectStore(entity)
     const store = db.createObjectStore(entity, { keyPath: 'id' })
-    for (const row of request.result as Record<string, unknown>[]) { // reason: version 1 stored rows as objects
+    const rows = request.result as Record<string, unknown>[] // reason: version 1 stored rows as objects
+    for (const row of rows) {
       const id = idOfValue(row['id'] ?? row['entity_id'] ?? row['entityId'])
       if (id !== null) store.put({ id, seq: 0, row })
     }

@@ -4,7 +4,16 @@
 // frozen tab does not hold it open.
 import { sameCursor, SyncError } from '../core/index.ts'
 import { upgrade } from './idb-upgrade.ts'
-import type { ClientStore, EntityCommit, Held, Identity, Loaded, PendingRecord, Saving, StoredRow } from './store.ts'
+import type {
+  ClientStore,
+  EntityCommit,
+  Held,
+  Identity,
+  Loaded,
+  PendingRecord,
+  Saving,
+  StoredRow,
+} from './store.ts'
 
 /** The version of a fresh database. A page that needs more stores moves it on by one; `_meta` keeps saying 2. */
 const freshVersion = 2
@@ -67,7 +76,11 @@ async function attempt<T>(handle: Handle, run: (db: IDBDatabase) => Promise<T>):
     }
   } catch (cause) {
     if (cause instanceof SyncError) throw cause
-    throw new SyncError(nameOf(cause) === 'QuotaExceededError' ? 'STORAGE_FULL' : 'STORAGE_FAILED', String(cause), { cause })
+    throw new SyncError(
+      nameOf(cause) === 'QuotaExceededError' ? 'STORAGE_FULL' : 'STORAGE_FAILED',
+      String(cause),
+      { cause },
+    )
   }
 }
 
@@ -123,7 +136,8 @@ function open({ name, entities, after }: Handle, version?: number): Promise<IDBD
 function done(transaction: IDBTransaction): Promise<void> {
   return new Promise((resolve, reject) => {
     transaction.oncomplete = () => resolve()
-    transaction.onabort = () => reject(transaction.error ?? new SyncError('STORAGE_FAILED', 'another writer moved the cursor'))
+    transaction.onabort = () =>
+      reject(transaction.error ?? new SyncError('STORAGE_FAILED', 'another writer moved the cursor'))
   })
 }
 
@@ -142,7 +156,8 @@ const entityKey = (entity: string): string => `entity:${entity}`
 
 async function read(db: IDBDatabase, entities: readonly string[]): Promise<Loaded> {
   const transaction = db.transaction(['_meta', '_pending', ...entities], 'readonly')
-  const all = <T>(store: string): IDBRequest<T[]> => transaction.objectStore(store).getAll()
+  // reason: the DOM types know nothing of what `write` stores
+  const all = <T>(store: string) => transaction.objectStore(store).getAll() as IDBRequest<T[]>
   const meta = all<{ value: unknown } & Record<string, unknown>>('_meta')
   const pending = all<PendingRecord>('_pending')
   const rows = entities.map(entity => [entity, all<StoredRow>(entity)] as const)
@@ -153,7 +168,8 @@ async function read(db: IDBDatabase, entities: readonly string[]): Promise<Loade
   const held = new Map<string, Held>()
   for (const [entity, { result }] of rows) {
     const known = values.get(entityKey(entity)) as Meta | undefined // reason: only `write` puts it there
-    if (known !== undefined || result.length > 0) held.set(entity, { cursor: null, marks: [], shape: null, ...known, rows: result })
+    if (known !== undefined || result.length > 0)
+      held.set(entity, { cursor: null, marks: [], shape: null, ...known, rows: result })
   }
   const identity = (values.get('identity') as Identity | undefined) ?? null // reason: as above
   return { identity, entities: held, pending: pending.result }
@@ -164,7 +180,9 @@ async function write(db: IDBDatabase, work: Saving): Promise<void> {
   const names = ['_meta', ...commits.map(({ entity }) => entity)]
   if (puts.length + removes.length > 0) names.push('_pending')
   if (overlays.length > 0) names.push('_optimistic')
-  const transaction = db.transaction(names, 'readwrite', { durability: puts.length > 0 ? 'strict' : 'relaxed' })
+  const transaction = db.transaction(names, 'readwrite', {
+    durability: puts.length > 0 ? 'strict' : 'relaxed',
+  })
   const finished = done(transaction)
   try {
     request(transaction, work)

@@ -1,6 +1,14 @@
 // The door of the client: one client, its ports, and what implements them.
 export { defineEntity, errorCodes, SyncError, SyncStrategy, FieldMergeStrategy } from '../core/index.ts'
-export type { Cursor, EntityDefinition, EntityOptions, ErrorBody, ErrorCode, Json, Row } from '../core/index.ts'
+export type {
+  Cursor,
+  EntityDefinition,
+  EntityOptions,
+  ErrorBody,
+  ErrorCode,
+  Json,
+  Row,
+} from '../core/index.ts'
 export { clientOf } from './client.ts'
 export { allParts, createClient } from './create-client.ts'
 export type { Parts } from './engine.ts'
@@ -8,8 +16,21 @@ export { healing } from './heal.ts'
 export { lazyTransport } from './lazy.ts'
 export type { Healing } from './state.ts'
 export type {
-  AnyEntity, Client, ClientEvents, ClientOptions, Confirmation, DeadLetter, Fields, Id, PendingWrite, RowsOf, StateDetail, Status, StorageDetail, Target,
-  Transaction, WriteHandle,
+  Client,
+  ClientEvents,
+  ClientOptions,
+  Confirmation,
+  DeadLetter,
+  Fields,
+  Id,
+  PendingWrite,
+  RowsOf,
+  StateDetail,
+  Status,
+  StorageDetail,
+  Target,
+  Transaction,
+  WriteHandle,
 } from './api.ts'
 export type { Encodable } from './encode.ts'
 export { platformEnv } from './env.ts'
@@ -20,5 +41,15 @@ export { sseTransport } from './transport-sse.ts'
 export { webSocketTransport } from './transport-websocket.ts'
 export type { LinkState } from './link.ts'
 export type { Change, ChangeAction, Source } from './state.ts'
-export type { ClientStore, EntityCommit, Held, Identity, Loaded, Overlay, PendingRecord, Saving, StoredRow } from './store.ts'
+export type {
+  ClientStore,
+  EntityCommit,
+  Held,
+  Identity,
+  Loaded,
+  Overlay,
+  PendingRecord,
+  Saving,
+  StoredRow,
+} from './store.ts'
 export type { Connection, Transport, TransportEvents } from './transport.ts'

@@ -57,4 +57,3 @@ function readUsers(name: string): Users {
     return none
   }
 }
-

@@ -14,8 +14,10 @@ function rig(transports = 1, chance = 0) {
     step({ type: 'opened' })
     step({ type: 'alive', welcome: true })
   }
-  const closed = (code = 1006, retryAfterMs: number | null = null): string[] => step({ type: 'closed', code, reason: '', retryAfterMs })
-  const timer = (name: 'answer' | 'ping' | 'pong' | 'retry', ms: number, buffered = 0): string[] => step({ type: 'timer', timer: name, buffered }, ms)
+  const closed = (code = 1006, retryAfterMs: number | null = null): string[] =>
+    step({ type: 'closed', code, reason: '', retryAfterMs })
+  const timer = (name: 'answer' | 'ping' | 'pong' | 'retry', ms: number, buffered = 0): string[] =>
+    step({ type: 'timer', timer: name, buffered }, ms)
   return { link, step, ready, closed, timer }
 }
 
@@ -50,12 +52,19 @@ describe('connecting', () => {
   })
 
   test('[K2] the documented ladder, jitter downwards only', () => {
-    for (const [chance, delays] of [[0, [1000, 2000, 4000, 8000, 16_000, 30_000, 30_000]], [1, [800, 1600, 3200, 6400, 12_800, 24_000, 24_000]]] as const) {
+    for (const [chance, delays] of [
+      [0, [1000, 2000, 4000, 8000, 16_000, 30_000, 30_000]],
+      [1, [800, 1600, 3200, 6400, 12_800, 24_000, 24_000]],
+    ] as const) {
       const { link, step, closed, timer } = rig(1, chance)
       step({ type: 'start' })
       for (const [i, ms] of delays.entries()) {
         expect(closed()).toEqual(['cancel answer', 'lost', `retry ${ms}`])
-        expect(link).toMatchObject({ state: 'waiting', attempt: i + 1, delay: Math.min(30_000, 1000 * 2 ** i) })
+        expect(link).toMatchObject({
+          state: 'waiting',
+          attempt: i + 1,
+          delay: Math.min(30_000, 1000 * 2 ** i),
+        })
         timer('retry', ms)
       }
     }
@@ -97,8 +106,16 @@ describe('connecting', () => {
 })
 
 describe('closing', () => {
-  test('[K4] retry, authenticate, or stop', () => {
-    for (const [code, state, why] of [[1006, 'waiting', null], [1012, 'waiting', null], [4999, 'waiting', null], [4401, 'stopped', 'auth'], [4403, 'stopped', 'auth'], [4409, 'stopped', 'stop'], [4400, 'stopped', 'stop']] as const) {
+  test('[K4] [Q7] retry, authenticate, or stop: a fenced client does not come back by itself', () => {
+    for (const [code, state, why] of [
+      [1006, 'waiting', null],
+      [1012, 'waiting', null],
+      [4999, 'waiting', null],
+      [4401, 'stopped', 'auth'],
+      [4403, 'stopped', 'auth'],
+      [4409, 'stopped', 'stop'],
+      [4400, 'stopped', 'stop'],
+    ] as const) {
       const { link, ready, closed, step } = rig()
       ready()
       closed(code)
@@ -123,7 +140,7 @@ describe('closing', () => {
     expect(closed(1013, 500)).toContain('retry 1000')
   })
 
-  test('stop closes, forgets timers, and a late close is nobody\'s', () => {
+  test("stop closes, forgets timers, and a late close is nobody's", () => {
     const { link, ready, step, closed } = rig()
     ready()
     expect(step({ type: 'stop' })).toEqual(['close 1000', 'lost', 'cancel ping'])

@@ -41,7 +41,12 @@ export type LinkEvent =
   | { readonly type: 'opened' }
   /** Any sign of life; `welcome` when it was one. */
   | { readonly type: 'alive'; readonly welcome: boolean }
-  | { readonly type: 'closed'; readonly code: number; readonly reason: string; readonly retryAfterMs: number | null }
+  | {
+      readonly type: 'closed'
+      readonly code: number
+      readonly reason: string
+      readonly retryAfterMs: number | null
+    }
   | { readonly type: 'timer'; readonly timer: Timer; readonly buffered: number }
   | { readonly type: 'hint'; readonly hint: Hint }
   | { readonly type: 'stop' }
@@ -67,8 +72,20 @@ const wholeRounds = 3
 
 export function newLink(transports: number, policy: BackoffPolicy = backoffPolicies.rhtmx): Link {
   return {
-    state: 'idle', transport: 0, attempt: 0, retryAt: null, delay: 0, code: 0, reason: '', why: null,
-    transports, policy, proven: null, tried: 0, due: new Map(), buffered: 0,
+    state: 'idle',
+    transport: 0,
+    attempt: 0,
+    retryAt: null,
+    delay: 0,
+    code: 0,
+    reason: '',
+    why: null,
+    transports,
+    policy,
+    proven: null,
+    tried: 0,
+    due: new Map(),
+    buffered: 0,
   }
 }
 
@@ -99,7 +116,8 @@ export function stepLink(link: Link, event: LinkEvent, nowMs: number, chance: nu
       else if (link.state === 'waiting' && event.hint !== 'offline') round(act)
       break
     case 'stop':
-      if (connected(link)) act.out.push({ do: 'close', code: 1000, reason: 'closed by the client' }, { do: 'lost' })
+      if (connected(link))
+        act.out.push({ do: 'close', code: 1000, reason: 'closed by the client' }, { do: 'lost' })
       cancelAll(act)
       link.state = 'idle'
       link.retryAt = null

@@ -4,7 +4,10 @@ import { createLive } from './live.ts'
 test('[R6] one list until something changes, one call per batch, exceptions stay with their listener', () => {
   let made = 0
   const errors: unknown[] = []
-  const live = createLive(() => (made += 1, []), error => errors.push(error))
+  const live = createLive(
+    () => ((made += 1), []),
+    error => errors.push(error),
+  )
   expect(live.all('t')).toBe(live.all('t'))
   expect(made).toBe(1)
   const calls: string[] = []

@@ -1,16 +1,26 @@
 // Opening, changing and leaving the database: which store, whose, and what when it cannot be had.
 import { SyncError } from '../core/index.ts'
-import { boot, emit, failHandles } from './engine.ts'
+import { asError, boot, emit, failHandles, report } from './engine.ts'
+import { drive } from './connector.ts'
 import type { Engine } from './engine.ts'
 import { databaseKey, rememberUser, takeLock } from './lead.ts'
 import { noStore } from './memory.ts'
 import type { ClientStore } from './store.ts'
 
 /** `user` null: the last one of this browser. Connects when the store is open and a connection is wanted. */
-export async function openDatabase(engine: Engine, user: string | null): Promise<void> {
-  const store = await chooseStore(engine, user)
-  await boot(engine, store, noStore)
-  if (engine.wanted && !engine.closed) engine.connector.start()
+export function openDatabase(engine: Engine, user: string | null): void {
+  begin(engine, async () => boot(engine, await chooseStore(engine, user), noStore))
+}
+
+/** One change of database at a time; what users write meanwhile waits in `early`. */
+function begin(engine: Engine, open: () => Promise<void>): void {
+  engine.early ??= []
+  engine.opening = engine.opening.then(open).then(
+    () => {
+      if (engine.wanted && !engine.closed) drive(engine.connector, { type: 'start' })
+    },
+    (cause: unknown) => report(engine, asError(cause)),
+  )
 }
 
 async function chooseStore(engine: Engine, user: string | null): Promise<ClientStore> {
@@ -29,36 +39,40 @@ async function chooseStore(engine: Engine, user: string | null): Promise<ClientS
     emit(engine, 'storage', { storage: 'memory', reason: 'free', error: null })
   })
   engine.lease = lease
-  if (lease.held) return engine.parts.database(database, engine.env.after)
+  if (lease.held) return engine.parts.database(database, (ms, run) => engine.env.after(ms, run))
   emit(engine, 'storage', { storage: 'memory', reason: 'busy', error: null })
   return noStore()
 }
 
 /** The server takes this connection for somebody else: on with that user's own database. */
-export async function switchUser(engine: Engine, user: string): Promise<void> {
-  engine.early = []
-  await leave(engine)
-  await openDatabase(engine, user)
+export function switchUser(engine: Engine, user: string): void {
+  begin(engine, async () => {
+    await leave(engine)
+    await boot(engine, await chooseStore(engine, user), noStore)
+  })
 }
 
+/** Which database is whose is remembered where there is one to come back to. */
 export function welcomed(engine: Engine, user: string): void {
   if (engine.storage === 'indexeddb') rememberUser(engine.options.name ?? 'syncline', user, engine.key)
 }
 
-export async function forget(engine: Engine): Promise<void> {
-  engine.connector.stop()
-  engine.early = []
-  await engine.disk.idle()
-  await engine.store.clear()
-  failHandles(engine, new SyncError('DISCARDED', 'the client was cleared'))
-  await boot(engine, engine.store, noStore)
-  if (engine.wanted && !engine.closed) engine.connector.start()
+export function forget(engine: Engine): Promise<void> {
+  drive(engine.connector, { type: 'stop' })
+  begin(engine, async () => {
+    await engine.disk.idle()
+    await engine.store.clear()
+    failHandles(engine, new SyncError('DISCARDED', 'the client was cleared'))
+    await boot(engine, engine.store, noStore)
+  })
+  return engine.opening
 }
 
 export async function shut(engine: Engine): Promise<void> {
   if (engine.closed) return
   engine.closed = true
-  engine.connector.stop()
+  drive(engine.connector, { type: 'stop' })
+  await engine.opening
   await leave(engine)
   failHandles(engine, new SyncError('CLOSED', 'the client is closed'))
 }

@@ -30,8 +30,8 @@ export function newOutbox(): Outbox {
 /** The one decision: called after every event that may open the way. */
 export function pump(state: State, box: Outbox): void {
   if (!box.open || box.paused || state.entries.size === 0) return
-  // a scope that is not answered yet may turn out to be on another branch, and bases with it
-  for (const kept of state.entities.values()) if (kept.asked && kept.cursor !== null && kept.heal === null) return
+  // pushes do not wait for catch-up: where a scope turns out to be on another branch, the server, which was asked for
+  // it first, judges bases from the common place until we know (Session.clamps)
   while (box.frames.length > 0 && landed(state, box.frames[0] ?? 0)) box.frames.shift()
   let chars = 0
   let texts: string[] = []
@@ -40,11 +40,14 @@ export function pump(state: State, box: Outbox): void {
     if (texts.length === 0) return
     for (const entry of state.entries.values()) if (entry.record.n <= last) entry.sent = true
     box.frames.push(last)
-    state.out.push({ do: 'send', text: `{"type":"mutate","acked":${ackedOf(state)},"mutations":[${texts.join(',')}]}` })
+    state.out.push({
+      do: 'send',
+      text: `{"type":"mutate","acked":${ackedOf(state)},"mutations":[${texts.join(',')}]}`,
+    })
     texts = []
     chars = 0
   }
-  for (const entry of [...state.entries.values()]) {
+  for (const entry of state.entries.values()) {
     if (entry.sent || entry.result !== null || entry.record.dead !== undefined) continue
     if (!entry.durable) break
     const text = JSON.stringify(entry.record.mutation)
@@ -53,7 +56,11 @@ export function pump(state: State, box: Outbox): void {
       continue
     }
     const alone = entry.record.n <= box.single
-    if (texts.length >= (alone ? 1 : maxMutations) || (chars > 0 && chars + text.length > Math.min(frameChars, box.maxPayload / 4))) flush()
+    if (
+      texts.length >= (alone ? 1 : maxMutations) ||
+      (chars > 0 && chars + text.length > Math.min(frameChars, box.maxPayload / 4))
+    )
+      flush()
     if (box.frames.length >= (alone ? 1 : maxFrames)) break
     texts.push(text)
     chars += text.length

@@ -76,15 +76,44 @@ export function createReplica(options: ReplicaOptions): Replica {
 function newState({ entities, identity, node, strategy = null, healing = null }: ReplicaOptions): State {
   return {
     entities: new Map(entities.map(name => [name, newKept(name)])),
-    entries: new Map(), dead: new Map(), identity, strategy, node, now: 0, epoch: null, alias: new Map(), temporary: new Map(), healing, waiting: 0,
-    out: [], puts: new Map(), removes: [], commits: [], replaced: new Map(), saveIdentity: false,
+    entries: new Map(),
+    dead: new Map(),
+    identity,
+    strategy,
+    node,
+    now: 0,
+    epoch: null,
+    alias: new Map(),
+    temporary: new Map(),
+    healing,
+    waiting: 0,
+    out: [],
+    puts: new Map(),
+    removes: [],
+    commits: [],
+    replaced: new Map(),
+    saveIdentity: false,
   }
 }
 
 function newKept(name: string): Kept {
   return {
-    name, cursor: null, marks: [], shape: null, rows: new Map(), queue: new Map(), overlays: new Map(), gone: new Set(),
-    own: new Map(), touched: new Map(), stage: null, heal: null, asked: false, current: false, refused: false,
+    name,
+    cursor: null,
+    marks: [],
+    shape: null,
+    rows: new Map(),
+    queue: new Map(),
+    overlays: new Map(),
+    gone: new Set(),
+    own: new Map(),
+    touched: new Map(),
+    fresh: false,
+    stage: null,
+    heal: null,
+    asked: false,
+    current: false,
+    refused: false,
   }
 }
 
@@ -170,8 +199,12 @@ function receive(state: State, box: Outbox, message: Down): void {
       break
     case 'error':
       if (message.re === 'mutate') frameRefused(state, box, message)
-      if (message.re === 'subscribe') for (const kept of state.entities.values()) if (kept.asked && kept.heal === null) refuse(kept)
-      state.out.push({ do: 'error', error: new SyncError(message.code, message.message, { details: message.details }) })
+      if (message.re === 'subscribe')
+        for (const kept of state.entities.values()) if (kept.asked && kept.heal === null) refuse(kept)
+      state.out.push({
+        do: 'error',
+        error: new SyncError(message.code, message.message, { details: message.details }),
+      })
       break
     case 'pong':
     case 'ping':
@@ -207,7 +240,8 @@ function load(state: State, { entities, pending, identity }: Loaded): void {
       const kept = state.entities.get(entity)
       const base = record.mutation.base?.seq ?? -1
       // what was updated and is not there now was deleted since
-      if (action === 'update' && kept?.rows.has(id) === false && base < (kept.cursor?.seq ?? -1)) kept.gone.add(id)
+      if (action === 'update' && kept?.rows.has(id) === false && base < (kept.cursor?.seq ?? -1))
+        kept.gone.add(id)
     }
   }
 }

@@ -6,7 +6,13 @@ import type { Kept, State } from './state.ts'
 import type { StoredRow } from './store.ts'
 
 /** Moves the cursor, and sends what changed to the disk behind it (rule R7). */
-export function advance(state: State, kept: Kept, to: Cursor, net: ReadonlyMap<string, StoredRow | null>, replace: boolean): void {
+export function advance(
+  state: State,
+  kept: Kept,
+  to: Cursor,
+  net: ReadonlyMap<string, StoredRow | null>,
+  replace: boolean,
+): void {
   const from = kept.cursor
   if (from !== null && !sameCursor(from, to)) kept.marks = keepMark(kept.marks, from)
   kept.cursor = to
@@ -18,20 +24,37 @@ export function advance(state: State, kept: Kept, to: Cursor, net: ReadonlyMap<s
     else if (!replace) deletes.push(id)
   }
   const { name: entity, marks, shape } = kept
-  state.commits.push({ entity, replace, puts: replace ? [...kept.rows.values()] : puts, deletes, from, cursor: to, marks, shape })
+  state.commits.push({
+    entity,
+    replace,
+    puts: replace ? [...kept.rows.values()] : puts,
+    deletes,
+    from,
+    cursor: to,
+    marks,
+    shape,
+  })
 }
 
-/** A row off the wire, with its values by name; null where it has no key. */
-export function readRow(shape: EntityShape, wire: WireRow): StoredRow | null {
-  const row: Record<string, Json> = {}
-  let i = 1
-  for (const [column] of shape.columns) row[column] = wire[i++] ?? null
-  const id = idOfRow(row, shape.key)
-  return id === null ? null : { id, seq: wire[0], row }
+/** Reads rows off the wire, with their values by name; null for one without a key. */
+export function rowReader({ columns, key }: EntityShape): (wire: WireRow) => StoredRow | null {
+  const names = columns.map(([name]) => name)
+  return wire => {
+    const row: Record<string, Json> = {}
+    let i = 0
+    for (const name of names) row[name] = wire[++i] ?? null
+    const id = idOfRow(row, key)
+    return id === null ? null : { id, seq: wire[0], row }
+  }
 }
 
 /** `force`: as it is, whatever is held (repairs). */
-export function putRow(kept: Kept, fresh: StoredRow, force: boolean, net: Map<string, StoredRow | null>): void {
+export function putRow(
+  kept: Kept,
+  fresh: StoredRow,
+  force: boolean,
+  net: Map<string, StoredRow | null>,
+): void {
   const held = kept.rows.get(fresh.id)
   if (held !== undefined && held.seq > fresh.seq && !force) return
   const same = held !== undefined && sameJson(held.row, fresh.row)

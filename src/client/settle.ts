@@ -16,7 +16,10 @@ export function receiveResults(state: State, results: readonly MutationResult[])
     if (entry === undefined || entry.result !== null) continue
     const { status, error } = result
     // a mutation whose first result was lost is answered again, as a duplicate with the error of that time
-    if (status === 'rejected' || (status === 'duplicate' && error !== undefined && !conflicts.has(error.code))) {
+    if (
+      status === 'rejected' ||
+      (status === 'duplicate' && error !== undefined && !conflicts.has(error.code))
+    ) {
       refused(state, entry, error ?? { code: 'CONSTRAINT_FAILED', message: '' })
     } else {
       settled(state, entry, result)
@@ -56,9 +59,15 @@ export function die(state: State, entry: Entry, error: ErrorBody): void {
   state.dead.set(record.n, entry)
   state.puts.set(record.n, entry.record)
   const { code, message, details } = error
-  state.out.push({ do: 'reject', n: record.n, record: entry.record, error: new SyncError(code, message, { details }) })
-  for (const other of [...state.entries.values()]) {
-    if (other.record.n < record.n || other.result !== null || !dependsOn(other, record.mutation.writes)) continue
+  state.out.push({
+    do: 'reject',
+    n: record.n,
+    record: entry.record,
+    error: new SyncError(code, message, { details }),
+  })
+  for (const other of state.entries.values()) {
+    if (other.record.n < record.n || other.result !== null || !dependsOn(other, record.mutation.writes))
+      continue
     if (other.sent) other.doomed = true
     else dieWith(state, other, record.n)
   }
@@ -79,14 +88,32 @@ function dependsOn({ record }: Entry, writes: readonly Write[]): boolean {
   )
 }
 
-/** Takes away overlays whose result is in and whose entities are where it says (rule R2). */
+/**
+ * Takes away overlays whose result is in and whose entities are where it says (rule R2), in queue order along each row:
+ * below a younger edit that went alone, an older one that waits for another entity would show again.
+ */
 export function sweep(state: State): void {
   if (state.waiting === 0) return
-  for (const entry of [...state.entries.values()]) {
+  const waiting = new Set<string>()
+  for (const entry of state.entries.values()) {
     const { result, record } = entry
-    if (result === null || !record.mutation.writes.every(({ entity }) => reached(state, entity, result.version))) continue
-    for (const [from, to] of Object.entries(result.ids ?? {})) renameOwn(state, record.mutation.writes, from, to)
-    remove(state, entry, result.status === 'conflict' || result.error !== undefined || result.lost !== undefined)
+    const rows = record.mutation.writes.map(({ entity, id }) => `${entity} ${id}`)
+    const { writes } = record.mutation
+    if (
+      result === null ||
+      !writes.every(({ entity }) => reached(state, entity, result.version)) ||
+      rows.some(row => waiting.has(row))
+    ) {
+      for (const row of rows) waiting.add(row)
+      continue
+    }
+    for (const [from, to] of Object.entries(result.ids ?? {}))
+      renameOwn(state, record.mutation.writes, from, to)
+    remove(
+      state,
+      entry,
+      result.status === 'conflict' || result.error !== undefined || result.lost !== undefined,
+    )
     const { status, version, ids = {} } = result
     // reason: what was rejected never gets here, it is a dead letter
     state.out.push({ do: 'settle', n: record.n, settled: { status: status as 'applied', version, ids } })
@@ -131,4 +158,3 @@ export function discard(state: State, n: number): void {
   state.puts.delete(n)
   state.removes.push(n)
 }
-

@@ -1,7 +1,20 @@
 // What the replica remembers, and how every event ends: `touch` notes what was on screen before, `conclude` folds the
 // overlays anew, compares, and gathers what has to be saved and told. Mutable on purpose (100,000 rows are not copied
 // per event), owned by the replica alone, free of clock, storage and network.
-import type { Batch, Cursor, EntityShape, Json, Mismatch, MutationResult, Reset, Row, SyncError, Up, WireRow, Write } from '../core/index.ts'
+import type {
+  Batch,
+  Cursor,
+  EntityShape,
+  Json,
+  Mismatch,
+  MutationResult,
+  Reset,
+  Row,
+  SyncError,
+  Up,
+  WireRow,
+  Write,
+} from '../core/index.ts'
 import { cut, hides, isTemporaryId, patched, sameJson } from '../core/index.ts'
 import type { FieldMergeStrategy } from '../core/index.ts'
 import type { EntityCommit, Identity, Overlay, PendingRecord, Saving, StoredRow } from './store.ts'
@@ -112,6 +125,8 @@ export interface Kept {
   /** Up to here, what happened to a row with pending writes was ours. */
   readonly own: Map<string, number>
   readonly touched: Map<string, Touched>
+  /** A first snapshot came: every row is new. */
+  fresh: boolean
   stage: Stage | null
   heal: Heal | null
   /** A subscribe was sent and not answered. */
@@ -171,7 +186,8 @@ export function enqueue(state: State, entry: Entry, source: Source | null): void
   for (const write of entry.record.mutation.writes) {
     const kept = state.entities.get(write.entity)
     if (kept === undefined) continue
-    for (const value of [write.id, ...Object.values(write.data ?? {})]) if (typeof value === 'string' && isTemporaryId(value)) named(state, value).add(entry)
+    for (const value of [write.id, ...Object.values(write.data ?? {})])
+      if (typeof value === 'string' && isTemporaryId(value)) named(state, value).add(entry)
     touch(kept, write.id, source)
     const queued = kept.queue.get(write.id)
     const item = { entry, write }
@@ -209,7 +225,10 @@ export function fold(state: State, kept: Kept, id: string, queued: readonly Queu
   for (const { entry, write } of queued) {
     const base = entry.record.mutation.base?.seq ?? null
     const data = write.data ?? {}
-    if (confirmed !== undefined && hides(strategy, base === null ? null : Math.max(base, seen), confirmed.seq)) {
+    if (
+      confirmed !== undefined &&
+      hides(strategy, base === null ? null : Math.max(base, seen), confirmed.seq)
+    ) {
       // what is there as it was written is taken for ours: the result will say so soon
       if (cut(confirmed.row, data) === null) seen = confirmed.seq
     } else if (write.action === 'delete') {
@@ -244,7 +263,19 @@ export function conclude(state: State): Effect[] {
   const changes: Change[] = []
   const overlays: Overlay[] = []
   for (const kept of state.entities.values()) {
-    if (kept.touched.size > 0) concludeEntity(state, kept, views, changes, overlays)
+    const { name: entity, rows, touched } = kept
+    if (touched.size > 0) concludeEntity(state, kept, views, changes, overlays)
+    if (!kept.fresh) continue
+    kept.fresh = false
+    if (rows.size === 0) continue
+    views.set(entity, null)
+    changes.push({
+      entity,
+      ids: [...rows.keys()],
+      action: 'create',
+      source: 'server',
+      version: kept.cursor?.seq ?? 0,
+    })
   }
   const { puts, removes, commits, out } = state
   if (puts.size + removes.length + commits.length + overlays.length > 0 || state.saveIdentity) {
@@ -253,11 +284,24 @@ export function conclude(state: State): Effect[] {
     out.unshift({ do: 'save', work: { identity, puts: [...puts.values()], removes, commits, overlays } })
   }
   if (changes.length > 0 || views.size > 0) out.unshift({ do: 'changed', changes, views })
-  Object.assign(state, { out: [], puts: new Map(), removes: [], commits: [], replaced: new Map(), saveIdentity: false })
+  Object.assign(state, {
+    out: [],
+    puts: new Map(),
+    removes: [],
+    commits: [],
+    replaced: new Map(),
+    saveIdentity: false,
+  })
   return out
 }
 
-function concludeEntity(state: State, kept: Kept, views: Map<string, Set<string> | null>, changes: Change[], overlays: Overlay[]): void {
+function concludeEntity(
+  state: State,
+  kept: Kept,
+  views: Map<string, Set<string> | null>,
+  changes: Change[],
+  overlays: Overlay[],
+): void {
   const seen = new Set<string>()
   const groups = new Map<string, string[]>()
   const replaced = state.replaced.get(kept)
@@ -280,13 +324,28 @@ function concludeEntity(state: State, kept: Kept, views: Map<string, Set<string>
   for (const [key, ids] of groups) {
     const [source, action] = key.split(' ') as [Source, ChangeAction] // reason: the key was made of them above
     const renamed = new Set(ids)
-    const mine = Array.from(replaced ?? [], ([from, to]) => ({ from, to })).filter(({ to }) => renamed.has(to))
-    changes.push({ entity: kept.name, ids, action, source, version, ...(mine.length === 0 ? {} : { replaced: mine }) })
+    const mine = Array.from(replaced ?? [], ([from, to]) => ({ from, to })).filter(({ to }) =>
+      renamed.has(to),
+    )
+    changes.push({
+      entity: kept.name,
+      ids,
+      action,
+      source,
+      version,
+      ...(mine.length === 0 ? {} : { replaced: mine }),
+    })
   }
 }
 
 /** Folds one row anew; an equal view keeps its reference. */
-function refold(state: State, kept: Kept, id: string, before: Row | undefined, overlays: Overlay[]): Row | undefined {
+function refold(
+  state: State,
+  kept: Kept,
+  id: string,
+  before: Row | undefined,
+  overlays: Overlay[],
+): Row | undefined {
   const queued = kept.queue.get(id)
   const old = kept.overlays.get(id)
   const under = kept.rows.get(id)

@@ -25,7 +25,10 @@ export interface PendingRecord {
   /** Milliseconds since 1970; the `timestamp` index. */
   readonly timestamp: number
   /** Set once the server refused it for good. */
-  readonly dead?: { readonly error: { readonly code: string; readonly message: string; readonly details?: unknown }; readonly at: number }
+  readonly dead?: {
+    readonly error: { readonly code: string; readonly message: string; readonly details?: unknown }
+    readonly at: number
+  }
 }
 
 export interface Identity {

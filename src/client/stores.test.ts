@@ -6,14 +6,18 @@ import { indexedDBStore } from './idb.ts'
 import { memoryStore } from './memory.ts'
 import type { ClientStore, Saving } from './store.ts'
 
-const { after } = platformEnv()
+const after = (ms: number, run: () => void) => platformEnv().after(ms, run)
 const none: Saving = { identity: null, puts: [], removes: [], commits: [], overlays: [] }
 const identity = { client: 'c', n: 1, lead: 1, user: null, reading: 0 }
 
-clientStoreContract('memory', () => {
-  const store = memoryStore()
-  return { open: () => store }
-}, { test, expect })
+clientStoreContract(
+  'memory',
+  () => {
+    const store = memoryStore()
+    return { open: () => store }
+  },
+  { test, expect },
+)
 
 beforeEach(() => {
   vi.stubGlobal('indexedDB', new IDBFactory())
@@ -86,7 +90,10 @@ describe('the database', () => {
     const loaded = await store.load(['users'])
     expect(loaded.entities.get('users')).toMatchObject({
       cursor: null,
-      rows: [{ id: '1', seq: 0, row: { id: 1, name: 'Ada' } }, { id: '2', seq: 0, row: { id: 2, name: 'Bob' } }],
+      rows: [
+        { id: '1', seq: 0, row: { id: 1, name: 'Ada' } },
+        { id: '2', seq: 0, row: { id: 2, name: 'Bob' } },
+      ],
     })
     await store.save({ ...none, identity })
     expect((await store.load(['users'])).identity).toEqual(identity)
@@ -100,7 +107,13 @@ describe('the database', () => {
   test('_optimistic shows the overlays', async () => {
     const store = indexedDBStore('db', after)
     await store.load(['users'])
-    await store.save({ ...none, overlays: [{ entity: 'users', id: '1', row: { name: 'x' } }, { entity: 'users', id: '2', row: null }] })
+    await store.save({
+      ...none,
+      overlays: [
+        { entity: 'users', id: '1', row: { name: 'x' } },
+        { entity: 'users', id: '2', row: null },
+      ],
+    })
     await store.close()
     expect(await all(await opened(), '_optimistic')).toEqual([
       { entity: 'users', entity_id: '1', data: { name: 'x' }, deleted: false },
@@ -125,7 +138,9 @@ describe('the database', () => {
     const store = indexedDBStore('db', after)
     await store.load(['users'])
     const bad = { n: 1, timestamp: 0, mutation: (() => {}) as never }
-    await expect(store.save({ ...none, identity, puts: [bad] })).rejects.toMatchObject({ code: 'STORAGE_FAILED' })
+    await expect(store.save({ ...none, identity, puts: [bad] })).rejects.toMatchObject({
+      code: 'STORAGE_FAILED',
+    })
     expect((await store.load(['users'])).identity).toBeNull()
     const full = vi.spyOn(IDBObjectStore.prototype, 'put').mockImplementation(() => {
       throw new DOMException('full', 'QuotaExceededError')

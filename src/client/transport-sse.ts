@@ -20,7 +20,14 @@ export function sseTransport(url: string): Transport {
     name: 'sse',
     connect(events) {
       const stream: Stream = {
-        session: '', queue: [], bytes: 0, posting: false, over: false, abort: new AbortController(), events, url: `${absolute(url)}/events`,
+        session: '',
+        queue: [],
+        bytes: 0,
+        posting: false,
+        over: false,
+        abort: new AbortController(),
+        events,
+        url: `${absolute(url)}/events`,
       }
       void listen(stream)
       return {
@@ -111,7 +118,12 @@ function take(stream: Stream, event: string, data: string): void {
     stream.events.open()
   } else {
     const { code, reason, retry_after_ms: wait } = said
-    end(stream, typeof code === 'number' ? code : 1006, String(reason ?? ''), typeof wait === 'number' ? wait : null)
+    end(
+      stream,
+      typeof code === 'number' ? code : 1006,
+      typeof reason === 'string' ? reason : '',
+      typeof wait === 'number' ? wait : null,
+    )
   }
 }
 

@@ -18,7 +18,9 @@ afterEach(() => {
   }
 })
 
-async function serve(handle: (request: IncomingMessage, response: ServerResponse, body: string) => void): Promise<{ url: string; server: Server }> {
+async function serve(
+  handle: (request: IncomingMessage, response: ServerResponse, body: string) => void,
+): Promise<{ url: string; server: Server }> {
   const server = createServer((request, response) => {
     let body = ''
     request.on('data', part => (body += String(part)))
@@ -54,8 +56,8 @@ describe('websocket', () => {
     const seen: string[] = []
     sockets.on('connection', (socket, request) => {
       seen.push(request.url ?? '')
-      socket.on('message', data => {
-        seen.push(String(data))
+      socket.on('message', (data: Buffer) => {
+        seen.push(data.toString())
         socket.send('{"type":"pong"}')
         socket.close(1013, 'overloaded retry_after_ms=1500')
       })
@@ -64,7 +66,13 @@ describe('websocket', () => {
     expect(connection.send('early')).toBe(false)
     await vi.waitFor(() => expect(log).toEqual(['open']))
     expect(connection.send('{"type":"ping"}')).toBe(true)
-    await vi.waitFor(() => expect(log).toEqual(['open', 'frame {"type":"pong"}', 'closed 1013 overloaded retry_after_ms=1500 1500']))
+    await vi.waitFor(() =>
+      expect(log).toEqual([
+        'open',
+        'frame {"type":"pong"}',
+        'closed 1013 overloaded retry_after_ms=1500 1500',
+      ]),
+    )
     expect(seen).toEqual(['/api/sync/ws', '{"type":"ping"}'])
     expect(connection.send('late')).toBe(false)
   })
@@ -169,9 +177,14 @@ describe('event stream', () => {
   })
 
   test('a POST that is refused ends the connection', async () => {
-    for (const [status, expected] of [[410, 'closed 1006 HTTP 410 null'], [401, 'closed 4401 HTTP 401 null'], [200, 'closed 1006 HTTP 200 null']] as const) {
+    for (const [status, expected] of [
+      [410, 'closed 1006 HTTP 410 null'],
+      [401, 'closed 4401 HTTP 401 null'],
+      [200, 'closed 1006 HTTP 200 null'],
+    ] as const) {
       const { url } = await serve((request, response) => {
-        if (request.method === 'GET') response.writeHead(200, { 'content-type': 'text/event-stream' }).write(session)
+        if (request.method === 'GET')
+          response.writeHead(200, { 'content-type': 'text/event-stream' }).write(session)
         else response.writeHead(status, { 'content-type': 'text/html' }).end('x')
       })
       const { log, connection } = connect(sseTransport(url))

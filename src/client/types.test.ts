@@ -1,7 +1,7 @@
 import { expectTypeOf, test } from 'vitest'
 import type { StandardSchema } from '../core/index.ts'
-import { createClient, defineEntity, SyncError } from './index.ts'
-import type { Row, WriteHandle } from './index.ts'
+import { createClient, defineEntity } from './index.ts'
+import type { Row, SyncError, WriteHandle } from './index.ts'
 import { FakeEnv } from '../testing/fake-env.ts'
 
 interface User {
@@ -13,7 +13,14 @@ interface User {
 test('rows are typed by their definitions', () => {
   const schema = null as unknown as StandardSchema<User> // reason: only its type is of interest
   const users = defineEntity({ name: 'users', schema })
-  const client = createClient({ url: 'http://x', entities: ['notes', users], env: new FakeEnv(), transports: [], store: 'memory', autoConnect: false })
+  const client = createClient({
+    url: 'http://x',
+    entities: ['notes', users],
+    env: new FakeEnv(),
+    transports: [],
+    store: 'memory',
+    autoConnect: false,
+  })
   expectTypeOf(client.get('users', 1)).toEqualTypeOf<User | undefined>()
   expectTypeOf(client.getAll('users')).toEqualTypeOf<readonly User[]>()
   expectTypeOf(client.get('notes', 'x')).toEqualTypeOf<Row | undefined>()

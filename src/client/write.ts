@@ -15,7 +15,10 @@ export function write(state: State, writes: readonly Write[]): number {
   const n = state.identity.n + 1
   const kept: Write[] = []
   // each write is cut against the view with the earlier ones of its transaction
-  const draft = newEntry({ n, timestamp: state.now, mutation: { n, base: null, stamp: null, writes: kept } }, false)
+  const draft = newEntry(
+    { n, timestamp: state.now, mutation: { n, base: null, stamp: null, writes: kept } },
+    false,
+  )
   for (const one of writes) {
     const entity = state.entities.get(one.entity)
     if (entity === undefined) continue

@@ -71,9 +71,9 @@ export interface EntityDefinition<Name extends string = string, T = Row> {
 }
 
 export type SchemaRow<S> = [StandardSchema] extends [S] ? Row : SchemaInput<S>
-export type EntitySource = string | EntityDefinition<string, never> | EntityDefinition
+export type EntitySource = string | EntityDefinition<string, unknown>
 /** The name under which a source is addressed, and the row it holds. */
-export type NameOf<E> = E extends string ? E : E extends EntityDefinition<infer Name, never> ? Name : never
+export type NameOf<E> = E extends string ? E : E extends EntityDefinition<infer Name, unknown> ? Name : never
 export type RowOf<E> = E extends EntityDefinition<string, infer T> ? T : Row
 
 /** Path segments under `/api/sync/` that are not entities. */
@@ -111,7 +111,8 @@ export function defineEntity<const Name extends string, S extends StandardSchema
 export function normalizeEntities(sources: readonly EntitySource[]): EntityDefinition[] {
   const seen = new Set<string>()
   return sources.map(source => {
-    const definition = typeof source === 'string' ? defineEntity({ name: source }) : source
+    // reason: a definition's row type is its user's affair; inside the engine every row is a Row
+    const definition = (typeof source === 'string' ? defineEntity({ name: source }) : source) as EntityDefinition
     if (seen.has(definition.name))
       throw new SyncError('INVALID_CONFIG', `entity '${definition.name}' is listed twice`)
     seen.add(definition.name)

@@ -115,8 +115,8 @@ export interface RowSet {
 
 /**
  * Changes of `scopes` between `from` and `to`. Without `to` more parts follow: stage them, show nothing. `from` null
- * replaces all that the client holds of these scopes. `repair` answers a reset or reconcile: rows are taken as they
- * are, whatever seq the client holds.
+ * replaces all that the client holds of these scopes, but for `repair`, which answers a reset or reconcile: its rows are
+ * taken as they are, whatever seq the client holds, and the others stay.
  */
 export interface Batch {
   readonly type: 'batch'

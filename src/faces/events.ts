@@ -61,7 +61,11 @@ export interface PageEvents {
 /** The first change of an entity is announced at once, those within this many milliseconds after it together. */
 const gatherMs = 50
 
-export function pageEvents(page: Document, row: (entity: string, id: string) => Row | null): PageEvents {
+export function pageEvents(
+  page: Document,
+  row: (entity: string, id: string) => Row | null,
+  after: (ms: number, run: () => void) => void,
+): PageEvents {
   const dispatch = dispatcher(page)
   const gathering = new Map<string, Change[]>()
 
@@ -70,7 +74,7 @@ export function pageEvents(page: Document, row: (entity: string, id: string) => 
     const last = changes.at(-1)
     if (last === undefined) return void gathering.delete(entity)
     gathering.set(entity, [])
-    setTimeout(announce, gatherMs, entity)
+    after(gatherMs, () => announce(entity))
     dispatch(`rhtmx:${entity}:changed`, changedDetail(changes, last, row))
   }
 

@@ -1,12 +1,14 @@
 // `window.rhtmxSync`: the documented names over the one client. Nothing is decided here.
 // Neighbours on the line: the page's calls before it, the client behind it.
-import { createClient, sseTransport } from '../client/index.ts'
+import { clientOf, indexedDBStore, lazyTransport, platformEnv, webSocketTransport } from '../client/index.ts'
 import type {
   Client,
+  ClientEnv,
   Confirmation,
   DeadLetter,
   Encodable,
   Id,
+  Parts,
   PendingWrite,
   Status,
   WriteHandle,
@@ -14,9 +16,13 @@ import type {
 import { idOfValue, SyncError } from '../core/index.ts'
 import type { Action, Row } from '../core/index.ts'
 import { pageEvents } from './events.ts'
+import { lazily } from './lazy.ts'
+import type { Lazy } from './lazy.ts'
 import type { ScriptOptions } from './script.ts'
 import { wayTo, wordOf } from './words.ts'
 import type { ConnectionState } from './words.ts'
+
+const prefetchMs = 2000
 
 /** What became of a `pushChange`. */
 export interface PushResult {
@@ -68,15 +74,22 @@ export interface RhtmxSync {
 export function createRhtmxSync(options: ScriptOptions, page: Document): RhtmxSync {
   const { url, entities, strategy, debug } = options
   const log = debug ? print : (): void => {}
-  const client = createClient({
-    url,
-    entities,
-    ...(options.websocket ? {} : { transports: [sseTransport(url)] }),
-    ...(strategy === null ? {} : { strategy }),
-    ...(debug ? { debug: print } : {}),
-    onError: error => complain(error.message, error),
-  })
-  const state = announce(client, page, log)
+  const env = platformEnv()
+  const load = lazily(page, options.lazy)
+  const client = clientOf(
+    {
+      url,
+      entities,
+      env,
+      ...(strategy === null ? {} : { strategy }),
+      ...(debug ? { debug: print } : {}),
+      onError: error => complain(error.message, error),
+    },
+    scriptParts(options.websocket, load),
+  )
+  // before it is needed: then there may be no network to load it over
+  void client.ready.then(() => env.after(prefetchMs, () => void load().catch(() => {})))
+  const state = announce(client, env, page, log)
   return {
     pushChange: (entity, id, action, data = {}) => push(client, entity, id, action, data),
     syncEntity: entity => client.sync(entity),
@@ -97,14 +110,26 @@ export function createRhtmxSync(options: ScriptOptions, page: Document): RhtmxSy
   }
 }
 
+function scriptParts(websocket: boolean, load: () => Promise<Lazy>): Parts {
+  return {
+    transports(url) {
+      const sse = lazyTransport('sse', async () => (await load()).sseTransport(url))
+      return websocket ? [webSocketTransport(url), sse] : [sse]
+    },
+    database: indexedDBStore,
+    healing: async () => (await load()).healing,
+  }
+}
+
 /** Turns the client's notifications into the page's events; the result is the word for the connection as it is now. */
 function announce(
   client: Client,
+  env: ClientEnv,
   page: Document,
   log: (...message: unknown[]) => void,
 ): () => ConnectionState {
   const row = (entity: string, id: string): Row | null => client.get(entity, id) ?? null
-  const events = pageEvents(page, row)
+  const events = pageEvents(page, row, (ms, run) => void env.after(ms, run))
   let word: ConnectionState = 'disconnected'
   let known = false
   // Entities of which nothing was here when the page came: their first copy is no change, `rhtmx:sync:ready` tells of it.
@@ -175,7 +200,8 @@ function withoutId(data: RowData, id: Id): RowData {
   return own === undefined || idOfValue(own) === idOfValue(id) ? rest : data
 }
 
-/* oxlint-disable no-console -- reason: a page's developer reads the console; the page's own code has the events */
+// reason: a page's developer reads the console; the page's own code has the events
+/* oxlint-disable no-console */
 function print(...message: unknown[]): void {
   console.log('[rhtmx-sync]', ...message)
 }

@@ -1,13 +1,13 @@
 // What the page says on the script's own tag.
-import { parseStrategy } from '../core/index.ts'
-import type { FieldMergeStrategy } from '../core/index.ts'
-
 export interface ScriptOptions {
   /** Where the sync routes live, absolute: `https://example.org/app/api/sync`. */
   readonly url: string
+  /** Where the second script is, see `entry-rhtmx-lazy`. */
+  readonly lazy: string
   readonly entities: readonly string[]
   readonly websocket: boolean
-  readonly strategy: FieldMergeStrategy | null
+  /** One of the documented words. */
+  readonly strategy: string | null
   readonly debug: boolean
 }
 
@@ -15,47 +15,41 @@ export interface ScriptOptions {
 export function readScript(page: Document, complain: (message: string) => void): ScriptOptions | null {
   const tag = findTag(page)
   if (tag === null) return null
-  const { syncEntities = '', useWebsocket, conflictStrategy, debug, syncUrl } = tag.dataset
-  const names = syncEntities.split(',').map(name => name.trim())
-  const entities = [...new Set(names.filter(name => name !== ''))]
-  if (entities.length === 0) complain('name the tables to sync: data-sync-entities="users,posts"')
+  const { syncEntities = '', useWebsocket, conflictStrategy = '', debug = 'false', syncUrl } = tag.dataset
+  const entities = new Set(syncEntities.split(',').map(name => name.trim()))
+  entities.delete('')
+  if (entities.size === 0) complain('data-sync-entities names no table')
+  // the routes serve the script as `client.js`; from anywhere else, a CDN say, they are where they are by default
+  const served = /\/client\.js\b/.test(tag.src)
+  const at = (place: string, base: string): string => new URL(place, base).href
   return {
-    url: baseOf(tag.src, syncUrl, page.baseURI),
-    entities,
-    websocket: !isFalse(useWebsocket),
+    url: served && syncUrl === undefined ? at('.', tag.src) : at(syncUrl ?? '/api/sync', page.baseURI),
+    lazy: at(served ? 'lazy.js' : 'rhtmx-lazy.js', tag.src),
+    entities: [...entities],
+    websocket: useWebsocket !== 'false',
     strategy: strategyOf(conflictStrategy, complain),
-    debug: debug !== undefined && !isFalse(debug),
+    debug: debug !== 'false',
   }
 }
 
 /** `currentScript` is null in modules and where the tag was inserted by another script. */
 function findTag(page: Document): HTMLScriptElement | null {
-  const running = page.currentScript
-  if (running instanceof HTMLScriptElement && running.dataset['syncEntities'] !== undefined) return running
-  const tags = [...page.querySelectorAll<HTMLScriptElement>('script[data-sync-entities]')]
-  const ours = tags.filter(tag => /(?:^|\/)(?:client|rhtmx-sync)\.js$/.test(withoutQuery(tag.src)))
-  return ours.at(-1) ?? null
+  // reason: an SVG's script has a dataset too, and none of our attributes
+  const running = page.currentScript as HTMLScriptElement | null
+  if (running?.dataset['syncEntities'] !== undefined) return running
+  const [client, built] = ['client.js', 'rhtmx-sync.js'].map(
+    name => `script[data-sync-entities][src*="${name}"]`,
+  )
+  return [...page.querySelectorAll<HTMLScriptElement>(`${client},${built}`)].at(-1) ?? null
 }
 
-/** The routes serve the script as `<base>/client.js`; from anywhere else, a CDN say, they are where they are by default. */
-function baseOf(src: string, given: string | undefined, page: string): string {
-  if (given !== undefined && given !== '') return new URL(given, page).href.replace(/\/+$/, '')
-  const own = withoutQuery(src)
-  return own.endsWith('/client.js') ? own.slice(0, -'/client.js'.length) : new URL('/api/sync', page).href
+/** Every spelling that the server takes: `ClientWins`, `client_wins`, `client-wins`. */
+function strategyOf(value: string, complain: (message: string) => void): string | null {
+  const word = value
+    .replace(/(?!^)[A-Z]/g, '-$&')
+    .replace(/_/g, '-')
+    .toLowerCase()
+  if (/^((last-write|client|server)-wins|keep-both)$/.test(word)) return word
+  if (value !== '') complain(`data-conflict-strategy="${value}" is unknown`)
+  return null
 }
-
-function strategyOf(
-  value: string | undefined,
-  complain: (message: string) => void,
-): FieldMergeStrategy | null {
-  if (value === undefined || value === '') return null
-  try {
-    return parseStrategy(value)
-  } catch {
-    complain(`data-conflict-strategy="${value}" is unknown; the server's own rule is used`)
-    return null
-  }
-}
-
-const withoutQuery = (address: string): string => address.replace(/[?#].*$/, '')
-const isFalse = (value: string | undefined): boolean => value?.trim().toLowerCase() === 'false'

@@ -1,18 +1,20 @@
 // The shell of one session: decodes its frames, carries out what the machine decides, keeps two queues (what it reads
 // and what it writes) and joins the hub. Neighbours: a peer (WebSocket, event stream) in front, hub, reader and
 // acceptor behind.
-import type { Cursor, EntityShape, Mutation, ScopeRequest } from '../core/index.ts'
+import type { Cursor, EntityShape, Mutate, Mutation, ScopeRequest } from '../core/index.ts'
 import { plainResult, printPushAck, protocolVersion, SyncError } from '../core/index.ts'
 import { asErrorBody } from './accept.ts'
 import type { EngineParts } from './engine-parts.ts'
 import { Frame } from './frames.ts'
 import type { Hub, Lane, Subscriber } from './hub.ts'
-import { Inbox } from './inbox.ts'
+import { Hold } from './hold.ts'
+import { Inbox, Refusal } from './inbox.ts'
 import type { Peer, PeerEvents } from './peer.ts'
 import { Reader } from './reader.ts'
 import { compareSummaries } from './reconcile.ts'
 import { openSession, step } from './session.ts'
-import type { Effect, Session, SessionEvent, VerifiedScope } from './session.ts'
+import type { Effect, Session, SessionEvent } from './session.ts'
+import { verifyScopes } from './verify.ts'
 
 type AcceptEffect = Extract<Effect, { type: 'accept' }>
 type ReadEffect = Extract<
@@ -29,6 +31,7 @@ export class Connection implements Subscriber, PeerEvents {
   /** When the last sign of life came. */
   heard: number
   readonly #inbox: Inbox
+  readonly #hold = new Hold()
   #handling = false
   #reads: Promise<void> = Promise.resolve()
   #results: Frame[] = []
@@ -62,7 +65,9 @@ export class Connection implements Subscriber, PeerEvents {
       put()
       if (!this.#handling) void this.#handleInbox()
     } catch (error) {
-      this.#send({ type: 'error', ...asErrorBody(error) })
+      const refusal = error instanceof Refusal ? error : null
+      if (refusal?.type === 'mutate') this.#hold.refused(refusal.n)
+      this.#send({ type: 'error', ...asErrorBody(refusal?.error ?? error), ...(refusal === null ? {} : { re: refusal.type }) })
       if (this.#inbox.abused) this.close(1008, 'too many invalid messages')
     }
   }
@@ -294,16 +299,7 @@ export class Connection implements Subscriber, PeerEvents {
 
   async #verify(requests: readonly ScopeRequest[], turn: number): Promise<void> {
     const head = await this.#parts.store.head()
-    const scopes: VerifiedScope[] = []
-    for (const request of requests) {
-      if (request.cursor === null) {
-        scopes.push({ request, state: 'here', common: null })
-        continue
-      }
-      const known = [request.cursor, ...request.marks]
-      const states = await this.#parts.store.verify(known)
-      scopes.push({ request, state: states[0] ?? 'off', common: known[states.indexOf('here')] ?? null })
-    }
+    const scopes = await verifyScopes(this.#parts.store, requests)
     await this.#apply({
       type: 'verified',
       scopes,
@@ -346,11 +342,15 @@ export class Connection implements Subscriber, PeerEvents {
   }
 
   async #accept(first: AcceptEffect): Promise<void> {
+    this.#hold.check(first.mutations, first.acked)
     const mutations: Mutation[] = [...first.mutations]
-    let acked = first.acked
-    if (first.reply === 'results') acked = Math.max(acked, await this.#gather(mutations))
+    const acked = first.reply === 'results' ? Math.max(first.acked, await this.#gather(mutations)) : first.acked
     const sender = { user: this.session.user, client: this.session.client, lead: this.session.lead }
-    const results = await this.#parts.acceptor.accept(sender, mutations, acked)
+    const results = await this.#parts.acceptor.accept(sender, mutations, acked).catch((error: unknown) => {
+      this.#hold.refused(mutations[0]?.n)
+      throw error
+    })
+    this.#hold.passed(mutations, acked)
     if (first.reply === 'results') this.#results.push(new Frame(JSON.stringify({ type: 'results', results })))
     else for (const [i, result] of results.entries()) this.#acknowledge(mutations[i], result)
     const settled = Math.max(0, ...results.map(result => result.version))
@@ -363,9 +363,9 @@ export class Connection implements Subscriber, PeerEvents {
   async #gather(mutations: Mutation[]): Promise<number> {
     let acked = 0
     await new Promise<void>(resolve => this.#parts.env.soon(resolve))
-    while (this.#inbox.peek()?.type === 'mutate' && mutations.length < this.#parts.limits.maxItems) {
-      const message = this.#inbox.take()
-      if (message === undefined) break
+    const room = (message: Mutate): boolean =>
+      mutations.length < this.#parts.limits.maxItems && !this.#hold.holds(message.mutations, message.acked)
+    for (const message of this.#inbox.takeMutations(room)) {
       for (const effect of step(this.session, { type: 'up', message }, this.#parts)) {
         if (effect.type !== 'accept') continue
         mutations.push(...effect.mutations)

@@ -1,6 +1,6 @@
 // What a connection has sent and is not handled yet: decoded at the door, counted, held back when it is too much.
 import { asObject, decodeRhtmx, decodeUp, parseJson, SyncError } from '../core/index.ts'
-import type { RhtmxUp, Up } from '../core/index.ts'
+import type { Mutate, RhtmxUp, Unknown, Up } from '../core/index.ts'
 import type { ServerLimits } from './engine-parts.ts'
 import type { Peer } from './peer.ts'
 
@@ -11,6 +11,22 @@ const full = 2_000
 const roomy = 200
 /** Undecodable frames in a row after which the sender is given up. */
 const maxAbuse = 20
+
+/** A message of a known type that could not be decoded. */
+export class Refusal {
+  readonly error: unknown
+  readonly type: string
+  /** The number of its first mutation, where it had one. */
+  readonly n: number | null
+
+  constructor(error: unknown, message: Unknown) {
+    this.error = error
+    this.type = String(message['type']).slice(0, 40)
+    const [first] = Array.isArray(message['mutations']) ? (message['mutations'] as readonly unknown[]) : [] // reason: isArray gives any[]
+    const n = typeof first === 'object' && first !== null && 'n' in first ? first.n : null
+    this.n = typeof n === 'number' && Number.isSafeInteger(n) ? n : null
+  }
+}
 
 export class Inbox {
   readonly #peer: Peer
@@ -48,7 +64,12 @@ export class Inbox {
 
   #decode(value: unknown): void {
     const message = asObject(value, 'a message')
-    const decoded = decodeUp(message, this.#limits) ?? decodeRhtmx(message, this.#limits, this.#now())
+    let decoded: Message | undefined
+    try {
+      decoded = decodeUp(message, this.#limits) ?? decodeRhtmx(message, this.#limits, this.#now())
+    } catch (error) {
+      throw new Refusal(error, message)
+    }
     this.#abuse = 0
     if (decoded === undefined) {
       // the news of a newer client: answered, not punished
@@ -72,6 +93,14 @@ export class Inbox {
 
   peek(): Message | undefined {
     return this.#messages[this.#first]
+  }
+
+  /** Takes the `mutate` messages that wait next, as long as `wanted` says so. */
+  *takeMutations(wanted: (message: Mutate) => boolean): Generator<Mutate> {
+    for (let message = this.peek(); message?.type === 'mutate' && wanted(message); message = this.peek()) {
+      this.take()
+      yield message
+    }
   }
 
   take(): Message | undefined {

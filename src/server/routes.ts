@@ -77,6 +77,8 @@ class Routes {
         )
       case 'client.js':
         return this.#script(request, 'rhtmx-sync.js')
+      case 'lazy.js':
+        return this.#script(request, 'rhtmx-lazy.js')
       case 'events':
         return reading ? this.#events(request) : this.#up(request)
       case 'ws':

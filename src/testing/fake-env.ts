@@ -1,5 +1,5 @@
 // A client's world under the test's hand: its clock, chance, timers and hints.
-import type { ClientEnv, Hint } from '../client/env.ts'
+import type { ClientEnv, Hint } from '../client/index.ts'
 
 export class FakeEnv implements ClientEnv {
   time = 1_000_000

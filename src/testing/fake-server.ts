@@ -1,10 +1,23 @@
 // A server double for the client's tests: the canonical protocol over one array, with faults as verbs. Frames go both
 // ways as text, each in a microtask of its own, in order.
 import type {
-  Cursor, Down, EntityShape, Hello, Json, Mutation, MutationResult, Reconcile, Row, RowSet, ScopeRequest, Up, WireRow, Write,
+  Cursor,
+  Down,
+  EntityShape,
+  Hello,
+  Json,
+  Mutation,
+  MutationResult,
+  Reconcile,
+  Row,
+  RowSet,
+  ScopeRequest,
+  Up,
+  WireRow,
+  Write,
 } from '../core/index.ts'
 import { bucketOf, idOfRow, isTemporaryId, Summary, unequalBuckets } from '../core/index.ts'
-import type { Connection, Transport, TransportEvents } from '../client/transport.ts'
+import type { Connection, Transport, TransportEvents } from '../client/index.ts'
 
 interface Entry {
   readonly seq: number
@@ -29,7 +42,13 @@ interface Link {
 }
 
 export function textShape(columns: readonly string[], options: Partial<EntityShape> = {}): EntityShape {
-  return { columns: columns.map(name => [name, 'text'] as const), key: ['id'], hash: columns.join(), strategy: 'last-write-wins', ...options }
+  return {
+    columns: columns.map(name => [name, 'text'] as const),
+    key: ['id'],
+    hash: columns.join(),
+    strategy: 'last-write-wins',
+    ...options,
+  }
 }
 
 export class FakeServer {
@@ -48,7 +67,6 @@ export class FakeServer {
   holdDown = false
   /** Says what is wrong with a mutation. */
   judge: (mutation: Mutation) => Partial<MutationResult> | null = () => null
-  /** Says nothing to hello. */
   mute = false
   /** Below it, cursors are old. */
   horizon = 0
@@ -58,7 +76,8 @@ export class FakeServer {
 
   define(name: string, columns: readonly string[] | EntityShape): void {
     const shape = 'hash' in columns ? columns : textShape(columns)
-    this.tables.set(name, { shape, rows: this.tables.get(name)?.rows ?? new Map() })
+    const rows: Table['rows'] = this.tables.get(name)?.rows ?? new Map<string, { seq: number; row: Row }>()
+    this.tables.set(name, { shape, rows })
   }
 
   transport(name: Transport['name'] = 'local'): Transport {
@@ -100,7 +119,7 @@ export class FakeServer {
 
   /** Cuts every connection. */
   drop(code = 1006, reason = '', retryAfterMs: number | null = null): void {
-    for (const link of [...this.links]) this.#end(link, code, reason, retryAfterMs)
+    for (const link of this.links.slice()) this.#end(link, code, reason, retryAfterMs)
   }
 
   send(link: Link, message: Down): void {
@@ -146,7 +165,13 @@ export class FakeServer {
         groups.set(at.seq, [...(groups.get(at.seq) ?? []), entity])
       }
       for (const [seq, scopes] of groups) {
-        this.send(link, { type: 'batch', scopes, from: this.cursor(seq), to: this.cursor(), sets: this.#since(scopes, seq) })
+        this.send(link, {
+          type: 'batch',
+          scopes,
+          from: this.cursor(seq),
+          to: this.cursor(),
+          sets: this.#since(scopes, seq),
+        })
         for (const scope of scopes) link.scopes.set(scope, this.cursor())
       }
     }
@@ -203,7 +228,17 @@ export class FakeServer {
     const entities = Object.fromEntries(Array.from(this.tables, ([name, { shape }]) => [name, shape]))
     const last = this.clients.get(hello.client)?.last ?? 0
     const { epoch, seq: head, user } = this
-    this.send(link, { type: 'welcome', protocol: 1, user, epoch, head, last, server_time: 0, max_payload: 1_048_576, entities })
+    this.send(link, {
+      type: 'welcome',
+      protocol: 1,
+      user,
+      epoch,
+      head,
+      last,
+      server_time: 0,
+      max_payload: 1_048_576,
+      entities,
+    })
   }
 
   #subscribe(link: Link, { entity, cursor, marks, shape }: ScopeRequest): void {
@@ -213,10 +248,17 @@ export class FakeServer {
       return
     }
     if (cursor === null) return this.#snapshot(link, entity, table)
-    const onLog = (at: Cursor): boolean => at.epoch === this.epoch && at.seq <= this.seq && at.check === checkOf(this.epoch, at.seq)
+    const onLog = (at: Cursor): boolean =>
+      at.epoch === this.epoch && at.seq <= this.seq && at.check === checkOf(this.epoch, at.seq)
     const here = onLog(cursor)
     if (here && shape === table.shape.hash && cursor.seq >= this.horizon) {
-      this.send(link, { type: 'batch', scopes: [entity], from: cursor, to: this.cursor(), sets: this.#since([entity], cursor.seq) })
+      this.send(link, {
+        type: 'batch',
+        scopes: [entity],
+        from: cursor,
+        to: this.cursor(),
+        sets: this.#since([entity], cursor.seq),
+      })
       link.scopes.set(entity, this.cursor())
       return
     }
@@ -224,9 +266,18 @@ export class FakeServer {
     const state = !here ? 'off' : shape === table.shape.hash ? 'old' : 'shape'
     this.send(link, { type: 'reset', entity, state, common, shape: table.shape })
     const above = state === 'shape' ? -1 : (common?.seq ?? -1)
-    const rows = [...table.rows.values()].filter(({ seq }) => seq > above).map(held => wire(table.shape, held))
+    const rows = [...table.rows.values()]
+      .filter(({ seq }) => seq > above)
+      .map(held => wire(table.shape, held))
     link.comparing.add(entity)
-    this.send(link, { type: 'batch', scopes: [entity], from: cursor, to: this.cursor(), repair: true, sets: [{ entity, rows }] })
+    this.send(link, {
+      type: 'batch',
+      scopes: [entity],
+      from: cursor,
+      to: this.cursor(),
+      repair: true,
+      sets: [{ entity, rows }],
+    })
   }
 
   #snapshot(link: Link, entity: string, table: Table): void {
@@ -258,17 +309,33 @@ export class FakeServer {
       theirs.delete(id)
     }
     const gone = Array.from(theirs.keys(), id => [id, cursor.seq] as const)
-    this.send(link, { type: 'batch', scopes: [entity], from: cursor, to: cursor, repair: true, sets: [{ entity, rows, gone }] })
+    this.send(link, {
+      type: 'batch',
+      scopes: [entity],
+      from: cursor,
+      to: cursor,
+      repair: true,
+      sets: [{ entity, rows, gone }],
+    })
     this.#continue(link, entity, cursor)
   }
 
   #continue(link: Link, entity: string, from: Cursor): void {
-    this.send(link, { type: 'batch', scopes: [entity], from, to: this.cursor(), sets: this.#since([entity], from.seq) })
+    this.send(link, {
+      type: 'batch',
+      scopes: [entity],
+      from,
+      to: this.cursor(),
+      sets: this.#since([entity], from.seq),
+    })
     link.scopes.set(entity, this.cursor())
   }
 
   #mutate(link: Link, mutations: readonly Mutation[]): void {
-    const client = this.clients.get(link.client ?? '') ?? { last: 0, results: new Map<number, MutationResult>() }
+    const client = this.clients.get(link.client ?? '') ?? {
+      last: 0,
+      results: new Map<number, MutationResult>(),
+    }
     this.clients.set(link.client ?? '', client)
     const results = mutations.map((mutation): MutationResult => {
       const n = mutation.n ?? 0
@@ -308,7 +375,8 @@ export class FakeServer {
   /** The log as it was at `seq`, and another branch from there on. */
   restore(seq: number): void {
     this.log = this.log.filter(entry => entry.seq <= seq)
-    for (const table of this.tables.values()) for (const [id, held] of table.rows) if (held.seq > seq) table.rows.delete(id)
+    for (const table of this.tables.values())
+      for (const [id, held] of table.rows) if (held.seq > seq) table.rows.delete(id)
     this.seq = seq
     branch += 1
     branches.set(this.epoch, seq)

@@ -8,14 +8,15 @@ interface Noted {
   durable: boolean
   sent: boolean
   readonly results: MutationResult[]
-  /** The client itself gave it up: a dead letter. */
-  dead: boolean
   /** It was processed on a branch of the log that is no more. */
   branched: boolean
 }
 
 export class Books {
   readonly problems: string[] = []
+  /** Owners whose disk failed: their numbers may come again, and nobody can know. */
+  readonly #forgetful = new Set<string>()
+  readonly #dead = new Set<string>()
   readonly #noted = new Map<string, Noted>()
   #marks = 0
 
@@ -46,9 +47,9 @@ export class Books {
     for (const result of results) this.#noted.get(`${owner} ${result.n}`)?.results.push(result)
   }
 
+  /** The client itself says that it is a dead letter, maybe before it was on disk. */
   rejected(owner: string, n: number): void {
-    const noted = this.#noted.get(`${owner} ${n}`)
-    if (noted !== undefined) noted.dead = true
+    this.#dead.add(`${owner} ${n}`)
   }
 
   /** A backup is about to be put in place: what was processed until now may be no more. */
@@ -58,16 +59,20 @@ export class Books {
     }
   }
 
+  diskFailed(owner: string): void {
+    this.#forgetful.add(owner)
+  }
+
   #of(owner: string, mutation: Mutation): Noted {
     const key = `${owner} ${mutation.n}`
     const marks = marksIn(mutation)
     const known = this.#noted.get(key)
     if (known === undefined) {
-      const made: Noted = { marks, durable: false, sent: false, results: [], dead: false, branched: false }
+      const made: Noted = { marks, durable: false, sent: false, results: [], branched: false }
       this.#noted.set(key, made)
       return made
     }
-    if (known.marks.join() !== marks.join()) this.problems.push(`[Q1] number ${key} names two mutations: ${known.marks.join()} and ${marks.join()}`)
+    if (known.marks.join() !== marks.join() && !this.#forgetful.has(owner)) this.problems.push(`[Q1] number ${key} names two mutations: ${known.marks.join()} and ${marks.join()}`)
     return known
   }
 
@@ -82,6 +87,7 @@ export class Books {
       else if (count > 1) this.problems.push(`[Q3] ${mark} was stored ${count} times`)
     }
     for (const [key, noted] of this.#noted) {
+      if (this.#forgetful.has(key.split(' ')[0] ?? '')) continue
       for (const mark of noted.marks) {
         const stored = history.has(mark) || blended.has(mark)
         this.#checkMark(key, noted, mark, stored, (users.get(mark) ?? 0) > 1)
@@ -90,11 +96,11 @@ export class Books {
   }
 
   #checkMark(key: string, noted: Noted, mark: string, stored: boolean, retried: boolean): void {
-    const { results, durable, dead, branched } = noted
+    const { results, durable, branched } = noted
     if (branched) return
     const told = JSON.stringify(results.map(({ status, error, lost }) => [status, error?.code, lost]))
     const refusing = results.filter(result => refuses(result))
-    if (!stored && refusing.length === 0 && !dead && (durable || results.length > 0)) {
+    if (!stored && refusing.length === 0 && !this.#dead.has(key) && (durable || results.length > 0)) {
       this.problems.push(`[Q5] ${mark} of mutation ${key} was lost without a word: ${told}`)
     }
     if (stored && !retried && results.some(({ status }) => status === 'rejected' || status === 'conflict')) {

@@ -27,6 +27,7 @@ export interface BrowserEvents {
   rejected(n: number): void
   /** These mutations are on disk. */
   durable(records: readonly PendingRecord[]): void
+  diskFailed(): void
   /** The page began anew with what was on disk. */
   loaded(): void
 }
@@ -149,7 +150,10 @@ export class Browser {
       },
       async save(work) {
         await wait()
-        if (random.chance(faults.disk)) disk.failing = true
+        if (random.chance(faults.disk)) {
+          disk.failing = true
+          events.diskFailed()
+        }
         if (disk.failing) throw new SyncError('STORAGE_FULL', 'the disk of this world is full')
         await kept.save(work)
         events.durable(work.puts)

@@ -9,7 +9,13 @@ export class Screen {
   /** Per cell, the texts that were there and were replaced. */
   readonly #replaced = new Map<string, Set<Json>>()
   readonly problems: string[] = []
+  readonly #hiding: ReadonlySet<string>
   #excused = false
+
+  /** `hiding`: entities whose pending writes are hidden, and show again, as others write (server-wins). */
+  constructor(hiding: ReadonlySet<string>) {
+    this.#hiding = hiding
+  }
 
   /** The page began anew. */
   reload(): void {
@@ -22,7 +28,7 @@ export class Screen {
     this.#excused = true
   }
 
-  changed(change: Change, view: (entity: string, id: string) => Row | undefined, who: string): void {
+  changed(change: Change, view: (entity: string, id: string) => Row | undefined, pending: (id: string) => boolean, who: string): void {
     // a resolver's texts are made of others
     if (this.#excused || change.entity === 'blends') return
     for (const { from, to } of change.replaced ?? []) this.#rename(change.entity, from, to)
@@ -31,8 +37,11 @@ export class Screen {
       const before = this.#shown.get(key)
       const row = view(change.entity, id)
       for (const column of markColumns[change.entity] ?? []) {
-        const problem = this.#cell(`${key} ${column}`, before?.[column] ?? null, row?.[column] ?? null, change.source)
-        if (problem) this.problems.push(`[R2] ${who} showed ${key}.${column} go back to ${String(row?.[column])} (${change.source})`)
+        // a pending update is not shown while its row is deleted, and again if somebody makes the row anew
+        const hidden = this.#hiding.has(change.entity) || before === undefined || row === undefined
+        const source = hidden && pending(id) ? 'rollback' : change.source
+        const backwards = this.#cell(`${key} ${column}`, before?.[column] ?? null, row?.[column] ?? null, source)
+        if (backwards) this.problems.push(`[R2] ${who} showed ${key}.${column} go back to ${String(row?.[column])} (${change.source})`)
       }
       if (row === undefined) this.#shown.delete(key)
       else this.#shown.set(key, row)
@@ -46,7 +55,8 @@ export class Screen {
     // what was rolled back may come again, when its dead letter is retried
     if (before !== null && source !== 'rollback') replaced.add(before)
     if (now === null || !replaced.delete(now)) return false
-    return source !== 'rollback'
+    // a user's own hand may bring one back: the retry of a dead letter
+    return source === 'server'
   }
 
   #rename(entity: string, from: string, to: string): void {

@@ -11,7 +11,7 @@ export class Stamps {
   #known = new Map<string, Place>()
   readonly problems: string[] = []
 
-  /** The log is on another branch. */
+  /** The log is on another branch, or forgot deletes: what comes after one that was forgotten has nothing to be above. */
   forget(): void {
     this.#known.clear()
   }

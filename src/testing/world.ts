@@ -99,7 +99,8 @@ class World {
 
   #browser(name: string): Browser {
     const { random, time } = this
-    const screen = new Screen()
+    const hiding = this.#entities().filter(({ strategy }) => strategy === 'server-wins')
+    const screen = new Screen(new Set(hiding.map(entity => entity.name)))
     this.#screens.set(name, screen)
     const browser: Browser = new Browser({
       name,
@@ -122,12 +123,15 @@ class World {
       events: {
         changed: change => {
           if (this.#options.trace !== undefined) this.#trace(`${name} changed ${JSON.stringify(change)} ${JSON.stringify(change.ids.map(id => browser.client.get(change.entity, id)))}`)
-          screen.changed(change, (entity, id) => browser.client.get(entity, id), name)
+          const { client } = browser
+          const pending = (id: string): boolean => client.pending().some(({ writes }) => writes.some(write => write.id === id))
+          screen.changed(change, (entity, id) => client.get(entity, id), pending, name)
         },
         rejected: n => this.#books.rejected(name, n),
         durable: records => {
           for (const { mutation } of records) this.#books.durable(name, mutation)
         },
+        diskFailed: () => this.#books.diskFailed(name),
         loaded: () => screen.reload(),
       },
     })
@@ -139,6 +143,7 @@ class World {
   }
 
   async run(): Promise<WorldReport> {
+    this.#trace(`docs: ${this.#entities().map(({ name, strategy, grain }) => `${name} ${strategy} ${grain}`).join(', ')}`)
     await this.#begin()
     const end = this.time.now() + (this.#options.seconds ?? 30) * 1000
     for (let round = 0; this.time.now() < end; round++) {
@@ -192,12 +197,19 @@ class World {
       case 'clock':
         return random.pick([...this.servers, ...this.browsers]).clock.step(random.between(-200_000, 200_000))
       case 'cleanup':
-        return void random.pick(this.servers).engine?.cleanup(0).catch(() => {})
+        return this.#cleanup()
       case 'backup':
         return this.#backup()
       case 'pause':
         return this.#pause()
     }
+  }
+
+  /** Whoever is away longer than this was away longer than every retention. */
+  #cleanup(): void {
+    const forget = (): void => this.#stamps.forget()
+    forget()
+    void this.random.pick(this.servers).engine?.cleanup(0).then(forget, forget)
   }
 
   #userWrites(): void {
@@ -295,7 +307,7 @@ class World {
   }
 
   #backup(): void {
-    if (this.#transactions.length > 0 || this.#restored) return
+    if (this.#transactions.length > 0 || this.#restored || !this.servers.some(server => server.running)) return
     if (this.#restore === null) {
       this.#restore = this.database.backup()
       return

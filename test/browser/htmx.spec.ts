@@ -68,6 +68,7 @@ test('T-B13 T-B18 rhtmx:sync:ready once on every target; the log is silent witho
     'users',
     'posts',
   ])
+  await expect.poll(() => page.evaluate(() => 'rhtmxLazy' in window)).toBe(true)
   expect(lines).toEqual([])
 
   await page.goto(`http://localhost:${server.port}/`)

@@ -163,7 +163,11 @@ offline.addEventListener('change', () => {
   else sync.connect()
 })
 
+// where the page is wide, the panel is always there, and the pill only tells
 const pill = find('#pill')
+const wide = window.matchMedia('(width >= 56rem)')
+wide.addEventListener('change', () => (pill.disabled = wide.matches))
+pill.disabled = wide.matches
 pill.addEventListener('click', () => {
   const open = find('#panel').classList.toggle('open')
   pill.setAttribute('aria-expanded', String(open))

@@ -62,7 +62,7 @@ test('what is printed is JSON, whatever the names are', () => {
   const frame = printChangeFrame({ entity: 'a"b', id: '\u2028"', idJson: '"\\u2028\\""', action: 'update', data: '{"x":1}', version: 4, previous: 3, reading: 5_000_000, origin: { client: 'c"', mutation: 'm' } })
   expect(JSON.parse(frame)).toEqual({
     type: 'change',
-    change: { entity: 'a"b', id: '\u2028"', entity_id: '\u2028"', action: 'update', data: { x: 1 }, version: 4, prev_version: 3, timestamp: 5000, client_id: 'c"', mutation_id: 'm' },
+    change: { entity: 'a"b', id: '\u2028"', entity_id: '\u2028"', action: 'update', data: { x: 1 }, version: 4, prev_version: 3, timestamp: 5000, mutation_id: 'm' },
   })
 })
 

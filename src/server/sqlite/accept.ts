@@ -1,36 +1,41 @@
 // A client's mutations as one immediate transaction (line B, rules D*, Q3, Q6, Q7): dedupe, decide, store, patch what the
-// triggers logged, fold it, book the results. Synchronous from BEGIN to COMMIT; what fails spoils nothing else.
+// triggers logged, book the results. Synchronous from BEGIN to COMMIT; what fails spoils nothing else.
 import type { MutationResult } from '../../core/index.ts'
 import type { Accepted, Prepared } from '../store.ts'
 import { checkLead, clientKey, forgetResults, namedResult, readClient, resultOf, saveClient, saveNamed, saveResults } from './clients.ts'
 import type { ClientKey } from './clients.ts'
 import type { Connection } from './driver.ts'
 import type { Catalog } from './entity.ts'
-import { foldedTo, foldSome } from './fold.ts'
+import type { Overlay } from './overlay.ts'
 import { readHead } from './read.ts'
 import { Behind, maxUnfolded } from './request.ts'
 import type { AcceptRequest } from './request.ts'
 import { Rows } from './rows.ts'
-import { setMeta } from './schema.ts'
+import { checkAt } from './tail.ts'
 import { Writer } from './writer.ts'
 import type { Outcome } from './writer.ts'
 
-/** Inside an immediate transaction; may answer for a prefix of the mutations only. */
-export function acceptSome(db: Connection, catalog: Catalog, request: AcceptRequest): Accepted[] {
+export interface AcceptedSome {
+  /** For a prefix of the mutations at least. */
+  readonly accepted: readonly Accepted[]
+  /** To be called when the transaction is committed. */
+  committed(): void
+}
+
+/** Inside an immediate transaction. Throws FENCED, Behind, Poisoned. */
+export function acceptSome(db: Connection, catalog: Catalog, overlay: Overlay, request: AcceptRequest): AcceptedSome {
   const key = clientKey(request.sender)
   const known = readClient(db, key)
   checkLead(request.sender, known)
+  if (!overlay.advance(db, catalog, maxUnfolded)) throw new Behind()
   const head = readHead(db)
-  if (head.seq - foldedTo(db) > maxUnfolded) throw new Behind()
-  foldSome(db, catalog, maxUnfolded + 1)
-  const rows = new Rows(db)
+  const rows = new Rows(db, overlay)
   const writer = new Writer({ db, catalog, rows, request, key, horizon: head.horizon, head: head.seq })
   const round = new Round(db, request, key, known.last, writer)
   const accepted = round.run()
-  rows.save()
-  setMeta(db, 'folded', writer.head)
   round.book(Math.max(known.lead, request.sender.lead ?? 0))
-  return accepted
+  const check = checkAt(db, writer.head)
+  return { accepted, committed: () => overlay.merge(rows.changed, writer.head, check) }
 }
 
 class Round {

@@ -35,7 +35,7 @@ export class Access {
       this.writer.exec(`PRAGMA ${pragma} = ${integer(settings.value(`PRAGMA ${pragma}`))}`)
     }
     // what was acknowledged survives a power cut
-    this.writer.exec('PRAGMA synchronous = FULL')
+    this.writer.exec('PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 4000')
   }
 
   get closed(): boolean {
@@ -56,14 +56,29 @@ export class Access {
     return inTransaction(this.writer, 'BEGIN IMMEDIATE', run)
   }
 
-  /** In order of arrival. */
-  async write<T>(run: (db: Connection) => T): Promise<T> {
+  /** For what can be made anew after a power cut: not synced by itself. */
+  noteNow<T>(run: (db: Connection) => T): T {
+    if (this.path === null || this.writer.inTransaction) return this.writeNow(run)
+    this.writer.exec('PRAGMA synchronous = NORMAL')
+    try {
+      return this.writeNow(run)
+    } finally {
+      this.writer.exec('PRAGMA synchronous = FULL')
+    }
+  }
+
+  /** In order of arrival; `committed` follows the commit before anybody else gets a turn. */
+  async write<T>(run: (db: Connection) => T, committed?: (result: T) => void): Promise<T> {
     const before = this.#turn
     const alone = this.#waiting === 0
     this.#waiting++
     const mine = (async () => {
       if (!alone) await before
-      return this.#retry(() => this.writeNow(run))
+      return this.#retry(() => {
+        const result = this.writeNow(run)
+        committed?.(result)
+        return result
+      })
     })()
     this.#turn = mine.catch(() => undefined)
     try {

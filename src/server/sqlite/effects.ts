@@ -3,7 +3,7 @@
 // the client's own under the log's clock, and effects on other rows are nobody's.
 import { readingOf } from '../../core/index.ts'
 import type { TailEntry } from '../settle.ts'
-import { integer, text } from './driver.ts'
+import { integer, text, textOrNull } from './driver.ts'
 import type { Connection, SqlValue } from './driver.ts'
 import type { Catalog, Entity } from './entity.ts'
 import { entryColumns, entryOf, keyOf, segmentsOf } from './tail.ts'
@@ -29,10 +29,12 @@ export interface Carried {
 export interface Effect {
   readonly entity: Entity
   readonly entry: TailEntry
+  /** Old values of routing columns, where the row went. */
+  readonly old: string | null
 }
 
 const patchAll =
-  `UPDATE _syncline_tail SET stamp=?,client=?,mutation=?,own=1,tmp=?,clock=max(clock,?) WHERE seq>? RETURNING ${entryColumns},old`
+  `UPDATE _syncline_tail SET stamp=?,client=?,mutation=?,own=1,tmp=?,clock=max(clock,?) WHERE seq>? RETURNING ${entryColumns}`
 const patchOne = 'UPDATE _syncline_tail SET stamp=?,client=?,mutation=?,own=?,tmp=?,clock=?,old=? WHERE seq=?'
 const addPart =
   'INSERT INTO _syncline_tail(clock,ent,id,op,old,nonce,stamp,client,mutation,own) ' +
@@ -48,10 +50,14 @@ export function patchEffects(db: Connection, catalog: Catalog, before: number, c
     const entity = catalog.byEnt.get(integer(only[1]))
     if (entity === carried.entity) {
       const entry = entryOf(only, entity)
-      if (entry.id === carried.id && isPlain(entry, carried)) return [{ entity, entry }]
+      if (entry.id === carried.id && isPlain(entry, carried)) return [{ entity, entry, old: goneText(entry, only[4]) }]
     }
   }
   return new Patcher(db, catalog, carried, author, rows).run(logged.sort((a, b) => integer(a[0]) - integer(b[0])))
+}
+
+function goneText({ op }: TailEntry, old: SqlValue | undefined): string | null {
+  return op === 'd' || op === '?' ? textOrNull(old) : null
 }
 
 /** The entry says what was sent and nothing else. */
@@ -87,7 +93,7 @@ class Patcher {
       // a table that is not synced any more, or a row without an id
       if (entity === undefined || row[2] === null) continue
       const entry = entryOf(row, entity)
-      effects.push({ entity, entry: this.#patch(entity, entry, text(row[4]), parts) })
+      effects.push({ entity, entry: this.#patch(entity, entry, text(row[4]), parts), old: goneText(entry, row[4]) })
     }
     // further parts of an entry get numbers of their own, above all that the statement logged
     for (const add of parts) effects.push(add())
@@ -149,7 +155,7 @@ class Patcher {
     this.#floor = reading
     const seq = integer(this.#db.value(addPart, reading, textOf(part.segments), part.stamp, client, mutation, part.own ? 1 : 0, entry.seq))
     const columns = part.segments.map(segment => segment.column)
-    return { entity, entry: { ...entry, seq, reading, columns, stamp: part.stamp, client, mutation, own: part.own, temporary: null } }
+    return { entity, entry: { ...entry, seq, reading, columns, stamp: part.stamp, client, mutation, own: part.own, temporary: null }, old: null }
   }
 }
 

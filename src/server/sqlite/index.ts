@@ -2,9 +2,9 @@
 import type { ServerEnv } from '../env.ts'
 import { nodeEnv } from '../env.ts'
 import { Access } from './access.ts'
-import { isSqliteHandle, unsupportedDriver } from './driver.ts'
+import { Connection, isSqliteHandle, unsupportedDriver } from './driver.ts'
 import type { SqliteHandle } from './driver.ts'
-import { removeAll } from './uninstall.ts'
+import { dropTriggers, removeAll } from './uninstall.ts'
 
 export { isSqliteHandle } from './driver.ts'
 export type { SqliteHandle } from './driver.ts'
@@ -25,4 +25,14 @@ export async function uninstall(handle: SqliteHandle, env: ServerEnv = nodeEnv()
   } finally {
     access.close()
   }
+}
+
+/**
+ * Drops the triggers of Syncline on this connection, at once and within its open transaction if there is one. For
+ * migrations that SQLite refuses while triggers name a column (`ALTER TABLE ... DROP COLUMN`); an open engine puts them
+ * back when the migration is committed, and its subscribers are sent the table again.
+ */
+export function detach(handle: SqliteHandle): void {
+  if (!isSqliteHandle(handle)) throw unsupportedDriver()
+  dropTriggers(new Connection(handle))
 }

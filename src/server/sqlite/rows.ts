@@ -1,59 +1,63 @@
-// The rows that one transaction of ours has in hand: as stored when it began, and as they are after what it did. They are
-// written down once per distinct row, at its end.
+// The rows that one transaction of ours has in hand: as they were when it began, and as they are after what it did.
 import type { Connection } from './driver.ts'
-import type { Entity } from './entity.ts'
-import { lookup, nothing, save, settle } from './lines.ts'
-import type { RowState } from './lines.ts'
 import type { Effect } from './effects.ts'
-import type { TailEntry } from '../settle.ts'
+import type { Entity } from './entity.ts'
+import { lookup, nothing, settle } from './lines.ts'
+import type { RowState } from './lines.ts'
+import type { Known, Overlay } from './overlay.ts'
 import { keyOf } from './tail.ts'
-
-interface Held {
-  readonly entity: Entity
-  readonly id: string
-  readonly stored: RowState
-  now: RowState
-  last: TailEntry | undefined
-}
 
 export class Rows {
   readonly #db: Connection
-  readonly #held = new Map<string, Held>()
-  /** Rows changed since the mark, as they were. */
+  readonly #overlay: Overlay
+  readonly #met = new Map<string, Known>()
+  readonly #changed = new Map<string, Known>()
+  /** Undoes what was applied since the mark. */
   #undo: (() => void)[] | null = null
 
-  constructor(db: Connection) {
+  constructor(db: Connection, overlay: Overlay) {
     this.#db = db
+    this.#overlay = overlay
   }
 
   /** One query for many rows. */
   prefetch(entity: Entity, ids: readonly string[]): void {
-    for (const [id, state] of lookup(this.#db, entity, ids, 'none')) this.#hold(entity, id, state)
+    const unknown = ids.filter(id => this.#overlay.get(keyOf(entity.ent, id)) === undefined)
+    for (const [id, state] of lookup(this.#db, entity, unknown, 'none')) this.#meet(entity, id, state)
   }
 
   get(entity: Entity, id: string): RowState {
     return this.#find(entity, id).now
   }
 
-  /** What a write logged; `sure`: it was one plain write, so that nobody need look whether the row is there. */
+  /** What a write logged. */
   apply(effects: readonly Effect[]): void {
-    const groups = new Map<Held, TailEntry[]>()
-    for (const { entity, entry } of effects) {
-      const held = this.#find(entity, entry.id)
-      const list = groups.get(held)
-      if (list === undefined) groups.set(held, [entry])
-      else list.push(entry)
+    const [only] = effects
+    // one plain entry says by itself whether the row is there; with several, triggers of the user's were at work
+    if (only !== undefined && effects.length === 1 && only.entry.op !== '?') this.#settle([only], only.entry.op !== 'd')
+    else {
+      const groups = new Map<string, Effect[]>()
+      for (const effect of effects) {
+        const key = keyOf(effect.entity.ent, effect.entry.id)
+        const group = groups.get(key)
+        if (group === undefined) groups.set(key, [effect])
+        else group.push(effect)
+      }
+      for (const group of groups.values()) this.#settle(group, null)
     }
-    const sure = effects.length === 1
-    for (const [held, entries] of groups) {
-      const last = entries.at(-1)
-      const { now, last: before } = held
-      this.#undo?.push(() => Object.assign(held, { now, last: before }))
-      // with several entries triggers of the user's were at work, and only the table says what became of the row
-      const exists = sure && last !== undefined && last.op !== '?' ? last.op !== 'd' : this.#look(held)
-      held.now = settle({ ...now, exists }, entries)
-      held.last = last
-    }
+  }
+
+  #settle(group: readonly Effect[], exists: boolean | null): void {
+    const last = group.at(-1)
+    if (last === undefined) return
+    const { entity, entry } = last
+    const known = this.#find(entity, entry.id)
+    const there = exists ?? lookup(this.#db, entity, [entry.id], 'none').get(entry.id)?.exists ?? false
+    const now = settle({ ...known.now, exists: there }, group.map(effect => effect.entry))
+    const key = keyOf(entity.ent, entry.id)
+    const before = this.#changed.get(key)
+    this.#undo?.push(() => (before === undefined ? this.#changed.delete(key) : this.#changed.set(key, before)))
+    this.#changed.set(key, { ...known, now, last: entry, old: last.old })
   }
 
   mark(): void {
@@ -69,27 +73,20 @@ export class Rows {
     this.#undo = null
   }
 
-  save(): void {
-    for (const { entity, id, stored, now, last } of this.#held.values()) {
-      if (last === undefined || (now.line === stored.line && now.gone === stored.gone)) continue
-      save(this.#db, entity, { entity: entity.info.name, id, line: now.line, gone: now.gone }, stored, last, null)
-    }
+  get changed(): Iterable<readonly [string, Known]> {
+    return this.#changed
   }
 
-  #find(entity: Entity, id: string): Held {
-    const held = this.#held.get(keyOf(entity.ent, id))
-    if (held !== undefined) return held
-    // a row met for the first time, perhaps after a trigger changed it: its line is still the stored one
-    return this.#hold(entity, id, lookup(this.#db, entity, [id], 'none').get(id) ?? nothing)
+  #find(entity: Entity, id: string): Known {
+    const key = keyOf(entity.ent, id)
+    const known = this.#changed.get(key) ?? this.#overlay.get(key) ?? this.#met.get(key)
+    // met for the first time, perhaps after a trigger changed it: what is written down of it is still as it was
+    return known ?? this.#meet(entity, id, lookup(this.#db, entity, [id], 'none').get(id) ?? nothing)
   }
 
-  #hold(entity: Entity, id: string, state: RowState): Held {
-    const held: Held = { entity, id, stored: state, now: state, last: undefined }
-    this.#held.set(keyOf(entity.ent, id), held)
-    return held
-  }
-
-  #look({ entity, id }: Held): boolean {
-    return lookup(this.#db, entity, [id], 'none').get(id)?.exists ?? false
+  #meet(entity: Entity, id: string, state: RowState): Known {
+    const known: Known = { entity, id, stored: state, now: state, last: undefined, old: null }
+    this.#met.set(keyOf(entity.ent, id), known)
+    return known
   }
 }

@@ -12,9 +12,10 @@ import { clientKey, readClient, saveClient } from './clients.ts'
 import { integer, isSqliteHandle, unsupportedDriver } from './driver.ts'
 import type { Connection, SqliteHandle } from './driver.ts'
 import { Catalog } from './entity.ts'
-import { foldBatch, foldedTo, foldSome } from './fold.ts'
-import { isBusy, sqliteCode, textOf } from './failure.ts'
+import { isBusy, sqliteCode, storeError, textOf } from './failure.ts'
+import { foldBatch, foldedTo } from './fold.ts'
 import { installAll } from './install.ts'
+import { Overlay } from './overlay.ts'
 import { readChanges, readHead, readPlaces, readRows, readSnapshot, readStandings } from './read.ts'
 import { Behind, maxUnfolded, Poisoned } from './request.ts'
 import type { AcceptRequest } from './request.ts'
@@ -29,6 +30,9 @@ export interface SqliteStoreOptions {
   /** Called on every connection that the store opens: functions and collations that the schema needs, pragmas. */
   readonly configure?: ((handle: SqliteHandle) => void) | undefined
 }
+
+/** Entries that a page over a whole table may have to lay over its rows. */
+const pageBacklog = 500
 
 const silent: Logger = { debug() {}, info() {}, warn() {}, error() {} }
 
@@ -45,6 +49,7 @@ class SqliteStore implements ServerStore {
   readonly #log: Logger
   readonly #access: Access
   readonly #catalog = new Catalog()
+  readonly #overlay = new Overlay()
   readonly #engine: string
   #watcher: Watcher | null = null
   #cancelLease = (): void => {}
@@ -68,7 +73,7 @@ class SqliteStore implements ServerStore {
       renewLease(db, this.#engine, nowMs)
     })
     await this.#switchToWal()
-    this.#watcher = new Watcher({ access: this.#access, env: this.#env, log: this.#log, catalog: this.#catalog, definitions, engine: this.#engine })
+    this.#watcher = new Watcher({ access: this.#access, env: this.#env, log: this.#log, catalog: this.#catalog, definitions, engine: this.#engine, renewed: () => this.#overlay.clear() })
     this.#keepLease()
   }
 
@@ -113,7 +118,7 @@ class SqliteStore implements ServerStore {
   }
 
   async snapshot(query: { readonly entity: string; readonly after: string | null; readonly limit: number; readonly form: RowForm }): Promise<SnapshotPage> {
-    await this.#catchUp()
+    await this.#catchUp(pageBacklog)
     return this.#access.read(db => readSnapshot(db, this.#catalog, query))
   }
 
@@ -131,7 +136,7 @@ class SqliteStore implements ServerStore {
   }
 
   async places(query: { readonly entity: string; readonly after: string | null; readonly limit: number }): ReturnType<ServerStore['places']> {
-    await this.#catchUp()
+    await this.#catchUp(pageBacklog)
     return this.#access.read(db => readPlaces(db, this.#catalog, query))
   }
 
@@ -166,12 +171,16 @@ class SqliteStore implements ServerStore {
       const rest: readonly Prepared[] = mutations.slice(accepted.length, one ? accepted.length + 1 : undefined)
       const request: AcceptRequest = { sender, mutations: rest, decide, acked, nowMs: this.#env.now(), poison }
       try {
-        const some: Accepted[] = await this.#access.write(db => acceptSome(db, this.#catalog, request))
+        if (this.#overlay.size > foldBatch * 4) await this.fold()
+        const { accepted: some } = await this.#access.write(
+          db => acceptSome(db, this.#catalog, this.#overlay, request),
+          done => done.committed(),
+        )
         accepted.push(...some)
         poison = null
         if (mutations.length === 0 || some.at(-1)?.kind === 'resolve') return accepted
       } catch (error) {
-        if (error instanceof Behind) await this.#catchUp()
+        if (error instanceof Behind) await this.#catchUp(maxUnfolded)
         else if (error instanceof Poisoned) poison = { index: error.index, message: error.message }
         else if (failedAtCommit(error)) {
           if (one) poison = { index: 0, message: textOf(error) }
@@ -186,20 +195,28 @@ class SqliteStore implements ServerStore {
     try {
       // most wake-ups find nothing, and looking needs no write lock
       if (this.#access.readNow(db => tailHead(db).seq === foldedTo(db))) return false
-      return this.#access.writeNow(db => foldSome(db, this.#catalog, foldBatch))
+      const more = this.#access.noteNow(db => {
+        const all = this.#overlay.advance(db, this.#catalog, foldBatch)
+        this.#overlay.flush(db)
+        return !all
+      })
+      this.#overlay.flushed()
+      return more
     } catch (error) {
-      if (isBusy(error) || error instanceof Occupied) return true
-      throw error
+      if (!isBusy(error) && !(error instanceof Occupied)) throw storeError(error)
+      // whoever asks again at once must not spin while another writer holds the lock
+      await this.#access.pause(20)
+      return true
     }
   }
 
   /** Folds until little is left; gives up on a database that stays locked, since readers do without. */
-  async #catchUp(): Promise<void> {
+  async #catchUp(enough: number): Promise<void> {
     const deadline = this.#env.now() + 2_000
     let left = Infinity
     for (;;) {
       const backlog = await this.#access.read(db => tailHead(db).seq - foldedTo(db))
-      if (backlog <= maxUnfolded || (backlog >= left && this.#env.now() > deadline)) return
+      if (backlog <= enough || (backlog >= left && this.#env.now() > deadline)) return
       await this.fold()
       await this.#access.pause(backlog >= left ? 5 : 0)
       left = backlog
@@ -208,6 +225,7 @@ class SqliteStore implements ServerStore {
 
   async cleanup(beforeMs: number): Promise<number> {
     let total = 0
+    await this.#catchUp(0)
     const horizon = await this.#access.read(db => horizonFor(db, beforeMs))
     for (;;) {
       const { forgotten, more } = await this.#access.write(db => forgetSome(db, horizon))

@@ -29,16 +29,27 @@ export function othersAttached(db: Connection, engine: string, nowMs: number): b
   )
 }
 
+/**
+ * Drops our triggers and nothing else: for a migration that SQLite would refuse because of them (ALTER TABLE ... DROP
+ * COLUMN). Whoever has an engine open renews them at its next look and sends the tables' subscribers everything again.
+ */
+export function dropTriggers(db: Connection): void {
+  dropAll(db, 'trigger')
+}
+
+function dropAll(db: Connection, type: 'trigger' | 'table'): void {
+  const like = literal(`${prefix}%`.replaceAll('_', '\\_'))
+  for (const [found] of db.all(`SELECT name FROM sqlite_master WHERE type='${type}' AND name LIKE ${like} ESCAPE '\\'`)) {
+    db.exec(`DROP ${type} ${name(text(found))}`)
+  }
+}
+
 /** Inside an immediate transaction. Throws ENGINE_ATTACHED. */
 export function removeAll(db: Connection, nowMs: number): void {
   if (!isInstalled(db)) return
   if (othersAttached(db, '', nowMs)) {
     throw new SyncError('ENGINE_ATTACHED', `an engine has this database open, or ended without closing less than ${leaseFresh / 1000} s ago; close it first`)
   }
-  const like = literal(`${prefix}%`.replaceAll('_', '\\_'))
-  for (const type of ['trigger', 'table']) {
-    for (const [found] of db.all(`SELECT name FROM sqlite_master WHERE type='${type}' AND name LIKE ${like} ESCAPE '\\'`)) {
-      db.exec(`DROP ${type} ${name(text(found))}`)
-    }
-  }
+  dropAll(db, 'trigger')
+  dropAll(db, 'table')
 }

@@ -23,6 +23,8 @@ export interface WatcherParts {
   readonly catalog: Catalog
   readonly definitions: readonly EntityDefinition[]
   readonly engine: string
+  /** Called after capture was renewed, before anybody hears of it. */
+  renewed(): void
 }
 
 export class Watcher {
@@ -86,6 +88,7 @@ export class Watcher {
     const { access, catalog, definitions, engine, log, env } = this.#parts
     const renewed: Renewed = access.writeNow(db => renewAll({ db, catalog, definitions, engine, log, nowMs: env.now() }))
     this.#schemaVersion = schemaVersionOf(access.reader)
+    this.#parts.renewed()
     if (renewed.changed.length > 0) {
       log.info({ entities: renewed.changed }, 'syncline: the schema changed; capture was renewed')
       for (const listener of [...this.#listeners]) listener.schemaChanged(renewed.changed)

@@ -191,7 +191,7 @@ export class Writer {
         const stored = this.#carryOut(entity, id, write, decision)
         if (isTemporaryId(write.id) && stored !== write.id) this.#rename(entity, write.id, stored, ids)
         named.add(keyOf(entity.ent, stored))
-        const carried = carriedOf(entity, stored, write, decision)
+        const carried = carriedOf(entity, stored, write, id === null ? this.#above(decision, entity, stored, write) : decision)
         const effects = patchEffects(this.#parts.db, this.#parts.catalog, this.#head, carried, author, named)
         if (effects.length === 0 && decision.kind === 'insert') {
           throw new Refused('rejected', { code: decision.ifRefused, message: `'${write.entity}': a trigger or conflict clause of the table ignored the row` })
@@ -201,6 +201,15 @@ export class Writer {
         return { lost: decision.kind === 'update' ? decision.lost : [], merged: decision.kind === 'update' && decision.resolved !== null }
       }
     }
+  }
+
+  /** The database may give the id of a deleted row again: the new row's stamp is above the end of the old one (rule L3). */
+  #above(decision: Storing, entity: Entity, id: string, write: PreparedWrite): Storing {
+    const { rows, request, horizon } = this.#parts
+    const { gone } = rows.get(entity, id)
+    if (gone === null) return decision
+    const again = request.decide(write.entity, { ...standingOf(absent), gone }, write.attempt, horizon)
+    return again.kind === 'insert' ? again : decision
   }
 
   #entity(entity: string): Entity {

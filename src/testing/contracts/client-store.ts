@@ -1,5 +1,12 @@
 // What every `ClientStore` owes. Runs in any test runner: give it `test` and `expect`.
-import type { ClientStore, EntityCommit, Identity, Overlay, PendingRecord, Saving } from '../../client/store.ts'
+import type {
+  ClientStore,
+  EntityCommit,
+  Identity,
+  Overlay,
+  PendingRecord,
+  Saving,
+} from '../../client/index.ts'
 import type { Cursor } from '../../core/index.ts'
 import type { TestKit } from './kit.ts'
 
@@ -10,7 +17,15 @@ export interface StoreHome {
 }
 
 const at = (seq: number, epoch = 'e'): Cursor => ({ epoch, seq, check: seq })
-const shape = { columns: [['id', 'text'], ['title', 'text']], key: ['id'], hash: 'h', strategy: 'last-write-wins' } as const
+const shape = {
+  columns: [
+    ['id', 'text'],
+    ['title', 'text'],
+  ],
+  key: ['id'],
+  hash: 'h',
+  strategy: 'last-write-wins',
+} as const
 const identity: Identity = { client: 'c', n: 3, lead: 1, user: 'u', reading: 7 }
 
 function work(more: Partial<Saving>): Saving {
@@ -18,7 +33,17 @@ function work(more: Partial<Saving>): Saving {
 }
 
 function commit(more: Partial<EntityCommit>): EntityCommit {
-  return { entity: 't', replace: false, puts: [], deletes: [], from: null, cursor: at(1), marks: [], shape, ...more }
+  return {
+    entity: 't',
+    replace: false,
+    puts: [],
+    deletes: [],
+    from: null,
+    cursor: at(1),
+    marks: [],
+    shape,
+    ...more,
+  }
 }
 
 function row(id: string, title = id, seq = 1): EntityCommit['puts'][number] {
@@ -31,9 +56,10 @@ function pending(n: number, title = 'x'): PendingRecord {
 }
 
 /** `make` gives each test a disk of its own. */
-export function clientStoreContract(name: string, make: () => StoreHome, { test, expect }: TestKit): void {
-  readingContract(name, make, { test, expect })
-  writingContract(name, make, { test, expect })
+export function clientStoreContract(name: string, make: () => StoreHome, kit: TestKit): void {
+  readingContract(name, make, kit)
+  writingContract(name, make, kit)
+  orderContract(name, make, kit)
 }
 
 function readingContract(name: string, make: () => StoreHome, { test, expect }: TestKit): void {
@@ -49,7 +75,14 @@ function readingContract(name: string, make: () => StoreHome, { test, expect }: 
     const store = home.open()
     await store.load(['t', 'u'])
     await store.save(work({ identity, puts: [pending(2), pending(1)] }))
-    await store.save(work({ commits: [commit({ puts: [row('a'), row('b')], marks: [at(0)] }), commit({ entity: 'u', puts: [row('x')] })] }))
+    await store.save(
+      work({
+        commits: [
+          commit({ puts: [row('a'), row('b')], marks: [at(0)] }),
+          commit({ entity: 'u', puts: [row('x')] }),
+        ],
+      }),
+    )
     await store.close()
     const loaded = await home.open().load(['t', 'u'])
     expect(loaded.identity).toEqual(identity)
@@ -101,16 +134,26 @@ function writingContract(name: string, make: () => StoreHome, { test, expect }: 
     await store.save(work({ puts: [pending(1), pending(2), pending(3)] }))
     await store.save(work({ puts: [pending(2, 'again'), pending(4)], removes: [1, 99] }))
     const loaded = await store.load(['t', 'u'])
-    expect(loaded.pending.map(({ n, mutation }) => [n, mutation.writes[0]?.data?.['title']])).toEqual([[2, 'again'], [3, 'x'], [4, 'x']])
+    expect(loaded.pending.map(({ n, mutation }) => [n, mutation.writes[0]?.data?.['title']])).toEqual([
+      [2, 'again'],
+      [3, 'x'],
+      [4, 'x'],
+    ])
   })
 
   test(`${name}: [R7] commits put, delete and replace rows, with the cursor`, async () => {
     const store = await opened()
     await store.save(work({ commits: [commit({ puts: [row('a'), row('b')] })] }))
-    await store.save(work({ commits: [commit({ from: at(1), cursor: at(2), puts: [row('a', 'A', 2)], deletes: ['b', 'none'] })] }))
+    await store.save(
+      work({
+        commits: [commit({ from: at(1), cursor: at(2), puts: [row('a', 'A', 2)], deletes: ['b', 'none'] })],
+      }),
+    )
     let held = (await store.load(['t'])).entities.get('t')
     expect([held?.rows, held?.cursor]).toEqual([[row('a', 'A', 2)], at(2)])
-    await store.save(work({ commits: [commit({ from: at(2), cursor: at(3), replace: true, puts: [row('c', 'c', 3)] })] }))
+    await store.save(
+      work({ commits: [commit({ from: at(2), cursor: at(3), replace: true, puts: [row('c', 'c', 3)] })] }),
+    )
     held = (await store.load(['t'])).entities.get('t')
     expect([held?.rows, held?.cursor]).toEqual([[row('c', 'c', 3)], at(3)])
   })
@@ -121,8 +164,13 @@ function writingContract(name: string, make: () => StoreHome, { test, expect }: 
     const wrong = [at(2), at(1, 'other'), { ...at(1), check: 9 }, null]
     for (const from of wrong) {
       const lost = work({
-        identity, puts: [pending(1)], removes: [7],
-        commits: [commit({ entity: 'u', puts: [row('x')] }), commit({ from, cursor: at(5), puts: [row('b')] })],
+        identity,
+        puts: [pending(1)],
+        removes: [7],
+        commits: [
+          commit({ entity: 'u', puts: [row('x')] }),
+          commit({ from, cursor: at(5), puts: [row('b')] }),
+        ],
       })
       await expect(store.save(lost)).rejects.toMatchObject({ code: 'STORAGE_FAILED' })
     }
@@ -131,13 +179,25 @@ function writingContract(name: string, make: () => StoreHome, { test, expect }: 
     expect(loaded.entities.get('u')?.rows ?? []).toEqual([])
     expect([loaded.pending, loaded.identity]).toEqual([[], null])
   })
+}
+
+function orderContract(name: string, make: () => StoreHome, { test, expect }: TestKit): void {
+  const opened = async (): Promise<ClientStore> => {
+    const store = make().open()
+    await store.load(['t', 'u'])
+    return store
+  }
 
   test(`${name}: [R7] several commits of an entity follow each other in one transaction`, async () => {
     const store = await opened()
     await store.save(
       work({
-        puts: [pending(1, 'one'), pending(2), pending(1, 'two')], removes: [2],
-        commits: [commit({ puts: [row('a'), row('b')] }), commit({ from: at(1), cursor: at(2), puts: [row('c')], deletes: ['a'] })],
+        puts: [pending(1, 'one'), pending(2), pending(1, 'two')],
+        removes: [2],
+        commits: [
+          commit({ puts: [row('a'), row('b')] }),
+          commit({ from: at(1), cursor: at(2), puts: [row('c')], deletes: ['a'] }),
+        ],
       }),
     )
     const broken = [commit({ from: at(2), cursor: at(3) }), commit({ from: at(2), cursor: at(4) })]

@@ -1,8 +1,8 @@
 // The few words of a test runner that the contract suites use; vitest, jest and node's own (with an `expect`) have them.
 
 export interface TestKit {
-  test(title: string, run: () => void | Promise<void>): void
-  expect(value: unknown): Matchers
+  readonly test: (title: string, run: () => void | Promise<void>) => void
+  readonly expect: (value: unknown) => Matchers
 }
 
 export interface Matchers {

@@ -82,6 +82,19 @@ export const logTests: ContractTests = {
     }
   },
 
+  '[L3] also where the database gives the id of a deleted row a second time': async kit => {
+    const { app, store, expect } = kit
+    await app.insert('tasks', { id: 40 })
+    await app.insert('tasks', { id: 41, title: 'first life' })
+    await app.remove('tasks', '41')
+    const gone = (await standingOf(kit, 'tasks', '41')).gone
+    const made = await push(store, alice, mutation(1, create('tasks', 'tmp_1', { title: 'second life' }), { stamp: stampIn(-3_600_000) }))
+    const id = made.ids?.['tmp_1'] ?? ''
+    const again = cellOf(await standingOf(kit, 'tasks', id), 'title')
+    const floor = id === '41' ? (gone?.stamp ?? '') : ''
+    expect((again?.stamp ?? '') > floor, `${again?.stamp} above ${floor}`).toBe(true)
+  },
+
   '[L4] the newest state of each changed row, once, in order of seq, in pages': async kit => {
     const { app, store, expect } = kit
     for (let i = 0; i < 12; i++) await app.insert('notes', { id: `n${i}`, title: 'a' })

@@ -49,7 +49,13 @@ function start(args: readonly string[], env: Record<string, string>): Running {
 
 /** The address that a server printed. */
 export async function addressOf(running: Running): Promise<string> {
-  return until(`an address, but ${running.errors()}`, () => /listening on (\S+)/.exec(running.output())?.[1])
+  let over = false
+  void running.ended.then(() => (over = true))
+  return until('an address', () => {
+    const address = /listening on (\S+)/.exec(running.output())?.[1]
+    if (address === undefined && over) throw new Error(`it ended instead: ${running.errors()}`)
+    return address
+  })
 }
 
 async function ended(child: ChildProcess): Promise<number | null> {

@@ -1,0 +1,121 @@
+import { describe, expect, test } from 'vitest'
+import type { Down } from '../core/index.ts'
+import { textShape } from '../testing/fake-server.ts'
+import { healing } from './heal.ts'
+import { at, shape, synced } from './rig.test.ts'
+
+describe('healing', () => {
+  const reset = (more: Partial<Extract<Down, { type: 'reset' }>> = {}): Down => ({
+    type: 'reset',
+    entity: 't',
+    state: 'off',
+    common: at(8),
+    shape,
+    ...more,
+  })
+
+  test('[S7] nothing shows before the exchange is finished', () => {
+    const r = synced()
+    r.frame(reset({ state: 'old', common: at(10) }))
+    r.batch(null, null, [[12, 'c', 'C', 'no']], { repair: true })
+    r.batch(null, at(20), [[13, 'a', 'A13', 'no']], { repair: true })
+    expect(r.changes).toEqual([])
+    expect(r.sent).toMatchObject([{ type: 'reconcile', entity: 't', cursor: at(20) }])
+    r.frame({ type: 'mismatch', entity: 't', cursor: at(20), buckets: [] })
+    expect(r.replica.rows('t').map(row => row['title'])).toEqual(['A13', 'B', 'C'])
+    expect(r.replica.state.entities.get('t')?.cursor).toEqual(at(20))
+    expect(r.saves).toHaveLength(1)
+  })
+
+  test('[S7] unequal buckets: pairs up, repairs down, whatever seq is held; pending edits survive', () => {
+    const r = synced()
+    r.update('b', { done: 'mine' })
+    r.frame(reset())
+    r.batch(null, at(9), [], { repair: true })
+    r.frame({
+      type: 'mismatch',
+      entity: 't',
+      cursor: at(9),
+      buckets: Array.from({ length: 256 }, (_, i) => i),
+    })
+    expect(r.sent.at(-1)).toMatchObject({
+      type: 'reconcile',
+      held: [
+        ['a', 3],
+        ['b', 4],
+      ],
+    })
+    r.batch(null, null, [[2, 'b', 'B2', 'no']], { repair: true })
+    r.batch(null, at(9), [], { repair: true, gone: [['a', 9]] })
+    expect(r.view('a')).toBeUndefined()
+    expect(r.view('b')).toEqual({ id: 'b', title: 'B2', done: 'mine' })
+    expect(r.replica.state.entities.get('t')).toMatchObject({ heal: null, current: true, cursor: at(9) })
+  })
+
+  test('[Q8] a reset lowers the base of what is pending to the common place', () => {
+    const r = synced()
+    r.update('a', { title: 'x' })
+    r.frame(reset({ common: at(8, 'f') }))
+    const base = () => [...r.replica.state.entries.values()].map(({ record }) => record.mutation.base)
+    expect(base()).toEqual([{ epoch: 'f', seq: 8 }])
+    expect(r.saves.at(-1)?.puts).toMatchObject([{ n: 1, mutation: { base: { epoch: 'f', seq: 8 } } }])
+    r.update('b', { title: 'y' })
+    expect(base()[1]).toEqual({ epoch: 'f', seq: 8 })
+  })
+
+  test('[Q8] a base below the common place stays', () => {
+    const r = synced()
+    r.update('a', { title: 'x' })
+    r.frame(reset({ common: at(15) }))
+    expect([...r.replica.state.entries.values()][0]?.record.mutation.base).toEqual({ epoch: 'e', seq: 10 })
+  })
+
+  test('[Q8] without a common place the base is the beginning', () => {
+    const r = synced()
+    r.update('a', { title: 'x' })
+    r.frame(reset({ common: null }))
+    expect([...r.replica.state.entries.values()][0]?.record.mutation.base).toEqual({ epoch: 'e', seq: 0 })
+  })
+
+  test('a new shape shows with the rows that were made for it', () => {
+    const r = synced()
+    const wide = textShape(['id', 'title', 'done', 'more'])
+    r.frame(reset({ state: 'shape', common: at(10), shape: wide }))
+    r.batch(
+      null,
+      at(10),
+      [
+        [3, 'a', 'A', 'no', 'm'],
+        [4, 'b', 'B', 'no', null],
+      ],
+      { repair: true },
+    )
+    expect(r.view('a')).toEqual({ id: 'a', title: 'A', done: 'no' })
+    r.frame({ type: 'mismatch', entity: 't', cursor: at(10), buckets: [] })
+    expect(r.view('a')).toEqual({ id: 'a', title: 'A', done: 'no', more: 'm' })
+    expect(r.saves.at(-1)?.commits[0]?.shape?.hash).toBe(wide.hash)
+  })
+
+  test('[S7] healing that is not loaded yet is asked for, and the scope asked again', () => {
+    const r = synced({ healing: null })
+    r.frame(reset({ state: 'old', common: at(10) }))
+    r.batch(null, at(20), [[13, 'a', 'A13', 'no']], { repair: true })
+    expect(r.log).toEqual([{ do: 'heal' }])
+    r.step({ type: 'healing', healing })
+    expect(r.sent).toMatchObject([{ type: 'subscribe', scopes: [{ entity: 't', cursor: at(10) }] }])
+    r.frame(reset({ state: 'old', common: at(10) }))
+    r.batch(null, at(20), [[13, 'a', 'A13', 'no']], { repair: true })
+    r.frame({ type: 'mismatch', entity: 't', cursor: at(20), buckets: [] })
+    expect(r.view('a')?.['title']).toBe('A13')
+  })
+
+  test('a connection that is lost in between leaves everything as it was', () => {
+    const r = synced()
+    r.frame(reset())
+    r.batch(null, at(20), [[13, 'a', 'A13', 'no']], { repair: true })
+    r.step({ type: 'closed' })
+    r.welcome({ head: 20 })
+    expect(r.sent.at(-1)).toMatchObject({ type: 'subscribe', scopes: [{ cursor: at(10) }] })
+    expect(r.view('a')?.['title']).toBe('A')
+  })
+})

@@ -1,0 +1,213 @@
+import { describe, expect, test } from 'vitest'
+import type { EntityShape } from '../core/index.ts'
+import { at, rig, shape, synced } from './rig.test.ts'
+
+describe('temporary ids', () => {
+  test('[Q6] renamed in ids, in values, in later writes, and told', () => {
+    const r = synced()
+    r.create('tmp_1', { title: 'p' })
+    r.create('c', { title: 'tmp_1' })
+    r.update('tmp_1', { done: 'yes' })
+    r.update('c', { done: 'later' })
+    r.batch(at(10), at(11), [[11, '42', 'p', 'no']], { renamed: [['tmp_1', '42']] })
+    expect(r.view('42')).toEqual({ id: '42', title: 'p', done: 'yes' })
+    expect(r.view('tmp_1')).toBe(r.view('42'))
+    expect(r.view('c')).toEqual({ id: 'c', title: '42', done: 'later' })
+    expect(r.replica.rows('t')).toHaveLength(4)
+    const told = r.changes.filter(({ replaced }) => replaced !== undefined)
+    expect(told).toMatchObject([
+      { ids: expect.arrayContaining(['42']), source: 'server', replaced: [{ from: 'tmp_1', to: '42' }] },
+    ])
+    expect(r.changes.flatMap(({ ids, source }) => (source === 'server' ? ids : []))).not.toContain('tmp_1')
+    expect(r.saves.at(-1)?.puts.map(({ n, mutation }) => [n, mutation.writes[0]?.id])).toEqual([
+      [1, '42'],
+      [2, 'c'],
+      [3, '42'],
+    ])
+  })
+
+  test('[Q6] a renamed write keeps its place in the queue', () => {
+    const r = synced()
+    r.create('tmp_1', { title: 'p' })
+    r.create('c', { title: 'tmp_1' })
+    r.update('c', { title: 'last' })
+    r.batch(at(10), at(11), [[11, '42', 'p', null]], { renamed: [['tmp_1', '42']] })
+    expect(r.view('c')?.['title']).toBe('last')
+  })
+
+  test('[Q6] an integer key becomes a number where a column is one', () => {
+    const integers = {
+      ...shape,
+      columns: [
+        ['id', 'integer'],
+        ['title', 'text'],
+        ['done', 'integer'],
+      ],
+    } as const satisfies EntityShape
+    const r = rig({ shape: integers })
+    r.welcome()
+    r.batch(null, at(1), [])
+    r.create('tmp_1', { title: 'p' })
+    r.create('tmp_2', { title: 'tmp_1', done: 'tmp_1' })
+    r.batch(at(1), at(2), [[2, 7, 'p', null]], { renamed: [['tmp_1', '7']] })
+    expect(r.view('7')).toMatchObject({ id: 7 })
+    expect(r.view('tmp_2')).toMatchObject({ title: '7', done: 7 })
+  })
+
+  test('[Q6] the ids of a result do where the change itself was superseded', () => {
+    const r = synced()
+    r.create('tmp_1', { title: 'p' })
+    r.update('tmp_1', { title: 'q' })
+    r.batch(at(10), at(11), [[11, '42', 'p', null]])
+    r.result(1, 'applied', 11, { ids: { tmp_1: '42' } })
+    expect(r.view('42')).toEqual({ id: '42', title: 'q', done: null })
+    expect(r.replica.rows('t')).toHaveLength(3)
+  })
+})
+
+describe('dead letters', () => {
+  const no = { error: { code: 'VALIDATION_FAILED', message: 'no' } } as const
+
+  test('[Q4] the refused write and its unsent dependants are rolled back, told and kept; the queue goes on', () => {
+    const r = synced()
+    r.update('a', { title: 'bad' })
+    r.step({
+      type: 'write',
+      writes: [
+        { entity: 't', id: 'a', action: 'update', data: { done: 'yes' } },
+        { entity: 't', id: 'b', action: 'update', data: { done: 'yes' } },
+      ],
+    })
+    r.step({ type: 'write', writes: [{ entity: 't', id: 'b', action: 'update', data: { title: 'B2' } }] })
+    r.step({ type: 'write', writes: [{ entity: 't', id: 'c', action: 'create', data: { title: 'C' } }] })
+    r.result(1, 'rejected', 10, no)
+    expect(
+      r.log.filter(effect => effect.do === 'reject').map(effect => [effect.n, effect.error.code]),
+    ).toEqual([
+      [1, 'VALIDATION_FAILED'],
+      [2, 'DEPENDENCY_FAILED'],
+      [3, 'DEPENDENCY_FAILED'],
+    ])
+    expect(r.replica.rows('t').map(row => row['title'])).toEqual(['A', 'B', 'C'])
+    expect(r.changes.filter(({ source }) => source === 'rollback')).toMatchObject([
+      { ids: ['a', 'b'], action: 'update' },
+    ])
+    expect(r.saves.at(-1)?.puts.map(({ n, dead }) => [n, dead?.error.code])).toEqual([
+      [1, 'VALIDATION_FAILED'],
+      [2, 'DEPENDENCY_FAILED'],
+      [3, 'DEPENDENCY_FAILED'],
+    ])
+    r.durable(4)
+    expect(r.sentMutations().map(({ n }) => n)).toEqual([1, 4])
+  })
+
+  test('[Q4] a temporary parent takes its children along', () => {
+    const r = synced()
+    r.create('tmp_1', { title: 'p' })
+    r.step({ type: 'write', writes: [{ entity: 't', id: 'c', action: 'create', data: { title: 'tmp_1' } }] })
+    r.result(1, 'rejected', 10, no)
+    expect([...r.replica.state.dead.keys()]).toEqual([1, 2])
+    expect(r.view('c')).toBeUndefined()
+  })
+
+  test('[Q4] a dependant in flight waits for its own verdict', () => {
+    const r = synced()
+    r.update('a', { title: 'bad' })
+    r.update('a', { done: 'yes' })
+    r.result(1, 'rejected', 10, no)
+    expect([...r.replica.state.dead.keys()]).toEqual([1])
+    expect(r.view('a')).toEqual({ id: 'a', title: 'A', done: 'yes' })
+    r.step({ type: 'closed' })
+    r.welcome({ head: 10, last: 1 })
+    expect([...r.replica.state.dead.keys()]).toEqual([1, 2])
+  })
+
+  test('[Q4] a transient refusal stops the sender and spends nothing', () => {
+    const r = synced()
+    r.update('a', { title: 'x' })
+    r.result(1, 'rejected', 10, { error: { code: 'DATABASE_BUSY', message: '', retry_after_ms: 50 } })
+    expect(r.log.filter(effect => effect.do === 'pause')).toEqual([{ do: 'pause', ms: 50 }])
+    expect(r.view('a')?.['title']).toBe('x')
+    r.update('b', { title: 'y' })
+    expect(r.sentMutations()).toHaveLength(1)
+    r.step({ type: 'resume' })
+    expect(r.sentMutations().map(({ n }) => n)).toEqual([1, 1, 2])
+  })
+
+  test('[Q4] a refused frame is taken apart until the culprit is found', () => {
+    const r = rig()
+    for (const id of ['x', 'y', 'z']) r.create(id, { title: id })
+    r.welcome()
+    expect(r.sent.filter(({ type }) => type === 'mutate')).toHaveLength(1)
+    r.frame({ type: 'error', re: 'mutate', code: 'INVALID_MESSAGE', message: 'bad' })
+    expect(r.sentMutations().map(({ n }) => n)).toEqual([1, 2, 3, 1])
+    r.result(1, 'applied', 0)
+    expect(r.sentMutations().map(({ n }) => n)).toEqual([1, 2, 3, 1, 2])
+    r.frame({ type: 'error', re: 'mutate', code: 'INVALID_MESSAGE', message: 'bad' })
+    expect([...r.replica.state.dead.keys()]).toEqual([2])
+    expect(r.sentMutations().map(({ n }) => n)).toEqual([1, 2, 3, 1, 2, 3])
+  })
+
+  test('[Q4] what is larger than a frame may be is refused here', () => {
+    const r = rig()
+    r.welcome({ max_payload: 1000 })
+    r.create('x', { title: 'ü'.repeat(500) })
+    r.create('y', { title: 'y' })
+    expect([...r.replica.state.dead.values()].map(({ record }) => record.dead?.error.code)).toEqual([
+      'PAYLOAD_TOO_LARGE',
+    ])
+    expect(r.sentMutations().map(({ n }) => n)).toEqual([2])
+  })
+
+  test('[Q5] retried under a new number with its old base, discarded by key', () => {
+    const r = synced()
+    r.update('a', { title: 'bad' })
+    r.result(1, 'rejected', 10, no)
+    r.batch(at(10), at(11), [])
+    const n = r.step({ type: 'retry', n: 1 })
+    expect(n).toBe(2)
+    expect(r.view('a')?.['title']).toBe('bad')
+    r.durable(2)
+    expect(r.sentMutations().at(-1)).toMatchObject({ n: 2, base: { seq: 10 } })
+    expect(r.saves.some(({ removes, puts }) => removes.includes(1) && puts[0]?.n === 2)).toBe(true)
+    r.result(2, 'rejected', 11, no)
+    r.step({ type: 'discard', n: 2 })
+    expect(r.replica.state.dead.size).toBe(0)
+    expect(r.saves.at(-1)).toMatchObject({ removes: [2] })
+  })
+
+  test('acked never covers a refusal that is not on disk', () => {
+    const r = synced()
+    r.update('a', { title: 'x' })
+    r.update('b', { title: 'y' })
+    r.result(1, 'rejected', 10, no)
+    r.result(2, 'applied', 10)
+    r.step({ type: 'closed' })
+    r.step({ type: 'opened' })
+    expect(r.sent.at(-1)).toMatchObject({ type: 'hello', acked: 0 })
+    r.durable(1)
+    r.step({ type: 'opened' })
+    expect(r.sent.at(-1)).toMatchObject({ acked: 2 })
+  })
+})
+
+describe('display of server-wins', () => {
+  test('a pending cell is hidden while confirmed is beyond its base', () => {
+    const r = synced({ strategy: 'server-wins' })
+    r.update('a', { title: 'mine' })
+    r.batch(at(10), at(11), [[11, 'a', 'theirs', 'no']])
+    expect(r.view('a')?.['title']).toBe('theirs')
+  })
+
+  test('[D2] what was ours hides nothing', () => {
+    const r = synced({ shape: { ...shape, strategy: 'server-wins' } })
+    r.update('a', { title: 'one' })
+    r.update('a', { title: 'two' })
+    r.batch(at(10), at(11), [[11, 'a', 'one', 'no']])
+    expect(r.view('a')?.['title']).toBe('two')
+    r.result(1, 'applied', 11)
+    expect(r.view('a')?.['title']).toBe('two')
+    r.batch(at(11), at(12), [[12, 'a', 'theirs', 'no']])
+    expect(r.view('a')?.['title']).toBe('theirs')
+  })
+})

@@ -1,0 +1,128 @@
+import { expect, test } from 'vitest'
+import type { Change } from '../client/index.ts'
+import { pageEvents } from './events.ts'
+import type { ChangedDetail } from './events.ts'
+
+/** A page whose body comes when `parsed` is called. */
+function fakePage(withBody = true) {
+  const page = Object.assign(new EventTarget(), { body: withBody ? new EventTarget() : null })
+  const seen: { type: string; detail: unknown; bubbles: boolean; composed: boolean }[] = []
+  const listen = (): void => {
+    for (const type of ['rhtmx:users:changed', 'rhtmx:connection:state', 'rhtmx:sync:ready']) {
+      page.body?.addEventListener(type, event => {
+        const { detail, bubbles, composed } = event as CustomEvent
+        seen.push({ type, detail, bubbles, composed })
+      })
+    }
+  }
+  listen()
+  const parsed = (): void => {
+    page.body = new EventTarget()
+    listen()
+    page.dispatchEvent(new Event('DOMContentLoaded'))
+  }
+  return { page: page as unknown as Document, seen, parsed }
+}
+
+const change = (ids: string[], more: Partial<Change> = {}): Change => ({
+  entity: 'users',
+  ids,
+  action: 'update',
+  source: 'server',
+  version: 1,
+  ...more,
+})
+
+/** Timers that fire when `pass` says so. */
+function fakeTimers() {
+  let now = 0
+  let timers: { at: number; run: () => void }[] = []
+  return {
+    after: (ms: number, run: () => void): void => void timers.push({ at: now + ms, run }),
+    async pass(ms: number) {
+      await Promise.resolve()
+      now += ms
+      const due = timers.filter(({ at }) => at <= now)
+      timers = timers.filter(({ at }) => at > now)
+      for (const { run } of due) run()
+    },
+  }
+}
+
+const never = (): void => {}
+
+test('K01 one event, on the body, bubbling and composed; held while there is no body', async () => {
+  const { page, seen, parsed } = fakePage(false)
+  const events = pageEvents(page, () => null, never)
+  events.state({ state: 'connecting', oldState: 'disconnected' })
+  events.ready({ client: 'entity', online: true, storage: 'memory' })
+  expect(seen).toEqual([])
+  parsed()
+  expect(seen.map(({ type }) => type)).toEqual(['rhtmx:connection:state', 'rhtmx:sync:ready'])
+  expect(seen[0]).toMatchObject({ bubbles: true, composed: true, detail: { state: 'connecting' } })
+})
+
+test('K02 what one batch brings is one event, at once', async () => {
+  const { page, seen } = fakePage()
+  const events = pageEvents(page, (_entity, id) => ({ id, name: 'Ada' }), never)
+  events.changed(change(['1', '2'], { action: 'create', version: 7 }))
+  events.changed(change(['3'], { version: 7 }))
+  await Promise.resolve()
+  expect(seen).toHaveLength(1)
+  const detail = seen[0]?.detail as ChangedDetail
+  expect(detail).toMatchObject({
+    entity: 'users',
+    id: '3',
+    ids: ['1', '2', '3'],
+    action: 'update',
+    version: 7,
+  })
+  expect(detail.changes[0]).toEqual({
+    entity: 'users',
+    id: '1',
+    entity_id: '1',
+    action: 'create',
+    source: 'server',
+    version: 7,
+    data: { id: '1', name: 'Ada' },
+  })
+})
+
+test('a burst: at most one event in 50 ms, the last change included, a rollback not hidden', async () => {
+  const { page, seen } = fakePage()
+  const timers = fakeTimers()
+  const events = pageEvents(
+    page,
+    () => null,
+    (ms, run) => timers.after(ms, run),
+  )
+  events.changed(change(['1'], { source: 'local' }))
+  await timers.pass(0)
+  events.changed(change(['1'], { source: 'rollback' }))
+  events.changed(change(['2']))
+  await timers.pass(49)
+  expect(seen).toHaveLength(1)
+  await timers.pass(1)
+  expect(seen).toHaveLength(2)
+  expect(seen[1]?.detail).toMatchObject({ id: '2', ids: ['1', '2'], source: 'rollback' })
+  await timers.pass(200)
+  expect(seen).toHaveLength(2)
+  events.changed(change(['3']))
+  await timers.pass(0)
+  expect(seen).toHaveLength(3)
+})
+
+test('entities do not wait for each other', async () => {
+  const { page, seen } = fakePage()
+  const timers = fakeTimers()
+  const events = pageEvents(
+    page,
+    () => null,
+    (ms, run) => timers.after(ms, run),
+  )
+  events.changed(change(['1'], { entity: 'posts' }))
+  await timers.pass(0)
+  events.changed(change(['1']))
+  await timers.pass(0)
+  expect(seen.map(({ type }) => type)).toEqual(['rhtmx:users:changed'])
+})

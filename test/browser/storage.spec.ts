@@ -1,0 +1,198 @@
+// What lies on the browser's disk, read past the client.
+import path from 'node:path'
+import { expect, test } from '@playwright/test'
+import type { Page } from '@playwright/test'
+import { site, sql } from './support/processes.ts'
+import type { Server } from './support/processes.ts'
+import { record, told } from './support/recorder.ts'
+
+let server: Server
+let file: string
+
+test.beforeEach(async () => {
+  server = await site().start()
+  file = path.join(server.folder, 'app.db')
+  await sql(file, "INSERT INTO users (id, name) VALUES (1, 'Grace'), (2, 'Alan')")
+})
+test.afterEach(() => server.dispose())
+
+async function open(page: Page): Promise<void> {
+  await page.goto(`http://localhost:${server.port}/`)
+  await page.evaluate(() => window.rhtmxSync.ready)
+}
+
+interface Disk {
+  readonly version: number
+  readonly stores: string[]
+  readonly records: unknown[]
+  readonly keys: unknown[]
+  readonly indexes: string[]
+}
+
+function disk(page: Page, store: string): Promise<Disk> {
+  return page.evaluate(async name => {
+    const asked = <T>(request: IDBRequest<T>): Promise<T> =>
+      new Promise((resolve, reject) => {
+        request.onsuccess = () => resolve(request.result)
+        request.onerror = () => reject(request.error)
+      })
+    const db = await asked(indexedDB.open('syncline-anon'))
+    const objects = db.transaction(name).objectStore(name)
+    const [records, keys] = await Promise.all([asked(objects.getAll()), asked(objects.getAllKeys())])
+    const found = {
+      version: db.version,
+      stores: [...db.objectStoreNames],
+      records,
+      keys,
+      indexes: [...objects.indexNames],
+    }
+    db.close()
+    return found
+  }, store)
+}
+
+const rows = async (page: Page): Promise<unknown[]> =>
+  // reason: the client writes records {id, seq, row}
+  (await disk(page, 'users')).records.map(record => (record as { row: unknown }).row)
+
+test('T-B30 the store of an entity equals the table, also after a change and a delete', async ({ page }) => {
+  await open(page)
+  await expect
+    .poll(() => rows(page))
+    .toEqual([
+      { id: 1, name: 'Grace', email: null },
+      { id: 2, name: 'Alan', email: null },
+    ])
+  await sql(file, "UPDATE users SET name = 'Ada' WHERE id = 2; DELETE FROM users WHERE id = 1")
+  await expect.poll(() => rows(page)).toEqual([{ id: 2, name: 'Ada', email: null }])
+})
+
+test('T-B08 T-B09 T-B10 _pending survives a reload and is sent in order when the network is back', async ({
+  page,
+}) => {
+  await open(page)
+  await page.evaluate(async () => {
+    window.rhtmxSync.disconnect()
+    for (const name of ['A', 'B', 'C']) await window.rhtmxSync.pushChange('users', 1, 'update', { name })
+  })
+  const queue = async () => {
+    const { records, indexes } = await disk(page, '_pending')
+    // reason: the client's own record
+    return [
+      indexes,
+      (records as { mutation: { writes: { data: unknown }[] } }[]).map(
+        record => record.mutation.writes[0]?.data,
+      ),
+    ]
+  }
+  const expected = [['timestamp'], [{ name: 'A' }, { name: 'B' }, { name: 'C' }]]
+  expect(await queue()).toEqual(expected)
+  await sql(
+    file,
+    'CREATE TABLE seen (name TEXT); CREATE TRIGGER note AFTER UPDATE ON users BEGIN INSERT INTO seen VALUES (new.name); END',
+  )
+  await server.stop()
+  await server.start()
+  await page.reload()
+  await page.evaluate(() => window.rhtmxSync.ready)
+  await expect.poll(async () => (await disk(page, '_pending')).records).toEqual([])
+  await expect(page.locator('#users p')).toHaveText(['C', 'Alan'])
+  expect(await seen()).toEqual(['A', 'B', 'C'])
+})
+
+async function seen(): Promise<unknown[]> {
+  const { DatabaseSync } = await import('node:sqlite')
+  const db = new DatabaseSync(file)
+  const names = db.prepare('SELECT name FROM seen').all()
+  db.close()
+  return names.map(({ name }) => name)
+}
+
+test('T-B11 _optimistic holds what is shown until the server has answered', async ({ page }) => {
+  await record(page)
+  await open(page)
+  await page.evaluate(() => {
+    window.rhtmxSync.disconnect()
+    return window.rhtmxSync.pushChange('users', 1, 'update', { name: 'Ada' })
+  })
+  expect((await disk(page, '_optimistic')).keys).toEqual([['users', '1']])
+  expect(await told(page, 'rhtmx:users:changed')).toEqual([
+    expect.objectContaining({ id: '1', source: 'local' }),
+  ])
+  await page.evaluate(() => window.rhtmxSync.connect())
+  await expect.poll(async () => (await disk(page, '_optimistic')).keys).toEqual([])
+  await expect(page.locator('#users p')).toHaveText(['Ada', 'Alan'])
+})
+
+test('T-B15 a database of version 1 is upgraded and keeps what it had', async ({ page }) => {
+  await page.goto(`http://localhost:${server.port}/favicon.ico`)
+  await page.evaluate(
+    () =>
+      new Promise<void>((resolve, reject) => {
+        const request = indexedDB.open('syncline-anon', 1)
+        request.onupgradeneeded = () => {
+          request.result.createObjectStore('_meta', { keyPath: 'key' }).put({ key: 'kept', value: 42 })
+        }
+        request.onerror = () => reject(request.error)
+        request.onsuccess = () => resolve(request.result.close())
+      }),
+  )
+  await open(page)
+  const { version, stores, records } = await disk(page, '_meta')
+  expect(version).toBe(2)
+  expect(stores).toEqual(expect.arrayContaining(['_meta', '_optimistic', '_pending', 'users']))
+  expect(records).toContainEqual({ key: 'kept', value: 42 })
+  expect(await page.evaluate(() => window.rhtmxSync.status().storage)).toBe('indexeddb')
+})
+
+test('T-B31 without IndexedDB, and without Web Locks, the page works all the same', async ({
+  page,
+  browser,
+}) => {
+  await page.addInitScript(() => Object.defineProperty(window, 'indexedDB', { value: undefined }))
+  await open(page)
+  expect(await page.evaluate(() => window.rhtmxSync.status().storage)).toBe('memory')
+  const other = await browser.newPage()
+  await other.addInitScript(() => Object.defineProperty(navigator, 'locks', { value: undefined }))
+  await open(other)
+  expect(await other.evaluate(() => window.rhtmxSync.status().storage)).toBe('indexeddb')
+  await page.evaluate(() => window.rhtmxSync.pushChange('users', 1, 'update', { name: 'Ada' }))
+  for (const one of [page, other]) await expect(one.locator('#users p')).toHaveText(['Ada', 'Alan'])
+  await other.close()
+})
+
+test('T-B02 without WebSocket: fallback_sse at once; T-B01 with it: one socket and no POST', async ({
+  page,
+  browser,
+}) => {
+  const posts: string[] = []
+  const sockets: string[] = []
+  page.on('request', request => request.method() === 'POST' && posts.push(request.url()))
+  page.on('websocket', socket => sockets.push(socket.url()))
+  await open(page)
+  await page.evaluate(() => window.rhtmxSync.pushChange('users', 1, 'update', { name: 'Ada' }))
+  expect(sockets).toEqual([`ws://localhost:${server.port}/api/sync/ws`])
+  expect(posts).toEqual([])
+
+  const other = await browser.newPage()
+  await other.addInitScript(() => Object.defineProperty(window, 'WebSocket', { value: undefined }))
+  await record(other)
+  await open(other)
+  expect((await told(other, 'rhtmx:connection:state')).at(-1)).toMatchObject({ state: 'fallback_sse' })
+  await other.evaluate(() => window.rhtmxSync.pushChange('users', 1, 'update', { name: 'Barbara' }))
+  for (const one of [page, other]) await expect(one.locator('#users p')).toHaveText(['Barbara', 'Alan'])
+  await other.close()
+})
+
+test('two tabs of one browser: both live, the second in memory, each edit seen by both', async ({
+  page,
+  context,
+}) => {
+  await open(page)
+  const second = await context.newPage()
+  await open(second)
+  expect(await second.evaluate(() => window.rhtmxSync.status().storage)).toBe('memory')
+  await second.evaluate(() => window.rhtmxSync.pushChange('users', 1, 'update', { name: 'Ada' }))
+  await page.evaluate(() => window.rhtmxSync.pushChange('users', 2, 'update', { name: 'Tony' }))
+  for (const one of [page, second]) await expect(one.locator('#users p')).toHaveText(['Ada', 'Tony'])
+})

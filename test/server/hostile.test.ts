@@ -1,0 +1,184 @@
+import { connect } from 'node:net'
+import type { Socket } from 'node:net'
+import { afterEach, expect, test } from 'vitest'
+import { WebSocket as BareSocket } from 'ws'
+import { cleanUp, later, rowsOf, startApp, until } from './support/app.ts'
+import type { App } from './support/app.ts'
+import { openSession } from './support/session.ts'
+import { isType, openLine, push, subscribed } from './support/wire.ts'
+
+afterEach(cleanUp)
+
+/** A small generator with a seed, so that a failing run can be run again. */
+function random(seed: number): (below: number) => number {
+  let state = seed
+  return below => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0
+    return Math.floor((state / 2 ** 32) * below)
+  }
+}
+
+const words = ['type', 'hello', 'subscribe', 'mutate', 'push', 'sync', 'reconcile', 'unsubscribe', 'ping', 'push_batch', 'entity', 'users', 'entities', 'scopes', 'cursor',
+  'mutations', 'writes', 'id', 'data', 'n', 'base', 'stamp', 'seq', 'check', 'epoch', 'since', 'hashes', 'held', 'buckets', '__proto__', 'constructor', 'protocol', 'client', 'lead', 'acked']
+
+function value(next: (below: number) => number, depth: number): unknown {
+  switch (next(depth > 4 ? 8 : 12)) {
+    case 0: return null
+    case 1: return next(2) === 0
+    case 2: return next(5)
+    case 3: return [-1, 0.5, 1e308, 2 ** 53, Number.MAX_SAFE_INTEGER][next(5)]
+    case 4: return words[next(words.length)]
+    case 5: return ['', '\u0000', '\ud800', 'x'.repeat(next(3000)), '9999-12-31T23:59:59Z', '99999999999999999999'][next(6)]
+    case 6: return '1'
+    case 7: return 1
+    case 8: case 9: return Array.from({ length: next(4) }, () => value(next, depth + 1))
+    default: {
+      const made: [string, unknown][] = Array.from({ length: next(6) }, () => [words[next(words.length)] ?? '', value(next, depth + 1)])
+      return Object.fromEntries(made)
+    }
+  }
+}
+
+function frame(next: (below: number) => number): string | Buffer {
+  const kind = next(20)
+  if (kind === 0) return Buffer.from(Array.from({ length: next(40) }, () => next(256)))
+  if (kind === 1) return '{"type":'.repeat(next(50))
+  if (kind === 2) return `${'['.repeat(next(5000))}`
+  if (kind === 3) return `{"type":"push","entity":"users","data":{"__proto__":{"polluted":1},"name":"x"},"id":1}`
+  const made = value(next, 0)
+  const message = typeof made === 'object' && made !== null && !Array.isArray(made) ? { ...made, type: words[next(10)] } : made
+  return JSON.stringify(message) ?? 'undefined'
+}
+
+test('[S1] X47 twenty thousand random frames: the server lives, nothing leaks, nothing is polluted', async () => {
+  const { url, engine } = await startApp({ limits: { maxPayload: 64 * 1024 } })
+  const next = random(47)
+  const before = process.memoryUsage().heapUsed
+  let socket: BareSocket | null = null
+  let sent = 0
+  const open = (): Promise<BareSocket> =>
+    new Promise((resolve, reject) => {
+      const made = new BareSocket(`${url.replace('http', 'ws')}/api/sync/ws`)
+      made.on('error', reject)
+      made.once('open', () => resolve(made))
+    })
+  while (sent < 20_000) {
+    // an abusive connection is closed 1008; a hostile sender comes back
+    if (socket === null || socket.readyState !== BareSocket.OPEN) {
+      socket = await open()
+      socket.on('error', () => {})
+      socket.on('message', () => {})
+      if (next(2) === 0) socket.send(JSON.stringify({ type: 'hello', protocol: 1, client: 'fuzz', lead: 1, acked: 0 }))
+    }
+    for (let i = 0; i < 50; i++, sent++) {
+      const data = frame(next)
+      socket.send(data, { binary: Buffer.isBuffer(data) })
+    }
+    await new Promise(resolve => setImmediate(resolve))
+  }
+  socket?.terminate()
+  expect(({} as Record<string, unknown>)['polluted']).toBeUndefined()
+  const line = await openLine(url)
+  line.send({ type: 'ping' })
+  await line.next(isType('pong'))
+  await until('the closed connections', async () => (await engine.stats()).connections === 1)
+  globalThis.gc?.()
+  expect(process.memoryUsage().heapUsed - before).toBeLessThan(150 * 1024 * 1024)
+}, 120_000)
+
+test('[S1] X47 repeated nonsense is closed 1008, a single bad frame is only answered', async () => {
+  const { url } = await startApp()
+  const line = await openLine(url)
+  line.send('nonsense')
+  expect(await line.next(isType('error'))).toMatchObject({ code: 'INVALID_MESSAGE' })
+  line.send({ type: 'ping' })
+  await line.next(isType('pong'))
+  for (let i = 0; i < 30; i++) line.send('{')
+  expect((await line.closed).code).toBe(1008)
+})
+
+test('[S1] X46 a frame that is too large is answered, a much larger one closes 1009', async () => {
+  const { url, db } = await startApp()
+  const line = await openLine(url)
+  line.send({ type: 'push', entity: 'users', id: 1, action: 'create', data: { name: 'x'.repeat(2 * 1024 * 1024) } })
+  expect(await line.next(isType('error'))).toMatchObject({ code: 'PAYLOAD_TOO_LARGE' })
+  line.send({ type: 'push', entity: 'users', id: 1, action: 'create', data: { name: 'small' } })
+  expect(await line.next(isType('push_ack'))).toMatchObject({ status: 'applied' })
+  line.send({ type: 'ping', padding: 'x'.repeat(6 * 1024 * 1024) })
+  expect((await line.closed).code).toBe(1009)
+  expect(rowsOf(db, 'SELECT name FROM users')).toEqual([{ name: 'small' }])
+})
+
+test('X47 hostile bodies: prototype keys, depth, counts, wrong types', async () => {
+  const { url } = await startApp()
+  const deep = JSON.parse(`${'{"a":'.repeat(60)}1${'}'.repeat(60)}`) as object
+  const wide = Object.fromEntries(Array.from({ length: 2000 }, (_, i) => [`k${i}`, i]))
+  for (const data of [deep, wide, [], 'text', 5]) {
+    await expect(push(url, 'users', [{ id: 1, action: 'update', data }]), JSON.stringify(data).slice(0, 40)).rejects.toThrow(/400/)
+  }
+  await expect(push(url, 'users', Array.from({ length: 1001 }, (_, i) => ({ id: i, action: 'delete' })))).rejects.toThrow(/400/)
+  const polluting = '{"changes":[{"id":1,"action":"update","data":{"__proto__":{"x":1}}}]}'
+  const response = await fetch(`${url}/api/sync/users`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: polluting })
+  expect(response.status).toBe(400)
+})
+
+/** A subscriber that stops reading from its socket. */
+async function stalled(app: App): Promise<Socket> {
+  const socket = connect(app.port, '127.0.0.1')
+  later(() => socket.destroy())
+  socket.write(
+    `GET /api/sync/ws HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n\r\n`,
+  )
+  await new Promise(resolve => socket.once('data', resolve))
+  const text = Buffer.from('{"type":"subscribe","entities":["users"]}')
+  socket.write(Buffer.concat([Buffer.from([0x81, 0x80 | text.length, 0, 0, 0, 0]), text]))
+  await new Promise(resolve => socket.once('data', resolve))
+  socket.pause()
+  return socket
+}
+
+test('[S4] X22 a slow consumer costs the server no memory, and has everything once it reads again', async () => {
+  const app = await startApp({ limits: { maxBuffered: 256 * 1024 } })
+  const slow = await stalled(app)
+  const other = await subscribed(app.url, ['users'])
+  const text = 'x'.repeat(20_000)
+  const insert = app.db.prepare('INSERT INTO users VALUES (?, ?, NULL)')
+  globalThis.gc?.()
+  const before = process.memoryUsage().rss
+  const count = 2000
+  for (let id = 1; id <= count; id++) {
+    insert.run(id, text)
+    // in steps, so that the stalled one is flushed to often
+    if (id % 20 === 0) await until('the other', () => other.changes().length === id)
+  }
+  // 40 MB were written; what waits for the stalled one is bounded
+  const growth = process.memoryUsage().rss - before
+  expect(growth).toBeLessThan(400 * 1024 * 1024)
+  let bytes = 0
+  let tail = ''
+  slow.on('data', data => {
+    bytes += data.length
+    tail = (tail + data.toString('latin1')).slice(-200_000)
+  })
+  slow.resume()
+  await until('everything', () => bytes > count * text.length && tail.includes(`"version":${count},`), 20_000)
+}, 60_000)
+
+test('[S4] a canonical client that stalled is caught up by its cursor, without a gap', async () => {
+  const app = await startApp({ limits: { maxBuffered: 64 * 1024 } })
+  const session = await openSession(app.url)
+  await session.load('users')
+  const text = 'x'.repeat(5000)
+  const insert = app.db.prepare('INSERT INTO users VALUES (?, ?, NULL)')
+  // all of it in one tick: more than the budget and more than one frame
+  for (let id = 1; id <= 1000; id++) insert.run(id, text)
+  await until('the end', () => (session.frames.at(-1)?.['to'] as { seq: number } | undefined)?.seq === 1000, 20_000)
+  let at = 0
+  const seen = new Set<unknown>()
+  for (const batch of session.frames.filter(isType('batch'))) {
+    expect((batch['from'] as { seq: number } | null)?.seq ?? 0).toBe(at)
+    for (const set of batch['sets'] as { rows: unknown[][] }[]) for (const row of set.rows) seen.add(row[1])
+    at = (batch['to'] as { seq: number } | undefined)?.seq ?? at
+  }
+  expect(seen.size).toBe(1000)
+})
