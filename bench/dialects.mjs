@@ -73,7 +73,8 @@ export function canonicalSession(onRows, fail) {
     },
     /** True: a batch was taken whole. */
     take(message) {
-      if (message.type === 'error' || message.type === 'reset') return fail(new Error(JSON.stringify(message)))
+      if (message.type === 'error' || message.type === 'reset')
+        return fail(new Error(JSON.stringify(message)))
       if (message.type !== 'batch') return false
       if (message.from?.seq !== session.cursor?.seq)
         return fail(new Error(`a gap: at ${session.cursor?.seq}, the batch begins at ${message.from?.seq}`))

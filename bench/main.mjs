@@ -11,7 +11,9 @@ const { values, positionals } = parseArgs({
 const quick = values.quick === true
 const runs = Number(values.runs ?? (quick ? 1 : 5))
 const folders = readdirSync(import.meta.dirname).filter(name => /^[mp]\d\d?[a-z]?-/.test(name))
-const wanted = folders.filter(folder => positionals.length === 0 || positionals.some(name => folder.startsWith(name)))
+const wanted = folders.filter(
+  folder => positionals.length === 0 || positionals.some(name => folder.startsWith(name)),
+)
 if (wanted.length === 0) {
   console.error(`there are: ${folders.join(', ')}`)
   process.exit(2)
@@ -26,6 +28,7 @@ for (const folder of wanted) {
   }
 }
 const missed = rowsPrinted.filter(row => row.ok === false)
-if (missed.length > 0) console.log(`${missed.length} of ${rowsPrinted.filter(row => row.ok !== null).length} targets missed`)
+if (missed.length > 0)
+  console.log(`${missed.length} of ${rowsPrinted.filter(row => row.ok !== null).length} targets missed`)
 if (missed.length > 0 && values.strict === true) process.exitCode = 1
 process.exit()

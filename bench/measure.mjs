@@ -43,7 +43,10 @@ export function report({ id, what, unit, value, control, name = 'floor', limit =
   const fine = limit === null ? null : kind === 'most' ? judged <= limit : judged >= limit
   const parts = []
   if (control !== undefined) parts.push(`${name} ${round(control)}`, `x${round(ratio)}`)
-  if (limit !== null) parts.push(`target ${control === undefined ? '' : 'x'}${round(limit)}${kind === 'least' ? ' or more' : ''}`)
+  if (limit !== null)
+    parts.push(
+      `target ${control === undefined ? '' : 'x'}${round(limit)}${kind === 'least' ? ' or more' : ''}`,
+    )
   const verdict = fine === null ? '' : fine ? '  ok' : '  MISS'
   const note = parts.length === 0 ? '' : ` (${parts.join(', ')})`
   console.log(`${id.padEnd(5)}${what} ${round(value)} ${unit}${note}${verdict}`)

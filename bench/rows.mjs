@@ -10,14 +10,28 @@ export const schema = `CREATE TABLE items (
   id INTEGER PRIMARY KEY, title TEXT NOT NULL, body TEXT NOT NULL, done INTEGER NOT NULL, owner TEXT NOT NULL,
   updated_at INTEGER NOT NULL)`
 
-const filler = 'the quick brown fox jumps over the lazy dog and runs into the forest where nobody will ever find it again'
+/** Made-up words, so that compression finds in a row what it finds in prose, and not more. */
+const words = Array.from({ length: 800 }, (_, i) => {
+  let word = ''
+  for (let n = (i + 1) * 2_654_435_761, k = 0; k < 2 + (i % 6); k++, n = (n * 31 + 7) % 4_294_967_291) word += String.fromCharCode(97 + (n % 26))
+  return word
+})
+
+function prose(seed, length) {
+  let text = ''
+  for (let state = seed * 2 + 1; text.length < length; ) {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0
+    text += `${words[(state >>> 8) % words.length]} `
+  }
+  return text.slice(0, length)
+}
 
 /** `body` begins with the only `~` of a row, so that rows can be counted in bytes of any format. */
 export function makeRow(id, version = 0) {
   return {
     id,
-    title: `Item number ${id} in its version ${version}`.padEnd(40, '.'),
-    body: `~${version} ${filler}`.padEnd(120, '.'),
+    title: `Item ${id}.${version} ${prose(id, 40)}`.slice(0, 40),
+    body: `~${version} ${prose(id + version * 1000, 120)}`.slice(0, 120),
     done: (id + version) % 2,
     owner: `user${id % 50}`,
     updated_at: 1_700_000_000_000 + version,

@@ -30,7 +30,8 @@ export function openSocket(port, path, { onText, onBytes } = {}) {
       const end = head.indexOf('\r\n\r\n')
       if (end === -1) return
       socket.off('data', greeting)
-      if (!head.toString('latin1').startsWith('HTTP/1.1 101')) return reject(new Error(head.toString('latin1')))
+      if (!head.toString('latin1').startsWith('HTTP/1.1 101'))
+        return reject(new Error(head.toString('latin1')))
       const rest = head.subarray(end + 4)
       const take = data => (opened.onBytes === undefined ? reader.push(data) : opened.onBytes(data))
       socket.on('data', take)

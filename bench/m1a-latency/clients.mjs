@@ -3,10 +3,10 @@ import { answerCalls } from '../process.mjs'
 import { subscriber, writer } from '../dialects.mjs'
 import { digest, makeRow, valuesOf } from '../rows.mjs'
 
-let subscribers = []
+const subscribers = []
 let sender
 let replica
-let sentAt = []
+const sentAt = []
 let latencies = []
 let arrivals = []
 
@@ -47,7 +47,12 @@ async function run({ writes, everyMs, from = 0 }) {
   }
   const sorted = latencies.sort((a, b) => a - b)
   const at = q => sorted[Math.floor(sorted.length * q)]
-  return { p50: at(0.5), p99: at(0.99), deliveries: sorted.length, twice: arrivals.some(count => count !== writes) }
+  return {
+    p50: at(0.5),
+    p99: at(0.99),
+    deliveries: sorted.length,
+    twice: arrivals.some(count => count !== writes),
+  }
 }
 
 answerCalls({ connect, run, replica: () => digest(replica.values()) })

@@ -5,12 +5,35 @@ import { startProcess } from '../process.mjs'
 const count = 200
 
 export async function bench({ runs, quick }) {
-  const writes = { floor: quick ? 5000 : 15_000, syncline: quick ? 5000 : 15_000, socketio: quick ? 1500 : 3000 }
-  const samples = await rounds(['floor', 'syncline', 'socketio'], runs, variant => once(variant, writes[variant]))
+  const writes = {
+    floor: quick ? 5000 : 15_000,
+    syncline: quick ? 5000 : 15_000,
+    socketio: quick ? 1500 : 3000,
+  }
+  const samples = await rounds(['floor', 'syncline', 'socketio'], runs, variant =>
+    once(variant, writes[variant]),
+  )
   const perSecond = variant => middle(samples[variant], sample => sample.perSecond)
   const value = perSecond('syncline')
-  report({ id: 'M1b', what: 'deliveries', unit: '/s', value, control: perSecond('floor'), limit: 0.5, kind: 'least' })
-  report({ id: 'M1b', what: 'deliveries', unit: '/s', value, control: perSecond('socketio'), limit: 4, kind: 'least', name: 'Socket.IO' })
+  report({
+    id: 'M1b',
+    what: 'deliveries',
+    unit: '/s',
+    value,
+    control: perSecond('floor'),
+    limit: 0.5,
+    kind: 'least',
+  })
+  report({
+    id: 'M1b',
+    what: 'deliveries',
+    unit: '/s',
+    value,
+    control: perSecond('socketio'),
+    limit: 4,
+    kind: 'least',
+    name: 'Socket.IO',
+  })
 }
 
 async function once(variant, writes) {

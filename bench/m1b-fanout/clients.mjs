@@ -19,16 +19,19 @@ async function run({ variant, port, count, writes }) {
   const counting = []
   for (let i = 1; i < count; i++) counting.push(await subscriber(variant, port, `s${i}`, { countOnly: true }))
   const sender = await writer(variant, port, 'writer', { action: 'create' })
-  const frames = Array.from({ length: writes }, (_, i) => sender.frame(i + 1, valuesOf(makeRow(i + 1)), Math.max(0, i - window)))
+  const frames = Array.from({ length: writes }, (_, i) =>
+    sender.frame(i + 1, valuesOf(makeRow(i + 1)), Math.max(0, i - window)),
+  )
   const start = performance.now()
-  for (let sent = 0; sent < writes; ) {
+  for (let sent = 0; sent < writes;) {
     while (sent < writes && sent - arrived < window) sender.send(frames[sent++])
     if (sent < writes) await new Promise(resolve => (wake = resolve))
   }
   const done = () => arrived >= writes && counting.every(one => one.count() >= writes)
   const deadline = performance.now() + 60_000
   while (!done()) {
-    if (performance.now() > deadline) throw new Error(`${arrived} and ${Math.min(...counting.map(one => one.count()))} of ${writes} arrived`)
+    if (performance.now() > deadline)
+      throw new Error(`${arrived} and ${Math.min(...counting.map(one => one.count()))} of ${writes} arrived`)
     await new Promise(resolve => setImmediate(resolve))
   }
   const ms = performance.now() - start

@@ -13,7 +13,15 @@ export async function bench({ runs, quick }) {
   for (const { what, count, window, limit } of ways) {
     const samples = await rounds(['floor', 'syncline'], runs, variant => once(variant, count, window))
     const perSecond = variant => middle(samples[variant], sample => sample.perSecond)
-    report({ id: 'M2', what, unit: '/s', value: perSecond('syncline'), control: perSecond('floor'), limit, kind: 'least' })
+    report({
+      id: 'M2',
+      what,
+      unit: '/s',
+      value: perSecond('syncline'),
+      control: perSecond('floor'),
+      limit,
+      kind: 'least',
+    })
   }
 }
 
@@ -22,7 +30,10 @@ async function once(variant, count, window) {
   const clients = startProcess(new URL('clients.mjs', import.meta.url))
   const port = await server.call('open', { rows, synchronous: 'FULL' })
   const sample = await clients.call('run', { variant, port, count, rows, window })
-  expect((await server.call('digest')) === expected(count), `${variant}: the table does not hold what was acknowledged`)
+  expect(
+    (await server.call('digest')) === expected(count),
+    `${variant}: the table does not hold what was acknowledged`,
+  )
   await Promise.all([server.stop(), clients.stop()])
   return sample
 }
@@ -30,6 +41,7 @@ async function once(variant, count, window) {
 function expected(count) {
   const table = new Map()
   for (let id = 1; id <= rows; id++) table.set(id, valuesOf(makeRow(id)))
-  for (let i = 0; i < count; i++) table.set(((i * 7919) % rows) + 1, valuesOf(makeRow(((i * 7919) % rows) + 1, i + 1)))
+  for (let i = 0; i < count; i++)
+    table.set(((i * 7919) % rows) + 1, valuesOf(makeRow(((i * 7919) % rows) + 1, i + 1)))
   return digest(table.values())
 }

@@ -6,7 +6,14 @@ export async function bench({ runs, quick }) {
   const rows = quick ? 20_000 : 100_000
   const samples = await rounds(['floor', 'syncline'], runs, variant => once(variant, rows))
   const ms = variant => middle(samples[variant], sample => sample.ms)
-  report({ id: 'M3a', what: `${rows} rows in memory`, unit: 'ms', value: ms('syncline'), control: ms('floor'), limit: 2 })
+  report({
+    id: 'M3a',
+    what: `${rows} rows in memory`,
+    unit: 'ms',
+    value: ms('syncline'),
+    control: ms('floor'),
+    limit: 2,
+  })
 }
 
 async function once(variant, rows) {

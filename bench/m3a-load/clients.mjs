@@ -6,7 +6,7 @@ import { columns, digest, valuesOf } from '../rows.mjs'
 /** Columnar pages over HTTP, one request after the other, into a map of objects. */
 async function loadFloor(port) {
   const rows = new Map()
-  for (let after = 0; after !== null; ) {
+  for (let after = 0; after !== null;) {
     const page = await (await fetch(`http://127.0.0.1:${port}/?after=${after}`)).json()
     takeColumns(rows, page.columns)
     after = page.next
@@ -28,7 +28,11 @@ async function load({ variant, port }) {
     const rows = await loadFloor(port)
     return { ms: performance.now() - start, digest: digest(Array.from(rows.values(), valuesOf)) }
   }
-  const client = createClient({ url: `http://127.0.0.1:${port}/api/sync`, entities: ['items'], store: 'memory' })
+  const client = createClient({
+    url: `http://127.0.0.1:${port}/api/sync`,
+    entities: ['items'],
+    store: 'memory',
+  })
   await client.ready
   const rows = client.getAll('items')
   const ms = performance.now() - start

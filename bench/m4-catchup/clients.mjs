@@ -36,14 +36,18 @@ async function load({ variant, port }) {
   counter = await countingProxy(port)
   if (variant === 'floor') {
     rows = new Map()
-    for (let after = 0; after !== null; ) {
+    for (let after = 0; after !== null;) {
       const page = await request(`/?after=${after}`)
       takeColumns(page.columns)
       after = page.next
     }
     return
   }
-  client = createClient({ url: `http://127.0.0.1:${counter.port}/api/sync`, entities: ['items'], store: 'memory' })
+  client = createClient({
+    url: `http://127.0.0.1:${counter.port}/api/sync`,
+    entities: ['items'],
+    store: 'memory',
+  })
   await client.ready
   client.disconnect()
 }
@@ -72,7 +76,11 @@ async function comeBack({ variant, since }) {
   const start = performance.now()
   if (variant === 'floor') {
     takeColumns((await request(`/?since=${since}`)).columns)
-    return { ms: performance.now() - start, bytes: counter.take(), digest: digest(Array.from(rows.values(), valuesOf)) }
+    return {
+      ms: performance.now() - start,
+      bytes: counter.take(),
+      digest: digest(Array.from(rows.values(), valuesOf)),
+    }
   }
   const caughtUp = new Promise(resolve => client.on('changed', resolve))
   client.connect()

@@ -4,10 +4,10 @@ import { answerCalls } from '../process.mjs'
 import { subscriber } from '../dialects.mjs'
 
 const held = []
-let arrived = 0
+const rows = { arrived: 0 }
 
 async function connect({ variant, port, count }) {
-  const onRows = rows => (arrived += rows.length)
+  const onRows = batch => (rows.arrived += batch.length)
   for (let i = 0; i < count; i += 50) {
     const names = Array.from({ length: Math.min(50, count - i) }, (_, k) => `s${i + k}`)
     held.push(...(await Promise.all(names.map(name => subscriber(variant, port, name, { onRows })))))
@@ -19,7 +19,7 @@ async function stream({ port, count }) {
     await new Promise((resolve, reject) => {
       const request = get({ port, path: '/api/sync/events', agent: false }, response => {
         response.on('data', data => {
-          if (data.includes('data: ')) arrived += 1
+          if (data.includes('data: ')) rows.arrived += 1
           resolve()
         })
       })
@@ -31,11 +31,11 @@ async function stream({ port, count }) {
 
 /** Resolves when `count` rows came in all. */
 async function wait({ count }) {
-  for (const deadline = Date.now() + 20_000; arrived < count; ) {
-    if (Date.now() > deadline) throw new Error(`${arrived} of ${count} arrived`)
+  for (const deadline = Date.now() + 20_000; rows.arrived < count;) {
+    if (Date.now() > deadline) throw new Error(`${rows.arrived} of ${count} arrived`)
     await new Promise(resolve => setTimeout(resolve, 10))
   }
-  return arrived
+  return rows.arrived
 }
 
 answerCalls({ connect, stream, wait })

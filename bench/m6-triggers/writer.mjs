@@ -28,7 +28,9 @@ async function run({ variant, kind, rows, writes, unique }) {
   await preparations[variant](db)
   const insert = db.prepare('INSERT INTO items VALUES (?,?,?,?,?,?)')
   const update = db.prepare('UPDATE items SET title = ?, done = ?, updated_at = ? WHERE id = ?')
-  const todo = Array.from({ length: writes }, (_, i) => makeRow(kind === 'insert' ? i + 1 : ((i * 7919) % rows) + 1, i + 1))
+  const todo = Array.from({ length: writes }, (_, i) =>
+    makeRow(kind === 'insert' ? i + 1 : ((i * 7919) % rows) + 1, i + 1),
+  )
   const start = performance.now()
   for (let i = 0; i < writes; i += perTransaction) {
     db.exec('BEGIN')
@@ -39,7 +41,8 @@ async function run({ variant, kind, rows, writes, unique }) {
     db.exec('COMMIT')
   }
   const ms = performance.now() - start
-  const logged = variant === 'syncline' ? db.prepare('SELECT count(*) FROM _syncline_tail').pluck().get() : writes
+  const logged =
+    variant === 'syncline' ? db.prepare('SELECT count(*) FROM _syncline_tail').pluck().get() : writes
   const fold = variant === 'syncline' ? await foldTime(db) : 0
   db.close()
   return { us: (ms * 1000) / writes, logged, fold: (fold * 1000) / writes }

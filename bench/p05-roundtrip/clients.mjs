@@ -8,7 +8,10 @@ import { makeRow } from '../rows.mjs'
 async function slowLine(port, rtt) {
   const server = createServer(near => {
     const far = dial(port, '127.0.0.1')
-    for (const [from, to] of [[near, far], [far, near]]) {
+    for (const [from, to] of [
+      [near, far],
+      [far, near],
+    ]) {
       from.setNoDelay(true)
       from.on('data', data => void setTimeout(() => to.write(data), rtt / 2))
       from.on('close', () => to.destroy())
@@ -21,7 +24,11 @@ async function slowLine(port, rtt) {
 
 async function run({ port, rtt, count }) {
   const via = rtt === 0 ? port : await slowLine(port, rtt)
-  const client = createClient({ url: `http://127.0.0.1:${via}/api/sync`, entities: ['items'], store: 'memory' })
+  const client = createClient({
+    url: `http://127.0.0.1:${via}/api/sync`,
+    entities: ['items'],
+    store: 'memory',
+  })
   await client.ready
   const pushes = []
   const syncs = []

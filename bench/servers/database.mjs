@@ -19,5 +19,14 @@ export function resources() {
   globalThis.gc?.()
   const { user, system } = process.cpuUsage()
   const { rss, heapUsed, external, arrayBuffers } = process.memoryUsage()
-  return { cpu: user + system, user, system, rss, heap: heapUsed + external, heapUsed, external, arrayBuffers }
+  return {
+    cpu: user + system,
+    user,
+    system,
+    rss,
+    heap: heapUsed + external,
+    heapUsed,
+    external,
+    arrayBuffers,
+  }
 }

@@ -58,7 +58,13 @@ function commit() {
 }
 
 function encode(text) {
-  const [head, body] = Sender.frame(Buffer.from(text), { fin: true, rsv1: false, opcode: 1, mask: false, readOnly: true })
+  const [head, body] = Sender.frame(Buffer.from(text), {
+    fin: true,
+    rsv1: false,
+    opcode: 1,
+    mask: false,
+    readOnly: true,
+  })
   return body === undefined ? head : Buffer.concat([head, body])
 }
 
@@ -68,7 +74,10 @@ function answerPage(request, response) {
   const since = query.get('since')
   const rows =
     since === null
-      ? db.prepare('SELECT * FROM items WHERE id > ? ORDER BY id LIMIT ?').raw().all(Number(query.get('after')), pageRows * 10)
+      ? db
+          .prepare('SELECT * FROM items WHERE id > ? ORDER BY id LIMIT ?')
+          .raw()
+          .all(Number(query.get('after')), pageRows * 10)
       : db.prepare('SELECT * FROM items WHERE updated_at > ?').raw().all(Number(since))
   const columnar = columns.map((_, column) => rows.map(row => row[column]))
   response.writeHead(200, { 'content-type': 'application/json' })

@@ -6,7 +6,7 @@ import { page } from './page.mjs'
 import { rowsHtml } from './public/view.mjs'
 
 const types = { js: 'text/javascript', mjs: 'text/javascript', css: 'text/css', svg: 'image/svg+xml' }
-const files = ['app.js', 'panel.js', 'view.mjs', 'style.css', 'icon.svg']
+const files = ['app.js', 'offline.js', 'panel.js', 'view.mjs', 'style.css', 'icon.svg']
 const htmx = new URL(import.meta.resolve('htmx.org/dist/htmx.min.js'))
 
 /** @param {{ base?: string, dataDir: string }} options `base`: the path under which all of it lives */

@@ -24,6 +24,7 @@ export function page({ file }) {
   <link rel="stylesheet" href="style.css">
   <script src="htmx.js"></script>
   <script src="api/sync/client.js" data-sync-entities="todos"></script>
+  <script src="offline.js"></script>
   <script type="module" src="app.js"></script>
 </head>
 <body>

@@ -15,7 +15,8 @@ test('serve has safe defaults: this machine only, every table', () => {
 })
 
 test('every option of serve', () => {
-  const line = 'serve app.db --entities users,log=events --port 0 --host 0.0.0.0 --access public --debug --retention-days 30'
+  const line =
+    'serve app.db --entities users,log=events --port 0 --host 0.0.0.0 --access public --debug --retention-days 30'
   expect(parseCommand(line.split(' '))).toEqual({
     name: 'serve',
     file: 'app.db',

@@ -116,11 +116,16 @@ function entityList(text: string): { name: string; table: string | null }[] {
     .map(item => item.split('=').map(part => part.trim()))
     .filter(([name]) => name !== '')
   if (list.length === 0) throw new UsageError('--entities names no table')
-  return list.map(([name = '', table]) => ({ name, table: table === undefined || table === '' ? null : table }))
+  return list.map(([name = '', table]) => ({
+    name,
+    table: table === undefined || table === '' ? null : table,
+  }))
 }
 
 function number(name: string, text: unknown, max: number): number {
   const value = typeof text === 'string' && /^\d+$/.test(text) ? Number(text) : Number.NaN
   if (value <= max) return value
-  throw new UsageError(`${name} must be an integer from 0${max < 1e6 ? ` to ${max}` : ''}, not '${String(text)}'`)
+  throw new UsageError(
+    `${name} must be an integer from 0${max < 1e6 ? ` to ${max}` : ''}, not '${String(text)}'`,
+  )
 }

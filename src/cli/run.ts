@@ -35,11 +35,14 @@ async function perform(command: Command): Promise<void> {
     case 'cleanup':
       return withFile(command.file, async db => {
         const forgotten = await sqliteCleanup(db, command.days)
-        console.log(`forgot ${forgotten} ${forgotten === 1 ? 'entry' : 'entries'} older than ${command.days} days`)
+        console.log(
+          `forgot ${forgotten} ${forgotten === 1 ? 'entry' : 'entries'} older than ${command.days} days`,
+        )
       })
     case 'uninstall':
       return withFile(command.file, async db => {
-        if (!(await sqliteStatus(db)).installed) return console.log('nothing of syncline is installed in this file')
+        if (!(await sqliteStatus(db)).installed)
+          return console.log('nothing of syncline is installed in this file')
         await uninstall(db)
         console.log('removed every trigger and table of syncline')
       })
@@ -76,7 +79,8 @@ export function printStatus(status: SqliteStatus): string {
 export function describe(error: unknown): string {
   if (error instanceof SyncError) return `${error.code}: ${error.message}`
   const text = error instanceof Error ? error.message : String(error)
-  const code = error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : 'INTERNAL'
+  const code =
+    error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : 'INTERNAL'
   return `${code}: ${text}`.replaceAll('\n', ' ')
 }
 

@@ -9,7 +9,8 @@ import type { ServeCommand } from './arguments.ts'
 
 export async function serve(db: DatabaseSync, command: ServeCommand, tables: SqliteTables): Promise<void> {
   const entities =
-    command.entities?.map(({ name, table }) => (table === null ? name : defineEntity({ name, table }))) ?? everyTable(tables)
+    command.entities?.map(({ name, table }) => (table === null ? name : defineEntity({ name, table }))) ??
+    everyTable(tables)
   const log = consoleLogger(command.debug)
   const engine = await createSyncEngine({
     db,
@@ -57,7 +58,9 @@ function listen(server: Server, { port, host }: ServeCommand): Promise<string> {
     server.listen(port, host, () => {
       const address = server.address()
       if (typeof address !== 'object' || address === null) return // refused: `error` says why
-      resolve(`http://${address.family === 'IPv6' ? `[${address.address}]` : address.address}:${address.port}`)
+      resolve(
+        `http://${address.family === 'IPv6' ? `[${address.address}]` : address.address}:${address.port}`,
+      )
     })
   })
 }

@@ -87,6 +87,15 @@ describe('update', () => {
     expect(fields.kind === 'update' && [fields.columns, fields.lost]).toEqual([['a', 'c'], ['b']])
   })
 
+  test('[D7] entity grain: every unseen cell of the row has to be beaten, also those of columns that are not written', () => {
+    const standing = row({ a: cell(8, -2000), b: cell(9, 500) })
+    for (const columns of [['a'], ['c'], ['a', 'b']]) {
+      expect(kept(decide(standing, attempt({ columns, stamp: at(0) }), rules(), around))).toBe('conflict')
+      expect(kept(decide(standing, attempt({ columns, stamp: at(501) }), rules(), around))).toEqual(columns)
+    }
+    expect(kept(decide(standing, attempt({ columns: ['c'], stamp: at(0) }), rules('last-write-wins', 'field'), around))).toEqual(['c'])
+  })
+
   test('[D7] a column without a cell of its own is as old as the row', () => {
     const standing = row({}, cell(9, 0))
     expect(kept(decide(standing, attempt(), rules('server-wins', 'field'), around))).toBe('conflict')

@@ -5,13 +5,30 @@ import { settleRow } from './settle.ts'
 import type { Line, Settled, TailEntry } from './settle.ts'
 
 function entry(seq: number, op: TailEntry['op'], parts: Partial<TailEntry> = {}): TailEntry {
-  return { seq, entity: 'notes', id: 'a', op, columns: op === 'u' ? ['title'] : [], reading: seq * 10, stamp: null, client: null, mutation: null, own: false, temporary: null, ...parts }
+  return {
+    seq,
+    entity: 'notes',
+    id: 'a',
+    op,
+    columns: op === 'u' ? ['title'] : [],
+    reading: seq * 10,
+    stamp: null,
+    client: null,
+    mutation: null,
+    own: false,
+    temporary: null,
+    ...parts,
+  }
 }
 
-const settled = (line: Line | null, entries: readonly TailEntry[], exists = true): Settled | null => settleRow(line, entries, exists, 'log')
+const settled = (line: Line | null, entries: readonly TailEntry[], exists = true): Settled | null =>
+  settleRow(line, entries, exists, 'log')
 
 test('[C7] a create is the whole row; updates are their columns; the newest entry names the place', () => {
-  const made = settled(null, [entry(3, 'c', { temporary: 'tmp_1', client: 'me', mutation: 7, own: true }), entry(5, 'u')])
+  const made = settled(null, [
+    entry(3, 'c', { temporary: 'tmp_1', client: 'me', mutation: 7, own: true }),
+    entry(5, 'u'),
+  ])
   expect(made?.line).toEqual({
     seq: 5,
     reading: 50,
@@ -23,7 +40,7 @@ test('[C7] a create is the whole row; updates are their columns; the newest entr
   })
 })
 
-test('[D2] a cell is its client\'s own only where the entry says so', () => {
+test("[D2] a cell is its client's own only where the entry says so", () => {
   const stamp = stampOf(99, 'me')
   const cells = settled(null, [
     entry(1, 'u', { columns: ['sent'], client: 'me', own: true, stamp }),
@@ -36,7 +53,12 @@ test('[D2] a cell is its client\'s own only where the entry says so', () => {
 
 test('[C7] the table decides whether the row is there, whatever the entries say', () => {
   for (const op of ['c', 'u', 'd', '?'] as const) {
-    expect(settled(null, [entry(4, op)], false)).toEqual({ entity: 'notes', id: 'a', line: null, gone: { seq: 4, reading: 40, stamp: stampOf(40, 'log') } })
+    expect(settled(null, [entry(4, op)], false)).toEqual({
+      entity: 'notes',
+      id: 'a',
+      line: null,
+      gone: { seq: 4, reading: 40, stamp: stampOf(40, 'log') },
+    })
   }
   const back = settled(null, [entry(4, 'd')], true)
   expect(back?.line?.whole?.seq).toBe(4)
@@ -57,12 +79,22 @@ test('[C9] an update of a baseline row leaves its other columns without a place'
 })
 
 test('a create after updates forgets their cells, and the temporary id of an earlier life', () => {
-  const line = settled(null, [entry(1, 'c', { temporary: 'tmp_1' }), entry(2, 'u'), entry(3, 'd'), entry(4, 'c')])?.line
+  const line = settled(null, [
+    entry(1, 'c', { temporary: 'tmp_1' }),
+    entry(2, 'u'),
+    entry(3, 'd'),
+    entry(4, 'c'),
+  ])?.line
   expect(line).toMatchObject({ seq: 4, cells: {}, temporary: null, whole: { seq: 4 } })
 })
 
 const ops = fc.array(
-  fc.record({ op: fc.constantFrom('c', 'u', 'd', '?'), columns: fc.subarray(['x', 'y', 'z'], { minLength: 1 }), step: fc.integer({ min: 1, max: 3 }), own: fc.boolean() }),
+  fc.record({
+    op: fc.constantFrom('c', 'u', 'd', '?'),
+    columns: fc.subarray(['x', 'y', 'z'], { minLength: 1 }),
+    step: fc.integer({ min: 1, max: 3 }),
+    own: fc.boolean(),
+  }),
   { minLength: 1, maxLength: 10 },
 )
 
@@ -70,7 +102,9 @@ test('[L2] settling in any batches, again and again, is settling at once', () =>
   fc.assert(
     fc.property(ops, fc.array(fc.nat(9), { maxLength: 4 }), (list, cuts) => {
       let seq = 0
-      const entries = list.map(({ op, columns, step, own }) => entry((seq += step), op as TailEntry['op'], { columns: op === 'u' ? columns : [], client: 'c', own })) // reason: the list of constants widens to string
+      const entries = list.map(({ op, columns, step, own }) =>
+        entry((seq += step), op as TailEntry['op'], { columns: op === 'u' ? columns : [], client: 'c', own }),
+      ) // reason: the list of constants widens to string
       const whole = settled(null, entries)
       let line: Line | null = null
       for (const end of [...cuts.sort((a, b) => a - b), entries.length]) {
@@ -80,7 +114,13 @@ test('[L2] settling in any batches, again and again, is settling at once', () =>
         line = settled(line, upTo)?.line ?? line
       }
       expect(line).toEqual(whole?.line ?? null)
-      if (line !== null) expect(settled(line, entries.filter(item => item.seq <= (line?.seq ?? 0)))).toBe(null)
+      if (line !== null)
+        expect(
+          settled(
+            line,
+            entries.filter(item => item.seq <= (line?.seq ?? 0)),
+          ),
+        ).toBe(null)
     }),
     { seed: 21, numRuns: 500 },
   )

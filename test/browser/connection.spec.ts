@@ -39,7 +39,7 @@ async function expectChain(page: Page): Promise<void> {
   }
 }
 
-test('T-B03 T-B20 the state events chain through a killed server and its return', async ({ page }) => {
+test('[K1] T-B03 T-B20 the state events chain through a killed server and its return', async ({ page }) => {
   expect(await states(page)).toEqual(['connecting', 'connected'])
   expect(await online(page)).toBe(true)
   await server.stop('SIGKILL')
@@ -66,7 +66,7 @@ test('a server that says goodbye, too', async ({ page }) => {
   await expectChain(page)
 })
 
-test('K3 a frozen wire is noticed when the page has a reason to doubt it, and edits made meanwhile arrive', async ({
+test('[K3] a frozen wire is noticed when the page has a reason to doubt it, and edits made meanwhile arrive', async ({
   page,
 }) => {
   wire.freeze()

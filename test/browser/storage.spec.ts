@@ -67,7 +67,7 @@ test('T-B30 the store of an entity equals the table, also after a change and a d
   await expect.poll(() => rows(page)).toEqual([{ id: 2, name: 'Ada', email: null }])
 })
 
-test('T-B08 T-B09 T-B10 _pending survives a reload and is sent in order when the network is back', async ({
+test('[Q1] [Q2] T-B08 T-B09 T-B10 _pending survives a reload and is sent in order when the network is back', async ({
   page,
 }) => {
   await open(page)

@@ -64,7 +64,7 @@ async function expectEqual(pages: readonly Page[], expected: readonly string[]):
   for (const other of others) expect(other).toEqual(first)
 }
 
-test('T-K02 two windows and a foreign writer see each other’s edits', async ({ browser }) => {
+test('[C1] T-K02 two windows and a foreign writer see each other’s edits', async ({ browser }) => {
   const [ada, ben] = [await device(browser), await device(browser)]
   await add(ada, 'Milk')
   await expect(titles(ben)).toHaveText(['Milk', 'Coffee'])
@@ -109,7 +109,7 @@ test('T-K02 T-B08 edits made offline show at once, outlive a reload, and end up 
   await expect(ada.getByRole('status')).toHaveText('Live. Everything is saved.')
 })
 
-test('T-B12 an edit that the server refuses rolls back, says why, and can be repaired', async ({
+test('[Q4] [Q5] T-B12 an edit that the server refuses rolls back, says why, and can be repaired', async ({
   browser,
 }) => {
   const ada = await device(browser)

@@ -19,19 +19,54 @@ async function effects(line: Line, run: () => unknown, end: () => unknown): Prom
   await run()
   await end()
   await line.next(frame => frame.change?.entity === 'comments', 'the end')
-  return line.changes('users').slice(before).map(change => [change.action, change.id])
+  return line
+    .changes('users')
+    .slice(before)
+    .map(change => [change.action, change.id])
 }
 
 const statements: readonly [what: string, sql: string, expected: unknown[]][] = [
-  ['insert', "INSERT INTO users VALUES (1, 'Ann', 'a@x'), (2, 'Bob', 'b@x')", [['create', 1], ['create', 2]]],
+  [
+    'insert',
+    "INSERT INTO users VALUES (1, 'Ann', 'a@x'), (2, 'Bob', 'b@x')",
+    [
+      ['create', 1],
+      ['create', 2],
+    ],
+  ],
   ['update', "UPDATE users SET name = 'Anna' WHERE id = 1", [['update', 1]]],
   ['letter case', "UPDATE users SET name = 'anna' WHERE id = 1", [['update', 1]]],
   ['no-op', "UPDATE users SET name = name; INSERT OR IGNORE INTO users VALUES (1, 'ignored', 'a@x')", []],
   ['rolled back', "BEGIN; UPDATE users SET name = 'ghost'; DELETE FROM users; ROLLBACK", []],
-  ['upsert', "INSERT INTO users VALUES (1, 'up', 'a@x') ON CONFLICT(id) DO UPDATE SET name = excluded.name", [['update', 1]]],
-  ['replace that evicts another', "INSERT OR REPLACE INTO users VALUES (3, 'Eve', 'B@X')", [['delete', 2], ['create', 3]]],
-  ['a new key', 'UPDATE users SET id = 10 WHERE id = 3', [['delete', 3], ['create', 10]]],
-  ['delete of all', 'DELETE FROM users', [['delete', 1], ['delete', 10]]],
+  [
+    'upsert',
+    "INSERT INTO users VALUES (1, 'up', 'a@x') ON CONFLICT(id) DO UPDATE SET name = excluded.name",
+    [['update', 1]],
+  ],
+  [
+    'replace that evicts another',
+    "INSERT OR REPLACE INTO users VALUES (3, 'Eve', 'B@X')",
+    [
+      ['delete', 2],
+      ['create', 3],
+    ],
+  ],
+  [
+    'a new key',
+    'UPDATE users SET id = 10 WHERE id = 3',
+    [
+      ['delete', 3],
+      ['create', 10],
+    ],
+  ],
+  [
+    'delete of all',
+    'DELETE FROM users',
+    [
+      ['delete', 1],
+      ['delete', 10],
+    ],
+  ],
 ]
 
 describe.each(drivers)('[C1, C2, C4, C5, C6] T-S14 with %s', driver => {
@@ -41,7 +76,11 @@ describe.each(drivers)('[C1, C2, C4, C5, C6] T-S14 with %s', driver => {
     const second = openDatabase(file, driver)
     let n = 0
     for (const [what, sql, expected] of statements) {
-      const seen = await effects(line, () => second.exec(sql), () => second.exec(`INSERT INTO comments VALUES (${++n}, 'end')`))
+      const seen = await effects(
+        line,
+        () => second.exec(sql),
+        () => second.exec(`INSERT INTO comments VALUES (${++n}, 'end')`),
+      )
       expect(new Set(seen), what).toEqual(new Set(expected))
       expect(seen.length, what).toBe(expected.length)
     }
@@ -52,7 +91,11 @@ describe.each(drivers)('[C1, C2, C4, C5, C6] T-S14 with %s', driver => {
     const line = await subscribed(url, ['users', 'comments'])
     let n = 0
     for (const [what, sql, expected] of statements) {
-      const seen = await effects(line, () => writeElsewhere(file, `${sql}; INSERT INTO comments VALUES (${++n}, 'end')`), () => {})
+      const seen = await effects(
+        line,
+        () => writeElsewhere(file, `${sql}; INSERT INTO comments VALUES (${++n}, 'end')`),
+        () => {},
+      )
       expect(new Set(seen), what).toEqual(new Set(expected))
     }
   })
@@ -74,10 +117,21 @@ test('[C3] no value that a table accepts stops a write', async () => {
     schema: 'CREATE TABLE anything (id TEXT PRIMARY KEY NOT NULL, a, b JSON, c INTEGER, d REAL);',
     entities: ['anything'],
   })
-  const values = ["x'00ff'", "'{broken'", '9223372036854775807', '-9e999', "'a' || char(0) || 'b'", 'NULL', "''", '1e300']
+  const values = [
+    "x'00ff'",
+    "'{broken'",
+    '9223372036854775807',
+    '-9e999',
+    "'a' || char(0) || 'b'",
+    'NULL',
+    "''",
+    '1e300',
+  ]
   for (const [i, value] of values.entries()) {
     db.exec(`INSERT INTO anything VALUES ('r${i}', ${value}, ${value}, ${value}, ${value})`)
-    db.exec(`UPDATE anything SET a = NULL, b = NULL WHERE id = 'r${i}'; UPDATE anything SET a = ${value}, b = ${value} WHERE id = 'r${i}'`)
+    db.exec(
+      `UPDATE anything SET a = NULL, b = NULL WHERE id = 'r${i}'; UPDATE anything SET a = ${value}, b = ${value} WHERE id = 'r${i}'`,
+    )
   }
   const { changes } = await pull(url, 'anything')
   expect(changes).toHaveLength(values.length)
@@ -98,7 +152,9 @@ test('[C7] X38 an updated_at trigger: one push, one change, the stored row, and 
   expect(result?.status).toBe('applied')
   db.exec("INSERT INTO comments VALUES (1, 'end')")
   await line.next(frame => frame.change?.entity === 'comments')
-  expect(line.changes('users').map(change => change.data)).toEqual([{ id: 1, name: 'Bob', updated_at: 'TBob' }])
+  expect(line.changes('users').map(change => change.data)).toEqual([
+    { id: 1, name: 'Bob', updated_at: 'TBob' },
+  ])
 })
 
 describe('[C8] X39 schema changes', () => {
@@ -137,7 +193,10 @@ describe('[C8] X39 schema changes', () => {
     app.db.exec("INSERT INTO users VALUES (1, 'Ann', NULL)")
     const { version } = await pull(app.url, 'users')
     await app.stop()
-    await writeElsewhere(app.file, "ALTER TABLE users ADD COLUMN age INTEGER DEFAULT 7; UPDATE users SET age = 9, name = 'changed'")
+    await writeElsewhere(
+      app.file,
+      "ALTER TABLE users ADD COLUMN age INTEGER DEFAULT 7; UPDATE users SET age = 9, name = 'changed'",
+    )
     const again = await startApp({ schema: '', file: app.file })
     const body = await pull(again.url, 'users', version)
     expect(body.changes.at(-1)?.data).toMatchObject({ name: 'changed', age: 9 })
@@ -146,7 +205,9 @@ describe('[C8] X39 schema changes', () => {
 
 test('[C9] rows from before the engine are there, without a line in the log', async () => {
   const { db, url } = await startApp({ schema: `${schema} INSERT INTO users VALUES (1, 'old', NULL);` })
-  expect((await pull(url, 'users')).changes).toMatchObject([{ id: 1, action: 'create', data: { name: 'old' } }])
+  expect((await pull(url, 'users')).changes).toMatchObject([
+    { id: 1, action: 'create', data: { name: 'old' } },
+  ])
   expect(rowsOf(db, 'SELECT count(*) AS n FROM _syncline_tail')).toEqual([{ n: 0 }])
 })
 
@@ -157,14 +218,20 @@ test('[C11] T-S02 nothing waits for a long write, and the application handle out
   writer.exec("BEGIN IMMEDIATE; UPDATE users SET name = 'uncommitted'")
   const answers = await Promise.all(Array.from({ length: 50 }, () => fetch(`${url}/api/sync/users`)))
   expect(answers.map(answer => answer.status)).toEqual(Array.from({ length: 50 }, () => 200))
-  for (const answer of answers) expect(((await answer.json()) as { changes: { data: { name: string } }[] }).changes[0]?.data.name).toBe('Ann')
+  for (const answer of answers)
+    expect(((await answer.json()) as { changes: { data: { name: string } }[] }).changes[0]?.data.name).toBe(
+      'Ann',
+    )
   // a push waits for the lock without holding anybody up, and is stored when it is free
   const pushing = push(url, 'users', [{ id: 5, action: 'create', data: { name: 'waits' } }])
   expect((await fetch(`${url}/api/sync/health`)).status).toBe(200)
   writer.exec('COMMIT')
   expect((await pushing)[0]?.status).toBe('applied')
   await engine.close()
-  expect(rowsOf(db, 'SELECT name FROM users ORDER BY id')).toEqual([{ name: 'uncommitted' }, { name: 'waits' }])
+  expect(rowsOf(db, 'SELECT name FROM users ORDER BY id')).toEqual([
+    { name: 'uncommitted' },
+    { name: 'waits' },
+  ])
 })
 
 test('[L1] two processes write at once: every subscriber sees versions rise and misses none', async () => {
@@ -172,7 +239,11 @@ test('[L1] two processes write at once: every subscriber sees versions rise and 
   const stream = await openStream(`${url}/api/sync/events?entities=users`)
   const rows = (from: number): string =>
     Array.from({ length: 60 }, (_, i) => `INSERT INTO users (id, name) VALUES (${from + i}, 'x')`).join(';')
-  await Promise.all([writeElsewhere(file, rows(1000)), writeElsewhere(file, rows(2000)), writeElsewhere(file, rows(3000))])
+  await Promise.all([
+    writeElsewhere(file, rows(1000)),
+    writeElsewhere(file, rows(2000)),
+    writeElsewhere(file, rows(3000)),
+  ])
   const changes = await until('180 changes', () => {
     const seen = stream.frames.flatMap(frame => (frame.change === undefined ? [] : [frame.change]))
     return seen.length >= 180 ? seen : null

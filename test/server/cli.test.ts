@@ -49,11 +49,21 @@ const writes = `
 /** Like the shell's .dump: the schema and every row with \`quote()\`. */
 function dump(db: Handle): string {
   const lines: string[] = []
-  for (const { type, name, sql } of rowsOf(db, 'SELECT type, name, sql FROM sqlite_master ORDER BY type, name')) {
+  for (const { type, name, sql } of rowsOf(
+    db,
+    'SELECT type, name, sql FROM sqlite_master ORDER BY type, name',
+  )) {
     lines.push(`${String(type)} ${String(name)} ${String(sql)}`)
     if (type !== 'table') continue
-    const columns = rowsOf(db, `SELECT name FROM pragma_table_xinfo('${String(name).replaceAll("'", "''")}')`).map(row => `quote("${String(row['name'])}")`)
-    lines.push(...rowsOf(db, `SELECT ${columns.join("||','||")} AS line FROM "${String(name)}" ORDER BY 1`).map(row => String(row['line'])))
+    const columns = rowsOf(
+      db,
+      `SELECT name FROM pragma_table_xinfo('${String(name).replaceAll("'", "''")}')`,
+    ).map(row => `quote("${String(row['name'])}")`)
+    lines.push(
+      ...rowsOf(db, `SELECT ${columns.join("||','||")} AS line FROM "${String(name)}" ORDER BY 1`).map(row =>
+        String(row['line']),
+      ),
+    )
   }
   return lines.join('\n')
 }
@@ -74,19 +84,49 @@ test('[C1, C10] a nasty schema: attach, write from another process, read, uninst
   expect(running.output()).toBe(`listening on ${url}\n`)
   expect(running.errors()).toContain('WARNING')
   const line = await subscribed(url, entities.split(','))
-  expect((await pull(url, 'members')).changes.map(change => change.entity_id)).toEqual(['[1,"ann"]', '[1,"bob"]', '[2,"ann"]'])
-  expect((await pull(url, 'happenings')).changes[0]?.data).toEqual({ id: 1, at: '9007199254740993', kind: 'start', payload: { $blob: 'AQ==' } })
+  expect((await pull(url, 'members')).changes.map(change => change.entity_id)).toEqual([
+    '[1,"ann"]',
+    '[1,"bob"]',
+    '[2,"ann"]',
+  ])
+  expect((await pull(url, 'happenings')).changes[0]?.data).toEqual({
+    id: 1,
+    at: '9007199254740993',
+    kind: 'start',
+    payload: { $blob: 'AQ==' },
+  })
 
   await writeElsewhere(file, writes)
   await writeElsewhere(control, writes)
   await line.next(frame => frame.change?.entity_id === "x'y", 'the last write')
   const replica = new Map<string, unknown>()
-  for (const entity of entities.split(',')) for (const change of (await pull(url, entity)).changes) replica.set(`${entity} ${change.entity_id}`, change.data)
-  expect([...replica.keys()].sort()).toEqual(['accounts anna', "accounts x'y", 'happenings 1', 'happenings 2', 'happenings 3', 'happenings 4', 'members [2,"anna"]', 'projects 2', 'projects 9'])
-  expect(replica.get('projects 9')).toMatchObject({ owner: 'anna', name: 'FIRST project', slug: 'first-project', size: 13 })
+  for (const entity of entities.split(','))
+    for (const change of (await pull(url, entity)).changes)
+      replica.set(`${entity} ${change.entity_id}`, change.data)
+  expect([...replica.keys()].sort()).toEqual([
+    'accounts anna',
+    "accounts x'y",
+    'happenings 1',
+    'happenings 2',
+    'happenings 3',
+    'happenings 4',
+    'members [2,"anna"]',
+    'projects 2',
+    'projects 9',
+  ])
+  expect(replica.get('projects 9')).toMatchObject({
+    owner: 'anna',
+    name: 'FIRST project',
+    slug: 'first-project',
+    size: 13,
+  })
   expect(replica.get('projects 2')).toMatchObject({ name: 'Renamed' })
   // who only listened has the same: evictions, cascades and moved keys came as deletes
-  const heard = new Map<string, unknown>([['happenings 1', 1], ['happenings 2', 1], ['happenings 3', 1]])
+  const heard = new Map<string, unknown>([
+    ['happenings 1', 1],
+    ['happenings 2', 1],
+    ['happenings 3', 1],
+  ])
   for (const change of line.changes()) {
     const key = `${change.entity} ${change.entity_id}`
     if (change.data === null) heard.delete(key)
@@ -119,7 +159,9 @@ describe('syncline', () => {
     expect(running.errors()).toMatch(/left out owners: UNKNOWN_TABLE: .*view/)
     expect(running.errors()).toMatch(/left out odd name: INVALID_CONFIG/)
     expect(running.errors()).toMatch(/left out events: RESERVED_NAME/)
-    expect((await push(url, 'projects', [{ id: 1, action: 'update', data: { name: 'Over HTTP' } }]))[0]?.status).toBe('applied')
+    expect(
+      (await push(url, 'projects', [{ id: 1, action: 'update', data: { name: 'Over HTTP' } }]))[0]?.status,
+    ).toBe('applied')
     expect((await fetch(`${url}/`)).status).toBe(404)
     running.child.kill('SIGINT')
     expect(await running.ended).toBe(0)
@@ -137,7 +179,10 @@ describe('syncline', () => {
     expect((await run('status', file)).output).toContain('not installed')
     const running = runCli(['serve', file, '--entities', 'happenings', '--port', '0'])
     await addressOf(running)
-    await writeElsewhere(file, "INSERT INTO happenings VALUES (9, 1, 'x', NULL); UPDATE happenings SET kind = 'y'; UPDATE happenings SET kind = 'z'")
+    await writeElsewhere(
+      file,
+      "INSERT INTO happenings VALUES (9, 1, 'x', NULL); UPDATE happenings SET kind = 'y'; UPDATE happenings SET kind = 'z'",
+    )
     const status = await run('status', file)
     expect(status.output).toMatch(/tables +happenings\n/)
     expect(status.output).toMatch(/head +9\n/)
@@ -171,16 +216,35 @@ describe('syncline', () => {
   })
 
   test('in production it listens on this machine only, unless told otherwise', async () => {
-    const refused = runCli(['serve', nastyFile(), '--port', '0', '--host', '0.0.0.0', '--entities', 'happenings'], { NODE_ENV: 'production' })
+    const refused = runCli(
+      ['serve', nastyFile(), '--port', '0', '--host', '0.0.0.0', '--entities', 'happenings'],
+      { NODE_ENV: 'production' },
+    )
     expect(await refused.ended).toBe(1)
     expect(refused.errors()).toMatch(/INVALID_CONFIG: .*access/)
-    const meant = runCli(['serve', nastyFile(), '--port', '0', '--host', '0.0.0.0', '--entities', 'happenings', '--access', 'public'], { NODE_ENV: 'production' })
+    const meant = runCli(
+      [
+        'serve',
+        nastyFile(),
+        '--port',
+        '0',
+        '--host',
+        '0.0.0.0',
+        '--entities',
+        'happenings',
+        '--access',
+        'public',
+      ],
+      { NODE_ENV: 'production' },
+    )
     await addressOf(meant)
   })
 
   test('--help and --version', async () => {
     expect((await run('--help')).output).toContain('syncline serve <file>')
-    const { version } = JSON.parse(readFileSync(path.resolve(import.meta.dirname, '../../package.json'), 'utf8')) as { version: string }
+    const { version } = JSON.parse(
+      readFileSync(path.resolve(import.meta.dirname, '../../package.json'), 'utf8'),
+    ) as { version: string }
     expect((await run('--version')).output).toBe(`${version}\n`)
   })
 })

@@ -36,7 +36,8 @@ test('[Q3] X03 a foreign client with a mutation_id of its own is answered with i
 
 test('[Q2, D13] X41 a poisoned mutation is rejected, those around it are stored; a transaction is whole or not at all', async () => {
   const { db, url } = await startApp({
-    schema: 'CREATE TABLE users (id INTEGER PRIMARY KEY, name TEXT NOT NULL CHECK (length(name) < 10), email TEXT);',
+    schema:
+      'CREATE TABLE users (id INTEGER PRIMARY KEY, name TEXT NOT NULL CHECK (length(name) < 10), email TEXT);',
     entities: ['users'],
   })
   const session = await openSession(url)
@@ -44,18 +45,31 @@ test('[Q2, D13] X41 a poisoned mutation is rejected, those around it are stored;
     create(1, 'users', 1, { name: 'good' }),
     create(2, 'users', 2, { name: 'much too long a name' }),
     create(3, 'users', 3, { name: 'also good' }),
-    { n: 4, base: null, stamp: null, writes: [
-      { entity: 'users', id: '4', action: 'create', data: { name: 'half' } },
-      { entity: 'users', id: '5', action: 'create', data: { name: 'much too long again' } },
-    ] },
+    {
+      n: 4,
+      base: null,
+      stamp: null,
+      writes: [
+        { entity: 'users', id: '4', action: 'create', data: { name: 'half' } },
+        { entity: 'users', id: '5', action: 'create', data: { name: 'much too long again' } },
+      ],
+    },
     create(5, 'nothing', 1, { name: 'x' }),
     update(6, 'users', 1, { name: 'best' }),
   ])
   await until('six results', () => session.results().length === 6)
   expect(session.results().map(result => [result.n, result.status])).toEqual([
-    [1, 'applied'], [2, 'rejected'], [3, 'applied'], [4, 'rejected'], [5, 'rejected'], [6, 'applied'],
+    [1, 'applied'],
+    [2, 'rejected'],
+    [3, 'applied'],
+    [4, 'rejected'],
+    [5, 'rejected'],
+    [6, 'applied'],
   ])
-  expect(rowsOf(db, 'SELECT id, name FROM users')).toEqual([{ id: 1, name: 'best' }, { id: 3, name: 'also good' }])
+  expect(rowsOf(db, 'SELECT id, name FROM users')).toEqual([
+    { id: 1, name: 'best' },
+    { id: 3, name: 'also good' },
+  ])
   // what was rejected counts as processed
   expect((await openSession(url, { client: 'other' })).welcome.last).toBe(0)
 })
@@ -73,7 +87,8 @@ test('[Q7] a lower lead than the greatest seen is fenced: nothing stored, closed
 
 test('[Q6] a temporary id becomes real, in foreign keys of later writes too, and the change names both', async () => {
   const { db, url } = await startApp({
-    schema: 'CREATE TABLE users (id INTEGER PRIMARY KEY, name TEXT); CREATE TABLE posts (id INTEGER PRIMARY KEY, user_id INTEGER REFERENCES users(id), title TEXT);',
+    schema:
+      'CREATE TABLE users (id INTEGER PRIMARY KEY, name TEXT); CREATE TABLE posts (id INTEGER PRIMARY KEY, user_id INTEGER REFERENCES users(id), title TEXT);',
     entities: ['users', 'posts'],
   })
   const session = await openSession(url)
@@ -86,7 +101,9 @@ test('[Q6] a temporary id becomes real, in foreign keys of later writes too, and
   await until('the results', () => session.results().length === 3)
   expect(session.results().map(result => result.status)).toEqual(['applied', 'applied', 'applied'])
   expect(session.results()[0]?.ids).toEqual({ tmp_a: '1' })
-  expect(rowsOf(db, 'SELECT p.title, u.name FROM posts p JOIN users u ON u.id = p.user_id')).toEqual([{ title: 'hers', name: 'Anna' }])
+  expect(rowsOf(db, 'SELECT p.title, u.name FROM posts p JOIN users u ON u.id = p.user_id')).toEqual([
+    { title: 'hers', name: 'Anna' },
+  ])
   const batch = await session.next(frame => frame.type === 'batch')
   expect(batch['sets']).toMatchObject([{ entity: 'users', renamed: [['tmp_a', '1']] }])
 })
@@ -97,7 +114,9 @@ test('[R2] a result never comes before the change it settles', async () => {
   await session.load('users')
   session.mutate([create(1, 'users', 1, { name: 'x' })])
   const result = await session.next(isType('results'))
-  const batch = session.frames.find(frame => frame.type === 'batch' && (frame['sets'] as unknown[]).length > 0)
+  const batch = session.frames.find(
+    frame => frame.type === 'batch' && (frame['sets'] as unknown[]).length > 0,
+  )
   expect(session.frames.indexOf(batch ?? result)).toBeLessThan(session.frames.indexOf(result))
   expect(batch?.['to']).toMatchObject({ seq: session.results()[0]?.version })
 })
@@ -112,7 +131,9 @@ test('T-S23 five hundred queued mutations and a thousand missed changes take a f
   expect(rowsOf(db, 'SELECT count(*) AS n, min(name) AS first FROM users')).toEqual([{ n: 500, first: 'u1' }])
   const { to } = await session.load('users')
   session.close()
-  db.exec("WITH RECURSIVE n(i) AS (SELECT 501 UNION ALL SELECT i+1 FROM n WHERE i<1500) INSERT INTO users SELECT i, 'late', NULL FROM n")
+  db.exec(
+    "WITH RECURSIVE n(i) AS (SELECT 501 UNION ALL SELECT i+1 FROM n WHERE i<1500) INSERT INTO users SELECT i, 'late', NULL FROM n",
+  )
   const again = await openSession(url)
   const shape = (again.welcome['entities'] as { users: { hash: string } }).users.hash
   const { frames } = await again.load('users', to, shape)

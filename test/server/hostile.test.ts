@@ -18,22 +18,72 @@ function random(seed: number): (below: number) => number {
   }
 }
 
-const words = ['type', 'hello', 'subscribe', 'mutate', 'push', 'sync', 'reconcile', 'unsubscribe', 'ping', 'push_batch', 'entity', 'users', 'entities', 'scopes', 'cursor',
-  'mutations', 'writes', 'id', 'data', 'n', 'base', 'stamp', 'seq', 'check', 'epoch', 'since', 'hashes', 'held', 'buckets', '__proto__', 'constructor', 'protocol', 'client', 'lead', 'acked']
+const words = [
+  'type',
+  'hello',
+  'subscribe',
+  'mutate',
+  'push',
+  'sync',
+  'reconcile',
+  'unsubscribe',
+  'ping',
+  'push_batch',
+  'entity',
+  'users',
+  'entities',
+  'scopes',
+  'cursor',
+  'mutations',
+  'writes',
+  'id',
+  'data',
+  'n',
+  'base',
+  'stamp',
+  'seq',
+  'check',
+  'epoch',
+  'since',
+  'hashes',
+  'held',
+  'buckets',
+  '__proto__',
+  'constructor',
+  'protocol',
+  'client',
+  'lead',
+  'acked',
+]
 
 function value(next: (below: number) => number, depth: number): unknown {
   switch (next(depth > 4 ? 8 : 12)) {
-    case 0: return null
-    case 1: return next(2) === 0
-    case 2: return next(5)
-    case 3: return [-1, 0.5, 1e308, 2 ** 53, Number.MAX_SAFE_INTEGER][next(5)]
-    case 4: return words[next(words.length)]
-    case 5: return ['', '\u0000', '\ud800', 'x'.repeat(next(3000)), '9999-12-31T23:59:59Z', '99999999999999999999'][next(6)]
-    case 6: return '1'
-    case 7: return 1
-    case 8: case 9: return Array.from({ length: next(4) }, () => value(next, depth + 1))
+    case 0:
+      return null
+    case 1:
+      return next(2) === 0
+    case 2:
+      return next(5)
+    case 3:
+      return [-1, 0.5, 1e308, 2 ** 53, Number.MAX_SAFE_INTEGER][next(5)]
+    case 4:
+      return words[next(words.length)]
+    case 5:
+      return ['', '\u0000', '\ud800', 'x'.repeat(next(3000)), '9999-12-31T23:59:59Z', '99999999999999999999'][
+        next(6)
+      ]
+    case 6:
+      return '1'
+    case 7:
+      return 1
+    case 8:
+    case 9:
+      return Array.from({ length: next(4) }, () => value(next, depth + 1))
     default: {
-      const made: [string, unknown][] = Array.from({ length: next(6) }, () => [words[next(words.length)] ?? '', value(next, depth + 1)])
+      const made: [string, unknown][] = Array.from({ length: next(6) }, () => [
+        words[next(words.length)] ?? '',
+        value(next, depth + 1),
+      ])
       return Object.fromEntries(made)
     }
   }
@@ -43,10 +93,14 @@ function frame(next: (below: number) => number): string | Buffer {
   const kind = next(20)
   if (kind === 0) return Buffer.from(Array.from({ length: next(40) }, () => next(256)))
   if (kind === 1) return '{"type":'.repeat(next(50))
-  if (kind === 2) return `${'['.repeat(next(5000))}`
-  if (kind === 3) return `{"type":"push","entity":"users","data":{"__proto__":{"polluted":1},"name":"x"},"id":1}`
+  if (kind === 2) return '['.repeat(next(5000))
+  if (kind === 3)
+    return `{"type":"push","entity":"users","data":{"__proto__":{"polluted":1},"name":"x"},"id":1}`
   const made = value(next, 0)
-  const message = typeof made === 'object' && made !== null && !Array.isArray(made) ? { ...made, type: words[next(10)] } : made
+  const message =
+    typeof made === 'object' && made !== null && !Array.isArray(made)
+      ? { ...made, type: words[next(10)] }
+      : made
   return JSON.stringify(message) ?? 'undefined'
 }
 
@@ -68,7 +122,8 @@ test('[S1] X47 twenty thousand random frames: the server lives, nothing leaks, n
       socket = await open()
       socket.on('error', () => {})
       socket.on('message', () => {})
-      if (next(2) === 0) socket.send(JSON.stringify({ type: 'hello', protocol: 1, client: 'fuzz', lead: 1, acked: 0 }))
+      if (next(2) === 0)
+        socket.send(JSON.stringify({ type: 'hello', protocol: 1, client: 'fuzz', lead: 1, acked: 0 }))
     }
     for (let i = 0; i < 50; i++, sent++) {
       const data = frame(next)
@@ -100,7 +155,13 @@ test('[S1] X47 repeated nonsense is closed 1008, a single bad frame is only answ
 test('[S1] X46 a frame that is too large is answered, a much larger one closes 1009', async () => {
   const { url, db } = await startApp()
   const line = await openLine(url)
-  line.send({ type: 'push', entity: 'users', id: 1, action: 'create', data: { name: 'x'.repeat(2 * 1024 * 1024) } })
+  line.send({
+    type: 'push',
+    entity: 'users',
+    id: 1,
+    action: 'create',
+    data: { name: 'x'.repeat(2 * 1024 * 1024) },
+  })
   expect(await line.next(isType('error'))).toMatchObject({ code: 'PAYLOAD_TOO_LARGE' })
   line.send({ type: 'push', entity: 'users', id: 1, action: 'create', data: { name: 'small' } })
   expect(await line.next(isType('push_ack'))).toMatchObject({ status: 'applied' })
@@ -114,11 +175,24 @@ test('X47 hostile bodies: prototype keys, depth, counts, wrong types', async () 
   const deep = JSON.parse(`${'{"a":'.repeat(60)}1${'}'.repeat(60)}`) as object
   const wide = Object.fromEntries(Array.from({ length: 2000 }, (_, i) => [`k${i}`, i]))
   for (const data of [deep, wide, [], 'text', 5]) {
-    await expect(push(url, 'users', [{ id: 1, action: 'update', data }]), JSON.stringify(data).slice(0, 40)).rejects.toThrow(/400/)
+    await expect(
+      push(url, 'users', [{ id: 1, action: 'update', data }]),
+      JSON.stringify(data).slice(0, 40),
+    ).rejects.toThrow(/400/)
   }
-  await expect(push(url, 'users', Array.from({ length: 1001 }, (_, i) => ({ id: i, action: 'delete' })))).rejects.toThrow(/400/)
+  await expect(
+    push(
+      url,
+      'users',
+      Array.from({ length: 1001 }, (_, i) => ({ id: i, action: 'delete' })),
+    ),
+  ).rejects.toThrow(/400/)
   const polluting = '{"changes":[{"id":1,"action":"update","data":{"__proto__":{"x":1}}}]}'
-  const response = await fetch(`${url}/api/sync/users`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: polluting })
+  const response = await fetch(`${url}/api/sync/users`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: polluting,
+  })
   expect(response.status).toBe(400)
 })
 
@@ -172,7 +246,11 @@ test('[S4] a canonical client that stalled is caught up by its cursor, without a
   const insert = app.db.prepare('INSERT INTO users VALUES (?, ?, NULL)')
   // all of it in one tick: more than the budget and more than one frame
   for (let id = 1; id <= 1000; id++) insert.run(id, text)
-  await until('the end', () => (session.frames.at(-1)?.['to'] as { seq: number } | undefined)?.seq === 1000, 20_000)
+  await until(
+    'the end',
+    () => (session.frames.at(-1)?.['to'] as { seq: number } | undefined)?.seq === 1000,
+    20_000,
+  )
   let at = 0
   const seen = new Set<unknown>()
   for (const batch of session.frames.filter(isType('batch'))) {

@@ -26,7 +26,10 @@ describe.each(drivers)('over %s', driver => {
     const body = { changes: [{ id: '1', action: 'update', data: { id: 1, name: 'Bob' } }] }
     const response = await post(`${url}/api/sync/users`, body)
     expect(response.status).toBe(200)
-    const answer = (await response.json()) as { entity: string; results: { status: string; version: number }[] }
+    const answer = (await response.json()) as {
+      entity: string
+      results: { status: string; version: number }[]
+    }
     expect(answer).toMatchObject({ entity: 'users', results: [{ id: 1, entity_id: '1', status: 'applied' }] })
     expect(rowsOf(db, 'SELECT id, name FROM users')).toEqual([{ id: 1, name: 'Bob' }])
     const { change } = await other.next(frame => frame.type === 'change')
@@ -36,7 +39,9 @@ describe.each(drivers)('over %s', driver => {
 
 test('[L4] T-S05 three of a thousand rows changed: three changes come', async () => {
   const { db, url } = await startApp()
-  db.exec("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i<1000) INSERT INTO users SELECT i, 'u'||i, NULL FROM n")
+  db.exec(
+    "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i<1000) INSERT INTO users SELECT i, 'u'||i, NULL FROM n",
+  )
   const { version, changes } = await pull(url, 'users')
   expect(changes).toHaveLength(1000)
   db.exec("UPDATE users SET name = 'x' WHERE id IN (3, 500, 999)")
@@ -56,15 +61,48 @@ test('[L8] X52 values keep what they are: wide integers, blobs, reals, booleans,
     (3, NULL, NULL, NULL, NULL, NULL, NULL, NULL)`)
   const { changes } = await pull(url, 'things')
   expect(changes.map(change => change.data)).toEqual([
-    { id: 1, wide: '9007199254740993', bytes: { $blob: 'AP8=' }, number: 0.1, flag: true, json: { a: [1, 2] }, text: 'a"b\n😀', free: 5 },
-    { id: 2, wide: '-9223372036854775808', bytes: { $blob: '' }, number: null, flag: false, json: 'not json', text: '\u0000', free: { $blob: 'AQ==' } },
+    {
+      id: 1,
+      wide: '9007199254740993',
+      bytes: { $blob: 'AP8=' },
+      number: 0.1,
+      flag: true,
+      json: { a: [1, 2] },
+      text: 'a"b\n😀',
+      free: 5,
+    },
+    {
+      id: 2,
+      wide: '-9223372036854775808',
+      bytes: { $blob: '' },
+      number: null,
+      flag: false,
+      json: 'not json',
+      text: '\u0000',
+      free: { $blob: 'AQ==' },
+    },
     { id: 3, wide: null, bytes: null, number: null, flag: null, json: null, text: null, free: null },
   ])
   // and what came is taken back as it is
-  const results = await push(url, 'things', [{ id: 4, action: 'create', data: { ...changes[0]?.data, id: 4 } }])
+  const results = await push(url, 'things', [
+    { id: 4, action: 'create', data: { ...changes[0]?.data, id: 4 } },
+  ])
   expect(results[0]?.status).toBe('applied')
-  expect(rowsOf(db, 'SELECT CAST(wide AS TEXT) AS wide, hex(bytes) AS bytes, number, flag, json, text, free FROM things WHERE id IN (1, 4)')).toEqual(
-    Array.from({ length: 2 }, () => ({ wide: '9007199254740993', bytes: '00FF', number: 0.1, flag: 1, json: '{"a":[1,2]}', text: 'a"b\n😀', free: 5 })),
+  expect(
+    rowsOf(
+      db,
+      'SELECT CAST(wide AS TEXT) AS wide, hex(bytes) AS bytes, number, flag, json, text, free FROM things WHERE id IN (1, 4)',
+    ),
+  ).toEqual(
+    Array.from({ length: 2 }, () => ({
+      wide: '9007199254740993',
+      bytes: '00FF',
+      number: 0.1,
+      flag: 1,
+      json: '{"a":[1,2]}',
+      text: 'a"b\n😀',
+      free: 5,
+    })),
   )
 })
 
@@ -76,7 +114,10 @@ test('[S2] X06 ids of every spelling name one row; composite ones are JSON array
       CREATE TABLE marks (a TEXT NOT NULL, b INTEGER NOT NULL, note TEXT, PRIMARY KEY (a, b)) WITHOUT ROWID;`,
     entities: ['users', 'docs', 'marks'],
   })
-  for (const id of ['1', 1]) expect((await push(url, 'users', [{ id, action: 'update', data: { name: `as ${typeof id}` } }]))[0]?.status).toBe('applied')
+  for (const id of ['1', 1])
+    expect(
+      (await push(url, 'users', [{ id, action: 'update', data: { name: `as ${typeof id}` } }]))[0]?.status,
+    ).toBe('applied')
   expect((await pull(url, 'users')).changes).toMatchObject([{ id: 1, data: { name: 'as number' } }])
   for (const id of ['1abc', '1.5', '99999999999999999999', '']) {
     const response = await post(`${url}/api/sync/users`, { changes: [{ id, action: 'delete' }] })
@@ -84,12 +125,17 @@ test('[S2] X06 ids of every spelling name one row; composite ones are JSON array
     expect(text, `id ${id}`).toMatch(/INVALID_ID|INVALID_MESSAGE/)
   }
   const slugs = ['a/b', 'é', '%2e', ' leading', '007', '["x"]']
-  for (const id of slugs) expect((await push(url, 'docs', [{ id, action: 'create', data: { slug: id, title: id } }]))[0]).toMatchObject({ status: 'applied', entity_id: id })
+  for (const id of slugs)
+    expect(
+      (await push(url, 'docs', [{ id, action: 'create', data: { slug: id, title: id } }]))[0],
+    ).toMatchObject({ status: 'applied', entity_id: id })
   const docs = await pull(url, 'docs')
   expect(new Set(docs.changes.map(change => change.id))).toEqual(new Set(slugs))
   await push(url, 'marks', [{ id: ['x', 1], action: 'create', data: { a: 'x', b: 1, note: 'one' } }])
   await push(url, 'marks', [{ id: '["x",1]', action: 'update', data: { note: 'two' } }])
-  expect((await pull(url, 'marks')).changes).toMatchObject([{ entity_id: '["x",1]', data: { a: 'x', b: 1, note: 'two' } }])
+  expect((await pull(url, 'marks')).changes).toMatchObject([
+    { entity_id: '["x",1]', data: { a: 'x', b: 1, note: 'two' } },
+  ])
 })
 
 test('[D10, D11] X08 create on an existing id, update of a missing row, of a deleted one, delete of a missing one', async () => {
@@ -118,7 +164,10 @@ test('[D10, D11] X08 create on an existing id, update of a missing row, of a del
 })
 
 test('X08 an update of a row that never was and cannot be inserted is NOT_FOUND', async () => {
-  const { url } = await startApp({ schema: 'CREATE TABLE users (id INTEGER PRIMARY KEY, name TEXT NOT NULL, email TEXT NOT NULL);', entities: ['users'] })
+  const { url } = await startApp({
+    schema: 'CREATE TABLE users (id INTEGER PRIMARY KEY, name TEXT NOT NULL, email TEXT NOT NULL);',
+    entities: ['users'],
+  })
   const [result] = await push(url, 'users', [{ id: 5, action: 'update', data: { name: 'half' } }])
   expect(result).toMatchObject({ status: 'rejected', error: { code: 'NOT_FOUND' } })
 })
@@ -136,10 +185,21 @@ test('X09 data of an update is a patch: what it does not name stays, null is NUL
 
 test('[S2] X48 nothing but configured names reaches a table', async () => {
   const { url } = await startApp()
-  for (const name of ['sqlite_master', 'users;drop', '__proto__', 'constructor', '%2e%2e', '_syncline_tail', 'users%00', 'Users']) {
+  for (const name of [
+    'sqlite_master',
+    'users;drop',
+    '__proto__',
+    'constructor',
+    '%2e%2e',
+    '_syncline_tail',
+    'users%00',
+    'Users',
+  ]) {
     const response = await fetch(`${url}/api/sync/${name}`)
     expect(response.status, name).toBe(404)
-    expect(((await response.json()) as { error: { code: string } }).error.code).toMatch(/UNKNOWN_ENTITY|NOT_FOUND/)
+    expect(((await response.json()) as { error: { code: string } }).error.code).toMatch(
+      /UNKNOWN_ENTITY|NOT_FOUND/,
+    )
   }
   // a raw request target that is no path at all must not end the server
   const { request } = await import('node:http')
@@ -168,17 +228,23 @@ test('X12 since must be a version', async () => {
 
 test('X46 a body that is too large is refused with 413 and the server goes on', async () => {
   const { url } = await startApp()
-  const response = await post(`${url}/api/sync/users`, { changes: [{ id: 1, data: { name: 'x'.repeat(2 * 1024 * 1024) } }] })
+  const response = await post(`${url}/api/sync/users`, {
+    changes: [{ id: 1, data: { name: 'x'.repeat(2 * 1024 * 1024) } }],
+  })
   expect(response.status).toBe(413)
   expect(await response.json()).toMatchObject({ error: { code: 'PAYLOAD_TOO_LARGE' } })
-  expect((await push(url, 'users', [{ id: 1, action: 'update', data: { name: 'small' } }]))[0]?.status).toBe('applied')
+  expect((await push(url, 'users', [{ id: 1, action: 'update', data: { name: 'small' } }]))[0]?.status).toBe(
+    'applied',
+  )
 })
 
 test('a request as a whole can be bad: no JSON, no list, no content type, wrong method', async () => {
   const { url } = await startApp()
   expect((await post(`${url}/api/sync/users`, '{')).status).toBe(400)
   expect((await post(`${url}/api/sync/users`, { changes: 5 })).status).toBe(400)
-  expect((await post(`${url}/api/sync/users`, { changes: [] }, { 'content-type': 'text/plain' })).status).toBe(415)
+  expect(
+    (await post(`${url}/api/sync/users`, { changes: [] }, { 'content-type': 'text/plain' })).status,
+  ).toBe(415)
   expect((await fetch(`${url}/api/sync/users`, { method: 'PUT' })).status).toBe(404)
 })
 
@@ -190,11 +256,14 @@ test('T-S22 a large answer is compressed, a small one is not', async () => {
   expect(((await large.json()) as { changes: unknown[] }).changes).toHaveLength(1)
   const { request } = await import('node:http')
   const bytes = await new Promise<number>((resolve, reject) => {
-    request({ port: new URL(url).port, path: '/api/sync/users', headers: { 'accept-encoding': 'gzip' } }, response => {
-      let size = 0
-      response.on('data', (data: Buffer) => (size += data.length))
-      response.on('end', () => resolve(size))
-    })
+    request(
+      { port: new URL(url).port, path: '/api/sync/users', headers: { 'accept-encoding': 'gzip' } },
+      response => {
+        let size = 0
+        response.on('data', (data: Buffer) => (size += data.length))
+        response.on('end', () => resolve(size))
+      },
+    )
       .on('error', reject)
       .end()
   })
@@ -207,7 +276,9 @@ test('T-S05 pages: what does not fit says so', async () => {
   const { db, url } = await startApp()
   db.exec("INSERT INTO users VALUES (1000, 'first', NULL)")
   const { version } = await pull(url, 'users')
-  db.exec("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i<50) INSERT INTO users SELECT i, 'u'||i, NULL FROM n")
+  db.exec(
+    "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i<50) INSERT INTO users SELECT i, 'u'||i, NULL FROM n",
+  )
   const seen: unknown[] = []
   for (let since = version, more = true; more;) {
     const page = await pull(url, 'users', `${since}&limit=20`)

@@ -2,7 +2,16 @@ import { connect } from 'node:net'
 import path from 'node:path'
 import { afterEach, expect, test } from 'vitest'
 import { createSyncEngine, nodeEnv, SyncError, uninstall } from 'syncline'
-import { cleanUp, folder, later, openDatabase, rowsOf, startApp, until, usersAndPosts } from './support/app.ts'
+import {
+  cleanUp,
+  folder,
+  later,
+  openDatabase,
+  rowsOf,
+  startApp,
+  until,
+  usersAndPosts,
+} from './support/app.ts'
 import { addressOf, runModule, serverModule, writeElsewhere } from './support/process.ts'
 import { create, openSession } from './support/session.ts'
 import { changesIn, isType, openLine, openStream, post, pull, subscribed } from './support/wire.ts'
@@ -45,7 +54,9 @@ test('[S8] a client that never answers the close cannot keep the process', async
   const url = await addressOf(running)
   const socket = connect(Number(new URL(url).port), '127.0.0.1')
   later(() => socket.destroy())
-  socket.write('GET /api/sync/ws HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n\r\n')
+  socket.write(
+    'GET /api/sync/ws HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n\r\n',
+  )
   await new Promise(resolve => socket.once('data', resolve))
   socket.pause()
   const start = Date.now()
@@ -89,8 +100,12 @@ test('[S9] X15 two engines on one file: a write through either reaches the clien
   const running = runModule(serverModule, [file, '0', 'users', 'posts', 'comments'])
   const url = await addressOf(running)
   const lines = await Promise.all([subscribed(first.url, ['users']), subscribed(url, ['users'])])
-  await post(`${first.url}/api/sync/users`, { changes: [{ id: 1, action: 'create', data: { name: 'by one' } }] })
-  await post(`${url}/api/sync/users`, { changes: [{ id: 2, action: 'create', data: { name: 'by the other' } }] })
+  await post(`${first.url}/api/sync/users`, {
+    changes: [{ id: 1, action: 'create', data: { name: 'by one' } }],
+  })
+  await post(`${url}/api/sync/users`, {
+    changes: [{ id: 2, action: 'create', data: { name: 'by the other' } }],
+  })
   for (const line of lines) {
     await until('both', () => line.changes().length >= 2)
     expect(new Set(line.changes().map(change => change.id))).toEqual(new Set([1, 2]))
@@ -103,12 +118,16 @@ test('[S9] X15 two engines on one file: a write through either reaches the clien
 test('[C10] uninstall leaves the file as if nothing of ours had been there', async () => {
   const file = databaseFile()
   const db = openDatabase(file)
-  db.exec('CREATE TRIGGER mine AFTER INSERT ON posts BEGIN UPDATE posts SET title = title; END; CREATE VIEW _sync_like AS SELECT 1 AS one;')
+  db.exec(
+    'CREATE TRIGGER mine AFTER INSERT ON posts BEGIN UPDATE posts SET title = title; END; CREATE VIEW _sync_like AS SELECT 1 AS one;',
+  )
   const before = rowsOf(db, 'SELECT type, name, sql FROM sqlite_master ORDER BY name')
   const engine = await createSyncEngine({ db, entities: ['users', 'posts'] })
   db.exec("INSERT INTO users VALUES (1, 'Ann', NULL)")
   await engine.close()
-  expect(rowsOf(db, "SELECT 1 FROM sqlite_master WHERE name LIKE '\\_syncline\\_%' ESCAPE '\\'").length).toBeGreaterThan(0)
+  expect(
+    rowsOf(db, "SELECT 1 FROM sqlite_master WHERE name LIKE '\\_syncline\\_%' ESCAPE '\\'").length,
+  ).toBeGreaterThan(0)
   await uninstall(db)
   expect(rowsOf(db, 'SELECT type, name, sql FROM sqlite_master ORDER BY name')).toEqual(before)
   expect(rowsOf(db, 'SELECT * FROM users')).toEqual([{ id: 1, name: 'Ann', email: null }])
@@ -146,7 +165,9 @@ test('[K3] an event stream lives on without a word of its own; a dead socket is 
   const socket = connect(app.port, '127.0.0.1')
   later(() => socket.destroy())
   const ended = new Promise<void>(resolve => void socket.once('close', () => resolve()))
-  socket.write('GET /api/sync/ws HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n\r\n')
+  socket.write(
+    'GET /api/sync/ws HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n\r\n',
+  )
   await new Promise(resolve => socket.once('data', resolve))
   socket.resume()
   const line = await openLine(app.url)

@@ -4,8 +4,29 @@ import { serve } from '@hono/node-server'
 import express from 'express'
 import { Hono } from 'hono'
 import { afterEach, describe, expect, test, vi } from 'vitest'
-import { createSyncEngine, defineEntity, errorCodes, FieldMergeStrategy, SyncConfig, SyncEngine, SyncError, SyncStrategy } from 'syncline'
-import { cleanUp, closeServer, drivers, folder, later, listen, openDatabase, rowsOf, startApp, until, usersAndPosts } from './support/app.ts'
+import {
+  createSyncEngine,
+  defineEntity,
+  errorCodes,
+  FieldMergeStrategy,
+  SyncConfig,
+  SyncEngine,
+  SyncError,
+  SyncStrategy,
+} from 'syncline'
+import {
+  cleanUp,
+  closeServer,
+  drivers,
+  folder,
+  later,
+  listen,
+  openDatabase,
+  rowsOf,
+  startApp,
+  until,
+  usersAndPosts,
+} from './support/app.ts'
 import { openLine, openStream, pull } from './support/wire.ts'
 
 afterEach(cleanUp)
@@ -34,7 +55,9 @@ describe('T-S01 creation', () => {
     later(() => closeServer(server))
     expect((await fetch(`http://127.0.0.1:${port}/api/sync/users`)).status).toBe(200)
     await engine.close()
-    const again = await SyncEngine.create(new SyncConfig(db, ['users']).withStrategy('client-wins').withRetentionDays(30))
+    const again = await SyncEngine.create(
+      new SyncConfig(db, ['users']).withStrategy('client-wins').withRetentionDays(30),
+    )
     expect((await again.stats()).entities).toEqual(['users'])
     await again.close()
   })
@@ -48,9 +71,16 @@ describe('T-S01 creation', () => {
     ['nothing to sync', { entities: [] }, 'INVALID_CONFIG', 'entities'],
     ['an entity twice', { entities: ['users', 'users'] }, 'INVALID_CONFIG', 'users'],
     ['an unknown option', { entities: ['users'], startegy: 'x' }, 'INVALID_CONFIG', 'startegy'],
-    ['an unknown strategy', { entities: ['users'], strategy: 'luck' as 'client-wins' }, 'INVALID_CONFIG', 'luck'],
+    [
+      'an unknown strategy',
+      { entities: ['users'], strategy: 'luck' as 'client-wins' },
+      'INVALID_CONFIG',
+      'luck',
+    ],
   ])('refuses %s with a code that names it', async (_what, options, code, named) => {
-    const db = database(`${usersAndPosts} CREATE TABLE bare (a); CREATE TABLE nullable (id TEXT PRIMARY KEY); CREATE VIEW seen AS SELECT 1 AS id;`)
+    const db = database(
+      `${usersAndPosts} CREATE TABLE bare (a); CREATE TABLE nullable (id TEXT PRIMARY KEY); CREATE VIEW seen AS SELECT 1 AS id;`,
+    )
     const error = await rejected(createSyncEngine({ ...options, db }))
     expect(error.code).toBe(code)
     expect(error.message).toContain(named)
@@ -58,12 +88,18 @@ describe('T-S01 creation', () => {
   })
 
   test('refuses what is no database handle', async () => {
-    expect((await rejected(createSyncEngine({ db: {}, entities: ['users'] }))).code).toBe('UNSUPPORTED_DRIVER')
+    expect((await rejected(createSyncEngine({ db: {}, entities: ['users'] }))).code).toBe(
+      'UNSUPPORTED_DRIVER',
+    )
     expect((await rejected(createSyncEngine({ entities: ['users'] }))).code).toBe('INVALID_CONFIG')
   })
 
   test('K07 the names of strategies are exported, and every code has a status', () => {
-    expect(SyncStrategy).toEqual({ LastWriteWins: 'last-write-wins', ClientWins: 'client-wins', ServerWins: 'server-wins' })
+    expect(SyncStrategy).toEqual({
+      LastWriteWins: 'last-write-wins',
+      ClientWins: 'client-wins',
+      ServerWins: 'server-wins',
+    })
     expect(FieldMergeStrategy.KeepBoth).toBe('keep-both')
     expect(Object.values(errorCodes).every(status => status >= 400)).toBe(true)
   })
@@ -73,12 +109,15 @@ describe.each(drivers)('T-S15 table names with %s', driver => {
   test('a name of its own for a table, and the plural by default', async () => {
     const { db, url } = await startApp({
       driver,
-      schema: 'CREATE TABLE members (id INTEGER PRIMARY KEY, name TEXT); CREATE TABLE blog_posts (id INTEGER PRIMARY KEY, title TEXT);',
+      schema:
+        'CREATE TABLE members (id INTEGER PRIMARY KEY, name TEXT); CREATE TABLE blog_posts (id INTEGER PRIMARY KEY, title TEXT);',
       entities: [defineEntity({ name: 'User', table: 'members' }), defineEntity({ name: 'BlogPost' })],
     })
     db.exec("INSERT INTO members VALUES (1, 'Ann'); INSERT INTO blog_posts VALUES (1, 'Hello')")
     expect((await pull(url, 'User')).changes).toMatchObject([{ entity: 'User', data: { name: 'Ann' } }])
-    expect((await pull(url, 'BlogPost')).changes).toMatchObject([{ entity: 'BlogPost', data: { title: 'Hello' } }])
+    expect((await pull(url, 'BlogPost')).changes).toMatchObject([
+      { entity: 'BlogPost', data: { title: 'Hello' } },
+    ])
     expect((await fetch(`${url}/api/sync/members`)).status).toBe(404)
   })
 })
@@ -163,7 +202,7 @@ describe('T-S03 beside the routes of an application', () => {
     const server = await new Promise<ReturnType<typeof serve>>(resolve => {
       const made = serve({ fetch: app.fetch, port: 0, hostname: '127.0.0.1' }, () => resolve(made))
     })
-    engine.attach(server as Parameters<SyncEngine['attach']>[0])
+    engine.attach(server)
     later(() => new Promise<void>(resolve => void server.close(() => resolve())))
     later(() => (server as unknown as { closeAllConnections(): void }).closeAllConnections())
     const address = server.address()
@@ -192,7 +231,9 @@ describe('T-S03 beside the routes of an application', () => {
 
 describe('T-S18 debug', () => {
   test('says what it does, and is silent otherwise', async () => {
-    const spies = (['debug', 'info', 'warn', 'error', 'log'] as const).map(level => vi.spyOn(console, level).mockImplementation(() => {}))
+    const spies = (['debug', 'info', 'warn', 'error', 'log'] as const).map(level =>
+      vi.spyOn(console, level).mockImplementation(() => {}),
+    )
     later(() => spies.map(spy => spy.mockRestore()))
     const calls = (): number => spies.reduce((sum, spy) => sum + spy.mock.calls.length, 0)
     const run = async (debug: boolean): Promise<void> => {
@@ -214,9 +255,17 @@ describe('T-S18 debug', () => {
 })
 
 describe('K71 exposure', () => {
-  const bind = async (host: string, options: object): Promise<{ error: unknown; warnings: string[]; listening: boolean }> => {
+  const bind = async (
+    host: string,
+    options: object,
+  ): Promise<{ error: unknown; warnings: string[]; listening: boolean }> => {
     const warnings: string[] = []
-    const logger = { debug() {}, info() {}, warn: (_: object, message: string) => void warnings.push(message), error() {} }
+    const logger = {
+      debug() {},
+      info() {},
+      warn: (_: object, message: string) => void warnings.push(message),
+      error() {},
+    }
     const engine = await createSyncEngine({ db: database(), entities: ['users'], logger, ...options })
     later(() => engine.close())
     const server = createServer(engine.routes())
@@ -246,7 +295,11 @@ describe('K71 exposure', () => {
     expect(error).toMatchObject({ code: 'INVALID_CONFIG' })
     expect(listening).toBe(false)
     expect(await bind('127.0.0.1', {})).toMatchObject({ error: null, listening: true })
-    expect(await bind('0.0.0.0', { access: 'public' })).toMatchObject({ error: null, listening: true, warnings: [] })
+    expect(await bind('0.0.0.0', { access: 'public' })).toMatchObject({
+      error: null,
+      listening: true,
+      warnings: [],
+    })
   })
 
   test('refused at once where the server listens already', async () => {
@@ -268,7 +321,13 @@ test('X76 stats say where the engine stands', async () => {
     const now = await engine.stats()
     return now.subscribers === 1 ? now : null
   })
-  expect(stats).toMatchObject({ connections: 1, head: 1, horizon: 0, tail: 1, entities: ['users', 'posts', 'comments'] })
+  expect(stats).toMatchObject({
+    connections: 1,
+    head: 1,
+    horizon: 0,
+    tail: 1,
+    entities: ['users', 'posts', 'comments'],
+  })
 })
 
 test('X54 the script is served with its type, a tag, and is asked for again', async () => {

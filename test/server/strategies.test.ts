@@ -17,13 +17,23 @@ const schema = `CREATE TABLE users (id INTEGER PRIMARY KEY, name TEXT, tags TEXT
 const stamp = (ms: number): string => `${Date.now() + ms}000.client`
 
 /** What is stored after the server wrote 'server' behind the back of a client that wrote 'client' at `when`. */
-async function race(strategy: FieldMergeStrategy | undefined, when: number, entity?: FieldMergeStrategy): Promise<{ name: unknown; status: string | undefined }> {
+async function race(
+  strategy: FieldMergeStrategy | undefined,
+  when: number,
+  entity?: FieldMergeStrategy,
+): Promise<{ name: unknown; status: string | undefined }> {
   const definition = entity === undefined ? 'users' : defineEntity({ name: 'users', strategy: entity })
-  const { db, url } = await startApp({ schema, entities: [definition], ...(strategy === undefined ? {} : { strategy }) })
+  const { db, url } = await startApp({
+    schema,
+    entities: [definition],
+    ...(strategy === undefined ? {} : { strategy }),
+  })
   const session = await openSession(url)
   const { epoch, head } = session.welcome
   db.exec("UPDATE users SET name = 'server' WHERE id = 1")
-  session.mutate([update(1, 'users', 1, { name: 'client' }, { base: { epoch, seq: head }, stamp: stamp(when) })])
+  session.mutate([
+    update(1, 'users', 1, { name: 'client' }, { base: { epoch, seq: head }, stamp: stamp(when) }),
+  ])
   const [result] = await until('a result', () => (session.results().length > 0 ? session.results() : null))
   return { name: rowsOf(db, 'SELECT name FROM users')[0]?.['name'], status: result?.status }
 }
@@ -56,7 +66,9 @@ describe('T-S16 concurrent edits', () => {
     db.exec("UPDATE users SET name = 'server' WHERE id = 1")
     const session = await openSession(url)
     const { epoch, head } = session.welcome
-    session.mutate([update(1, 'users', 1, { name: 'client' }, { base: { epoch, seq: head }, stamp: stamp(-1e9) })])
+    session.mutate([
+      update(1, 'users', 1, { name: 'client' }, { base: { epoch, seq: head }, stamp: stamp(-1e9) }),
+    ])
     await until('a result', () => session.results().length > 0)
     expect(rowsOf(db, 'SELECT name FROM users')).toEqual([{ name: 'client' }])
   })
@@ -67,7 +79,9 @@ describe('T-S16 concurrent edits', () => {
     const { epoch, head } = session.welcome
     db.exec("UPDATE users SET name = 'server' WHERE id = 1")
     const line = await subscribed(url, ['users'])
-    session.mutate([update(1, 'users', 1, { name: 'client' }, { base: { epoch, seq: head }, stamp: stamp(1000) })])
+    session.mutate([
+      update(1, 'users', 1, { name: 'client' }, { base: { epoch, seq: head }, stamp: stamp(1000) }),
+    ])
     await until('a result', () => session.results().length > 0)
     db.exec("UPDATE users SET name = 'end' WHERE id = 1")
     const { change } = await line.next(frame => frame.type === 'change')
@@ -78,29 +92,46 @@ describe('T-S16 concurrent edits', () => {
   test('[D3, D12] K18 a bare push with a timestamp competes by it, and one from the far future is clamped', async () => {
     const { db, url } = await startApp({ schema, entities: ['users'] })
     db.exec("UPDATE users SET name = 'server' WHERE id = 1")
-    const old = { id: 1, action: 'update', data: { name: 'client' }, timestamp: new Date(Date.now() - 60_000).toISOString() }
+    const old = {
+      id: 1,
+      action: 'update',
+      data: { name: 'client' },
+      timestamp: new Date(Date.now() - 60_000).toISOString(),
+    }
     expect((await push(url, 'users', [old]))[0]?.status).toBe('conflict')
     const year9999 = { id: 1, action: 'update', data: { name: 'future' }, timestamp: '9999-12-31T00:00:00Z' }
     expect((await push(url, 'users', [year9999]))[0]?.status).toBe('applied')
     // clamped, so that a minute later everybody can write again; a raw write always can
     db.exec("UPDATE users SET name = 'raw' WHERE id = 1")
     expect((await pull(url, 'users')).changes).toMatchObject([{ data: { name: 'raw' } }])
-    const [{ stamp: stored = '' } = {}] = rowsOf(db, 'SELECT max(stamp) AS stamp FROM _syncline_tail') as { stamp?: string }[]
+    const [{ stamp: stored = '' } = {}] = rowsOf(db, 'SELECT max(stamp) AS stamp FROM _syncline_tail') as {
+      stamp?: string
+    }[]
     expect(Number(stored.slice(0, 13))).toBeLessThan(Date.now() + 120_000)
   })
 })
 
 describe('T-S17 resolvers', () => {
-  const tags = (row: Row): string[] => String(row['tags']).split(',')
-  const merge = (server: Row, client: Row): Row => ({ ...server, tags: [...new Set([...tags(server), ...tags(client)])].sort().join(',') })
+  const tags = (row: Row): string[] => (row['tags'] as string).split(',')
+  const merge = (server: Row, client: Row): Row => ({
+    ...server,
+    tags: [...new Set([...tags(server), ...tags(client)])].sort().join(','),
+  })
 
-  async function meet(resolver: (server: Row, client: Row) => Row | Promise<Row>): Promise<{ tags: unknown; status: string; code: string | undefined; sent: unknown[]; errors: number }> {
-    const { db, url, logged } = await startApp({ schema, entities: [defineEntity({ name: 'users', resolver })] })
+  async function meet(
+    resolver: (server: Row, client: Row) => Row | Promise<Row>,
+  ): Promise<{ tags: unknown; status: string; code: string | undefined; sent: unknown[]; errors: number }> {
+    const { db, url, logged } = await startApp({
+      schema,
+      entities: [defineEntity({ name: 'users', resolver })],
+    })
     const session = await openSession(url)
     const { epoch, head } = session.welcome
     db.exec("UPDATE users SET tags = 'a,server' WHERE id = 1")
     const line = await subscribed(url, ['users', 'posts'])
-    session.mutate([update(1, 'users', 1, { tags: 'a,client' }, { base: { epoch, seq: head }, stamp: stamp(1000) })])
+    session.mutate([
+      update(1, 'users', 1, { tags: 'a,client' }, { base: { epoch, seq: head }, stamp: stamp(1000) }),
+    ])
     const [result] = await until('a result', () => (session.results().length > 0 ? session.results() : null))
     db.exec("UPDATE users SET name = 'end' WHERE id = 1")
     await line.next(frame => frame.change?.data?.['name'] === 'end')
@@ -114,7 +145,11 @@ describe('T-S17 resolvers', () => {
   }
 
   test('[D6] the merged value is stored and sent', async () => {
-    expect(await meet(merge)).toMatchObject({ tags: 'a,client,server', status: 'merged', sent: ['a,client,server', 'a,client,server'] })
+    expect(await meet(merge)).toMatchObject({
+      tags: 'a,client,server',
+      status: 'merged',
+      sent: ['a,client,server', 'a,client,server'],
+    })
   })
 
   test('[D6] an asynchronous one too', async () => {
@@ -129,7 +164,12 @@ describe('T-S17 resolvers', () => {
     const outcome = await meet(() => {
       throw new Error('no idea')
     })
-    expect(outcome).toMatchObject({ tags: 'a,server', status: 'rejected', code: 'RESOLVER_FAILED', errors: 1 })
+    expect(outcome).toMatchObject({
+      tags: 'a,server',
+      status: 'rejected',
+      code: 'RESOLVER_FAILED',
+      errors: 1,
+    })
   })
 
   test('[D6] a row that moves while the resolver runs is resolved again', async () => {
@@ -151,7 +191,9 @@ describe('T-S17 resolvers', () => {
     const session = await openSession(app.url)
     const { epoch, head } = session.welcome
     app.db.exec("UPDATE users SET tags = 'a,server' WHERE id = 1")
-    session.mutate([update(1, 'users', 1, { tags: 'a,client' }, { base: { epoch, seq: head }, stamp: stamp(1000) })])
+    session.mutate([
+      update(1, 'users', 1, { tags: 'a,client' }, { base: { epoch, seq: head }, stamp: stamp(1000) }),
+    ])
     await until('a result', () => session.results().length > 0)
     expect(runs).toBe(2)
     expect(rowsOf(app.db, 'SELECT tags FROM users')).toEqual([{ tags: 'a,client,moved' }])
@@ -161,7 +203,11 @@ describe('T-S17 resolvers', () => {
 describe('T-S24 schemas judge what is pushed', () => {
   const schemas = {
     zod: z.object({ id: z.number().int(), name: z.string().min(2), tags: z.string().nullable() }),
-    valibot: v.object({ id: v.number(), name: v.pipe(v.string(), v.minLength(2)), tags: v.nullable(v.string()) }),
+    valibot: v.object({
+      id: v.number(),
+      name: v.pipe(v.string(), v.minLength(2)),
+      tags: v.nullable(v.string()),
+    }),
     arktype: type({ id: 'number', name: 'string >= 2', tags: 'string | null' }),
   }
 

@@ -11,7 +11,12 @@ test('T-S07 a write reaches an event stream as data with an id line', async () =
   expect(stream.response.headers.get('content-type')).toContain('text/event-stream')
   db.exec("INSERT INTO users VALUES (1, 'Ann', NULL)")
   const change = await until('the change', () => changesIn(stream.frames)[0])
-  expect(change).toMatchObject({ entity: 'users', id: 1, action: 'create', data: { id: 1, name: 'Ann', email: null } })
+  expect(change).toMatchObject({
+    entity: 'users',
+    id: 1,
+    action: 'create',
+    data: { id: 1, name: 'Ann', email: null },
+  })
   expect(stream.ids).toEqual([String(change.version)])
 })
 
@@ -35,14 +40,18 @@ test('T-S10 a subscription brings its entities only', async () => {
   line.send('{"type":"subscribe","entities":["users","posts"]}')
   const answer = await line.next(isType('subscribed'))
   expect(answer).toMatchObject({ entities: ['users', 'posts'], version: 0 })
-  db.exec("INSERT INTO comments VALUES (1, 'unheard'); INSERT INTO posts VALUES (1, 1, 'p'); INSERT INTO users VALUES (1, 'u', NULL)")
+  db.exec(
+    "INSERT INTO comments VALUES (1, 'unheard'); INSERT INTO posts VALUES (1, 1, 'p'); INSERT INTO users VALUES (1, 'u', NULL)",
+  )
   await line.next(frame => frame.change?.entity === 'users')
   expect(line.changes().map(change => change.entity)).toEqual(['posts', 'users'])
 })
 
 test('T-S11 K77 sync answers the versions after since in order, then sync_complete; batch answers in one frame', async () => {
   const { db, url } = await startApp()
-  db.exec("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i<45) INSERT INTO users SELECT i, 'u'||i, NULL FROM n")
+  db.exec(
+    "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i<45) INSERT INTO users SELECT i, 'u'||i, NULL FROM n",
+  )
   const line = await openLine(url)
   line.send('{"type":"sync","entity":"users","since":42}')
   const done = await line.next(isType('sync_complete'))
@@ -60,9 +69,26 @@ test('T-S12 a change frame says the same as the HTTP answer', async () => {
   const line = await subscribed(url, ['users'])
   db.exec("INSERT INTO users VALUES (1, 'Ann', 'a@x')")
   const { change } = await line.next(isType('change'))
-  expect(Object.keys(change ?? {})).toEqual(expect.arrayContaining(['entity', 'id', 'entity_id', 'action', 'data', 'version', 'prev_version', 'timestamp']))
+  expect(Object.keys(change ?? {})).toEqual(
+    expect.arrayContaining([
+      'entity',
+      'id',
+      'entity_id',
+      'action',
+      'data',
+      'version',
+      'prev_version',
+      'timestamp',
+    ]),
+  )
   // a first pull answers with the table, so its `action` is create as here
-  expect((await pull(url, 'users')).changes[0]).toMatchObject({ entity: 'users', id: 1, entity_id: '1', data: change?.data, version: change?.version })
+  expect((await pull(url, 'users')).changes[0]).toMatchObject({
+    entity: 'users',
+    id: 1,
+    entity_id: '1',
+    data: change?.data,
+    version: change?.version,
+  })
 })
 
 test('T-S13 a push is acknowledged with its version and reaches a second client', async () => {
@@ -82,8 +108,20 @@ test('T-S13 a push is acknowledged with its version and reaches a second client'
 test('K14 push_batch answers one push_ack per entry, in order', async () => {
   const { url } = await startApp()
   const line = await openLine(url)
-  line.send({ type: 'push_batch', pushes: [1, 2, 3].map(id => ({ entity: 'users', entity_id: id, action: 'create', data: { name: `u${id}` } })) })
-  const acks = [await line.next(isType('push_ack')), await line.next(isType('push_ack')), await line.next(isType('push_ack'))]
+  line.send({
+    type: 'push_batch',
+    pushes: [1, 2, 3].map(id => ({
+      entity: 'users',
+      entity_id: id,
+      action: 'create',
+      data: { name: `u${id}` },
+    })),
+  })
+  const acks = [
+    await line.next(isType('push_ack')),
+    await line.next(isType('push_ack')),
+    await line.next(isType('push_ack')),
+  ]
   expect(acks.map(ack => ack.id)).toEqual([1, 2, 3])
 })
 
@@ -100,8 +138,12 @@ test('X16 an event stream resumes where Last-Event-ID says, also over what it mi
   db.exec("INSERT INTO users VALUES (1, 'one', NULL)")
   await until('the first', () => first.ids.length === 1)
   first.close()
-  db.exec("INSERT INTO users VALUES (2, 'two', NULL); INSERT INTO posts VALUES (1, 1, 'p'); INSERT INTO users VALUES (3, 'three', NULL)")
-  const again = await openStream(`${url}/api/sync/events?entities=users`, { 'last-event-id': first.ids[0] ?? '' })
+  db.exec(
+    "INSERT INTO users VALUES (2, 'two', NULL); INSERT INTO posts VALUES (1, 1, 'p'); INSERT INTO users VALUES (3, 'three', NULL)",
+  )
+  const again = await openStream(`${url}/api/sync/events?entities=users`, {
+    'last-event-id': first.ids[0] ?? '',
+  })
   db.exec("INSERT INTO users VALUES (4, 'four', NULL)")
   await until('all three', () => changesIn(again.frames).length >= 3)
   expect(changesIn(again.frames).map(change => change.id)).toEqual([2, 3, 4])
@@ -130,17 +172,24 @@ test('X16 changes between sync and subscribe, and during either, are not lost', 
 test('[C2] X14 T-S14 a transaction arrives as one burst, a rolled-back one never', async () => {
   const { db, url } = await startApp()
   const line = await subscribed(url, ['users', 'posts'])
-  db.exec("BEGIN; INSERT INTO users VALUES (1, 'ghost', NULL); INSERT INTO posts VALUES (1, 1, 'ghost'); ROLLBACK")
-  db.exec("BEGIN; INSERT INTO users VALUES (2, 'a', NULL); SAVEPOINT s; INSERT INTO users VALUES (3, 'undone', NULL); ROLLBACK TO s; INSERT INTO posts VALUES (2, 2, 'b'); COMMIT")
+  db.exec(
+    "BEGIN; INSERT INTO users VALUES (1, 'ghost', NULL); INSERT INTO posts VALUES (1, 1, 'ghost'); ROLLBACK",
+  )
+  db.exec(
+    "BEGIN; INSERT INTO users VALUES (2, 'a', NULL); SAVEPOINT s; INSERT INTO users VALUES (3, 'undone', NULL); ROLLBACK TO s; INSERT INTO posts VALUES (2, 2, 'b'); COMMIT",
+  )
   await line.next(frame => frame.change?.entity === 'posts')
-  expect(line.changes().map(change => [change.entity, change.id])).toEqual([['users', 2], ['posts', 2]])
+  expect(line.changes().map(change => [change.entity, change.id])).toEqual([
+    ['users', 2],
+    ['posts', 2],
+  ])
 })
 
 test('[S5] T-S22 a large frame is deflated for who offered it, a small one is not', async () => {
   const { db, url } = await startApp()
   const socket = new BareSocket(`${url.replace('http', 'ws')}/api/sync/ws`, { perMessageDeflate: true })
   const texts: string[] = []
-  socket.on('message', data => texts.push(String(data)))
+  socket.on('message', (data: Buffer) => texts.push(data.toString()))
   await new Promise(resolve => socket.once('open', resolve))
   socket.send('{"type":"subscribe","entities":["users"]}')
   await until('the answer', () => texts.length === 1)
@@ -170,7 +219,10 @@ test('[S6] unknown message types are answered; an unknown protocol version is cl
 
 test('T-P08 one field of a 50-column row costs its row once; a small change stays under 1 KB', async () => {
   const columns = Array.from({ length: 49 }, (_, i) => `c${i} TEXT`).join(', ')
-  const { db, url } = await startApp({ schema: `CREATE TABLE wide (id INTEGER PRIMARY KEY, ${columns}); CREATE TABLE lines (id INTEGER PRIMARY KEY, who TEXT, line TEXT);`, entities: ['wide', 'lines'] })
+  const { db, url } = await startApp({
+    schema: `CREATE TABLE wide (id INTEGER PRIMARY KEY, ${columns}); CREATE TABLE lines (id INTEGER PRIMARY KEY, who TEXT, line TEXT);`,
+    entities: ['wide', 'lines'],
+  })
   const line = await subscribed(url, ['wide', 'lines'])
   db.exec("INSERT INTO lines VALUES (1, 'Ann', 'hello everybody')")
   const frame = await line.next(isType('change'))

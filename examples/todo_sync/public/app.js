@@ -137,31 +137,9 @@ function change({ n, writes: [{ id, action, data }] }) {
 
 // ----- the connection
 
-/** For this window only. A browser may refuse to keep anything. */
-function remembered(name) {
-  try {
-    return sessionStorage.getItem(name)
-  } catch {
-    return null
-  }
-}
-
-function remember(name, value) {
-  try {
-    sessionStorage.setItem(name, value)
-  } catch {
-    // then it is forgotten
-  }
-}
-
 const offline = find('#offline')
-offline.checked = remembered('offline') === 'yes'
-if (offline.checked) sync.disconnect()
-offline.addEventListener('change', () => {
-  remember('offline', offline.checked ? 'yes' : 'no')
-  if (offline.checked) sync.disconnect()
-  else sync.connect()
-})
+offline.checked = window.offlineSwitch.on
+offline.addEventListener('change', () => (window.offlineSwitch.on = offline.checked))
 
 // where the page is wide, the panel is always there, and the pill only tells
 const pill = find('#pill')

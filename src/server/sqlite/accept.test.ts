@@ -3,8 +3,20 @@ import { afterEach, expect, test } from 'vitest'
 import { readingOf, readingOfMs, stampOf } from '../../core/index.ts'
 import type { Json } from '../../core/index.ts'
 import type { ServerStore } from '../store.ts'
-import { alice, bob, deciding, drivers, entity, freshPlace, mutation, openHandle, openStore, push, resultsOf } from './testkit.ts'
-import type { App, DriverName, Wish } from './testkit.ts'
+import {
+  alice,
+  bob,
+  deciding,
+  drivers,
+  entity,
+  freshPlace,
+  mutation,
+  openHandle,
+  openStore,
+  push,
+  resultsOf,
+} from './testkit.test.ts'
+import type { App, DriverName, Wish } from './testkit.test.ts'
 
 const schema = `
 CREATE TABLE lists(id INTEGER PRIMARY KEY, name TEXT NOT NULL);
@@ -30,7 +42,9 @@ async function world(driver: DriverName = 'node:sqlite', inMemory = true): Promi
   const place = freshPlace(inMemory)
   const app = openHandle(driver, place.path)
   app.exec(schema)
-  app.exec("PRAGMA foreign_keys = ON; INSERT INTO lists VALUES(1, 'one'); INSERT INTO tasks(id, list_id, title) VALUES(1, 1, 'a'), (2, 1, 'b')")
+  app.exec(
+    "PRAGMA foreign_keys = ON; INSERT INTO lists VALUES(1, 'one'); INSERT INTO tasks(id, list_id, title) VALUES(1, 1, 'a'), (2, 1, 'b')",
+  )
   const store = await openStore(app, ['lists', 'tasks', entity('notes', { serverOwned: ['rev'] }), 'late'])
   open.push(async () => {
     await store.close()
@@ -44,8 +58,14 @@ afterEach(async () => {
   for (const close of open.splice(0)) await close()
 })
 
-const task = (id: string, values: Record<string, Json>): Wish => ({ entity: 'tasks', id, action: 'update', values })
-const title = (app: App, id: number): unknown => app.prepare('SELECT title FROM tasks WHERE id = ?').get(id)?.['title']
+const task = (id: string, values: Record<string, Json>): Wish => ({
+  entity: 'tasks',
+  id,
+  action: 'update',
+  values,
+})
+const title = (app: App, id: number): unknown =>
+  app.prepare('SELECT title FROM tasks WHERE id = ?').get(id)?.['title']
 
 test.each(drivers)('[Q3] a mutation comes twice and is stored once, with its result: %s', async driver => {
   const { app, store } = await world(driver, false)
@@ -62,7 +82,9 @@ test.each(drivers)('[Q3] a mutation comes twice and is stored once, with its res
   await store.accept(alice, [], deciding(), 2)
   expect(await push(store, alice, create)).toEqual([{ n: 1, status: 'duplicate', version: 1 }])
   expect(await store.identify(alice)).toEqual({ last: 2, lead: 1 })
-  expect(await push(store, bob, mutation(1, task('1', { title: 'by bob' }), { client: 'bob' }))).toMatchObject([{ status: 'applied' }])
+  expect(
+    await push(store, bob, mutation(1, task('1', { title: 'by bob' }), { client: 'bob' })),
+  ).toMatchObject([{ status: 'applied' }])
 })
 
 test('[Q3] a mutation that names itself is known by that name', async () => {
@@ -79,9 +101,13 @@ test('[Q3] a mutation that names itself is known by that name', async () => {
 test('[Q7] a lower lead stores nothing', async () => {
   const { app, store } = await world()
   expect(await store.identify({ ...alice, lead: 5 })).toEqual({ last: 0, lead: 5 })
-  await expect(push(store, { ...alice, lead: 4 }, mutation(1, task('1', { title: 'old tab' })))).rejects.toMatchObject({ code: 'FENCED' })
+  await expect(
+    push(store, { ...alice, lead: 4 }, mutation(1, task('1', { title: 'old tab' }))),
+  ).rejects.toMatchObject({ code: 'FENCED' })
   expect(title(app, 1)).toBe('a')
-  expect(await push(store, { ...alice, lead: 6 }, mutation(1, task('1', { title: 'new tab' })))).toMatchObject([{ status: 'applied' }])
+  expect(
+    await push(store, { ...alice, lead: 6 }, mutation(1, task('1', { title: 'new tab' }))),
+  ).toMatchObject([{ status: 'applied' }])
   expect(await store.identify(alice)).toEqual({ last: 1, lead: 6 })
 })
 
@@ -91,16 +117,41 @@ test('[Q6] temporary ids are resolved in ids and foreign keys, in later pushes t
     store,
     alice,
     mutation(1, { entity: 'lists', id: 'tmp_l', action: 'create', values: { name: 'mine' } }),
-    mutation(2, { entity: 'tasks', id: 'tmp_t', action: 'create', values: { list_id: 'tmp_l', title: 'child' } }),
+    mutation(2, {
+      entity: 'tasks',
+      id: 'tmp_t',
+      action: 'create',
+      values: { list_id: 'tmp_l', title: 'child' },
+    }),
   )
   expect(results).toMatchObject([{ ids: { tmp_l: '2' } }, { ids: { tmp_t: '3' } }])
-  const [later] = await push(store, alice, mutation(3, [task('tmp_t', { title: 'renamed' }), { entity: 'lists', id: 'tmp_l', action: 'update', values: { name: 'n' } }]))
+  const [later] = await push(
+    store,
+    alice,
+    mutation(3, [
+      task('tmp_t', { title: 'renamed' }),
+      { entity: 'lists', id: 'tmp_l', action: 'update', values: { name: 'n' } },
+    ]),
+  )
   expect(later).toMatchObject({ status: 'applied' })
-  expect(app.prepare('SELECT list_id, title FROM tasks WHERE id = 3').get()).toEqual({ list_id: 2, title: 'renamed' })
+  expect(app.prepare('SELECT list_id, title FROM tasks WHERE id = 3').get()).toEqual({
+    list_id: 2,
+    title: 'renamed',
+  })
   const { rows } = await store.changes({ entities: ['lists', 'tasks'], after: 0, limit: 100, form: 'values' })
-  expect(rows.map(row => [row.entity, row.id, row.temporary])).toEqual([['tasks', '3', 'tmp_t'], ['lists', '2', 'tmp_l']])
+  expect(rows.map(row => [row.entity, row.id, row.temporary])).toEqual([
+    ['tasks', '3', 'tmp_t'],
+    ['lists', '2', 'tmp_l'],
+  ])
   // nobody else's temporary id, and none where the client has to make the key
-  expect(await push(store, bob, mutation(1, task('tmp_t', { title: 'x' })), mutation(2, { entity: 'notes', id: 'tmp_n', action: 'create', values: { body: 'b' } }))).toMatchObject([
+  expect(
+    await push(
+      store,
+      bob,
+      mutation(1, task('tmp_t', { title: 'x' })),
+      mutation(2, { entity: 'notes', id: 'tmp_n', action: 'create', values: { body: 'b' } }),
+    ),
+  ).toMatchObject([
     { status: 'rejected', error: { code: 'INVALID_ID' } },
     { status: 'rejected', error: { code: 'INVALID_ID' } },
   ])
@@ -112,11 +163,17 @@ test('[D13] a transaction is stored whole or not at all, and spoils no other', a
     store,
     alice,
     mutation(1, [task('1', { title: 'one' }), task('2', { title: 'one' })]),
-    mutation(2, [task('1', { title: 'two' }), { entity: 'lists', id: 'tmp_x', action: 'create', values: { name: 'x' } }]),
+    mutation(2, [
+      task('1', { title: 'two' }),
+      { entity: 'lists', id: 'tmp_x', action: 'create', values: { name: 'x' } },
+    ]),
     mutation(3, [task('1', { title: 'three' }), { entity: 'lists', id: '77', action: 'create', values: {} }]),
   )
   expect(results).toMatchObject([
-    { status: 'rejected', error: { code: 'CONSTRAINT_FAILED', details: { sqlite: 'UNIQUE constraint failed: tasks.title' } } },
+    {
+      status: 'rejected',
+      error: { code: 'CONSTRAINT_FAILED', details: { sqlite: 'UNIQUE constraint failed: tasks.title' } },
+    },
     { status: 'applied', ids: { tmp_x: '2' } },
     { status: 'rejected', error: { code: 'CONSTRAINT_FAILED' } },
   ])
@@ -124,38 +181,46 @@ test('[D13] a transaction is stored whole or not at all, and spoils no other', a
   const { rows } = await store.changes({ entities: ['lists', 'tasks'], after: 0, limit: 100, form: 'values' })
   expect(rows.map(row => row.id)).toEqual(['1', '2'])
   // what was undone is forgotten by the next judgement as well
-  expect(await push(store, bob, mutation(1, task('2', { title: 'z' }), { base: 0, client: 'bob' }))).toMatchObject([{ status: 'applied' }])
+  expect(
+    await push(store, bob, mutation(1, task('2', { title: 'z' }), { base: 0, client: 'bob' })),
+  ).toMatchObject([{ status: 'applied' }])
 })
 
-test.each(drivers)('[D13] triggers that break off a transaction spoil only their own mutation: %s', async driver => {
-  const { app, store } = await world(driver, driver === 'node:sqlite')
-  const results = await push(
-    store,
-    alice,
-    mutation(1, task('1', { title: 'first' })),
-    mutation(2, task('2', { title: 'fail' })),
-    mutation(3, task('2', { title: 'rollback' })),
-    mutation(4, task('2', { title: 'abort' })),
-    mutation(5, [task('2', { done: true }), task('1', { title: 'rollback' })]),
-    mutation(6, { entity: 'lists', id: 'tmp_1', action: 'create', values: { name: 'ignore' } }),
-    mutation(7, { entity: 'lists', id: '9', action: 'create', values: { name: 'ignore' } }),
-    mutation(8, { entity: 'late', id: '1', action: 'create', values: { list_id: 99 } }),
-    mutation(9, task('1', { done: true })),
-  )
-  expect(results.map(result => `${result.n} ${result.status} ${result.error?.code ?? ''}`)).toEqual([
-    '1 applied ',
-    '2 rejected CONSTRAINT_FAILED',
-    '3 rejected CONSTRAINT_FAILED',
-    '4 rejected CONSTRAINT_FAILED',
-    '5 rejected CONSTRAINT_FAILED',
-    '6 rejected CONSTRAINT_FAILED',
-    '7 rejected CONSTRAINT_FAILED',
-    '8 rejected CONSTRAINT_FAILED',
-    '9 applied ',
-  ])
-  expect(app.prepare('SELECT id, title, done FROM tasks').all()).toEqual([{ id: 1, title: 'first', done: 1 }, { id: 2, title: 'b', done: null }])
-  expect(await store.identify(alice)).toMatchObject({ last: 9 })
-})
+test.each(drivers)(
+  '[D13] triggers that break off a transaction spoil only their own mutation: %s',
+  async driver => {
+    const { app, store } = await world(driver, driver === 'node:sqlite')
+    const results = await push(
+      store,
+      alice,
+      mutation(1, task('1', { title: 'first' })),
+      mutation(2, task('2', { title: 'fail' })),
+      mutation(3, task('2', { title: 'rollback' })),
+      mutation(4, task('2', { title: 'abort' })),
+      mutation(5, [task('2', { done: true }), task('1', { title: 'rollback' })]),
+      mutation(6, { entity: 'lists', id: 'tmp_1', action: 'create', values: { name: 'ignore' } }),
+      mutation(7, { entity: 'lists', id: '9', action: 'create', values: { name: 'ignore' } }),
+      mutation(8, { entity: 'late', id: '1', action: 'create', values: { list_id: 99 } }),
+      mutation(9, task('1', { done: true })),
+    )
+    expect(results.map(result => `${result.n} ${result.status} ${result.error?.code ?? ''}`)).toEqual([
+      '1 applied ',
+      '2 rejected CONSTRAINT_FAILED',
+      '3 rejected CONSTRAINT_FAILED',
+      '4 rejected CONSTRAINT_FAILED',
+      '5 rejected CONSTRAINT_FAILED',
+      '6 rejected CONSTRAINT_FAILED',
+      '7 rejected CONSTRAINT_FAILED',
+      '8 rejected CONSTRAINT_FAILED',
+      '9 applied ',
+    ])
+    expect(app.prepare('SELECT id, title, done FROM tasks').all()).toEqual([
+      { id: 1, title: 'first', done: 1 },
+      { id: 2, title: 'b', done: null },
+    ])
+    expect(await store.identify(alice)).toMatchObject({ last: 9 })
+  },
+)
 
 test('[D2] side effects of a mutation are its own and keep the clock of the server', async () => {
   const { store } = await world()
@@ -177,9 +242,17 @@ test('[D2] side effects of a mutation are its own and keep the clock of the serv
   expect(cells?.['rev']?.by).toBe('alice')
   expect(readingOf(cells?.['rev']?.stamp ?? '')).toBeGreaterThan(readingOfMs(Date.now() - 60_000))
   // for somebody else with the same base they are news
-  expect(await push(store, bob, mutation(1, { entity: 'notes', id: 'n', action: 'update', values: { body: 'b' } }, { ...offline, client: 'bob' }))).toMatchObject([
-    { status: 'conflict', error: { code: 'CONFLICT' } },
-  ])
+  expect(
+    await push(
+      store,
+      bob,
+      mutation(
+        1,
+        { entity: 'notes', id: 'n', action: 'update', values: { body: 'b' } },
+        { ...offline, client: 'bob' },
+      ),
+    ),
+  ).toMatchObject([{ status: 'conflict', error: { code: 'CONFLICT' } }])
 })
 
 test('[L3] stamps rise with seq, also beneath a client whose clock is ahead', async () => {
@@ -194,7 +267,11 @@ test('[L3] stamps rise with seq, also beneath a client whose clock is ahead', as
   }
   for (let n = 2; n < 8; n++) {
     const stamp = stampOf(readingOfMs(Date.now() + (n % 3) * 50_000 - 20_000), 'alice')
-    await push(store, alice, mutation(n, { entity: 'notes', id: 'n', action: 'update', values: { body: `v${n}` } }, { stamp }))
+    await push(
+      store,
+      alice,
+      mutation(n, { entity: 'notes', id: 'n', action: 'update', values: { body: `v${n}` } }, { stamp }),
+    )
     await check()
     app.exec(`UPDATE notes SET body = 'raw ${n}'`)
     await check()
@@ -207,25 +284,74 @@ test('[D6] a resolver is asked for, those behind it wait, and its value is nobod
   app.exec("UPDATE tasks SET title = 'server', done = 1 WHERE id = 1")
   const decide = deciding({ grain: 'entity', resolver: true })
   const wish = task('1', { title: 'client' })
-  const asked = await store.accept(alice, [mutation(1, task('2', { done: true })), mutation(2, wish, { base: 0 }), mutation(3, task('2', { done: false }))], decide, 0)
-  expect(asked).toMatchObject([{ kind: 'result', result: { n: 1 } }, { kind: 'resolve', writes: [{ index: 0, columns: ['title'] }] }])
+  const asked = await store.accept(
+    alice,
+    [
+      mutation(1, task('2', { done: true })),
+      mutation(2, wish, { base: 0 }),
+      mutation(3, task('2', { done: false })),
+    ],
+    decide,
+    0,
+  )
+  expect(asked).toMatchObject([
+    { kind: 'result', result: { n: 1 } },
+    { kind: 'resolve', writes: [{ index: 0, columns: ['title'] }] },
+  ])
   expect(asked.length).toBe(2)
   const [found] = await store.look('tasks', ['1'])
   const resolution = { seq: found?.standing.seq ?? 0, changes: { title: 'both' } }
-  const settled = await store.accept(alice, [mutation(2, { ...wish, resolution }, { base: 0 }), mutation(3, task('2', { done: false }))], decide, 0)
-  expect(resultsOf(settled)).toMatchObject([{ n: 2, status: 'merged' }, { n: 3, status: 'applied' }])
+  const settled = await store.accept(
+    alice,
+    [mutation(2, { ...wish, resolution }, { base: 0 }), mutation(3, task('2', { done: false }))],
+    decide,
+    0,
+  )
+  expect(resultsOf(settled)).toMatchObject([
+    { n: 2, status: 'merged' },
+    { n: 3, status: 'applied' },
+  ])
   expect(title(app, 1)).toBe('both')
   expect((await store.look('tasks', ['1']))[0]?.standing.cells['title']?.by).toBe(null)
 })
 
 test('[L8] values are stored by the kind of their column, and what cannot be stored is refused', async () => {
   const { app, store } = await world()
-  const [good] = await push(store, alice, mutation(1, task('1', { done: true, meta: { a: [1, 'x'] }, pic: { $blob: 'AP8=' }, big: '9007199254740993', loose: 5 })))
+  const [good] = await push(
+    store,
+    alice,
+    mutation(
+      1,
+      task('1', {
+        done: true,
+        meta: { a: [1, 'x'] },
+        pic: { $blob: 'AP8=' },
+        big: '9007199254740993',
+        loose: 5,
+      }),
+    ),
+  )
   expect(good).toMatchObject({ status: 'applied' })
-  expect(app.prepare("SELECT done, meta, hex(pic) AS pic, CAST(big AS TEXT) AS big, typeof(loose) AS loose FROM tasks WHERE id = 1").get()).toEqual({
-    done: 1, meta: '{"a":[1,"x"]}', pic: '00FF', big: '9007199254740993', loose: 'integer',
+  expect(
+    app
+      .prepare(
+        'SELECT done, meta, hex(pic) AS pic, CAST(big AS TEXT) AS big, typeof(loose) AS loose FROM tasks WHERE id = 1',
+      )
+      .get(),
+  ).toEqual({
+    done: 1,
+    meta: '{"a":[1,"x"]}',
+    pic: '00FF',
+    big: '9007199254740993',
+    loose: 'integer',
   })
-  expect((await store.look('tasks', ['1']))[0]?.row).toMatchObject({ done: true, meta: { a: [1, 'x'] }, pic: { $blob: 'AP8=' }, big: '9007199254740993', loose: 5 })
+  expect((await store.look('tasks', ['1']))[0]?.row).toMatchObject({
+    done: true,
+    meta: { a: [1, 'x'] },
+    pic: { $blob: 'AP8=' },
+    big: '9007199254740993',
+    loose: 5,
+  })
   const bad: [Wish, string][] = [
     [task('1', { done: 'yes' }), 'INVALID_VALUE'],
     [task('1', { title: { a: 1 } }), 'INVALID_VALUE'],
@@ -247,6 +373,6 @@ test('[D9] a cascade is seen, and belongs to nobody', async () => {
   const { store } = await world()
   await push(store, alice, mutation(1, { entity: 'lists', id: '1', action: 'delete' }))
   const { rows } = await store.changes({ entities: ['lists', 'tasks'], after: 0, limit: 10, form: 'values' })
-  const seen = rows.map(row => [row.entity, row.id, row.json, row.origin?.client ?? null])
-  expect(seen.sort()).toEqual([['lists', '1', null, 'alice'], ['tasks', '1', null, null], ['tasks', '2', null, null]])
+  const seen = rows.map(row => `${row.entity} ${row.id} ${row.json === null} ${row.origin?.client ?? ''}`)
+  expect(seen.toSorted()).toEqual(['lists 1 true alice', 'tasks 1 true ', 'tasks 2 true '])
 })

@@ -2,7 +2,17 @@
 // triggers logged, book the results. Synchronous from BEGIN to COMMIT; what fails spoils nothing else.
 import type { MutationResult } from '../../core/index.ts'
 import type { Accepted, Prepared } from '../store.ts'
-import { checkLead, clientKey, forgetResults, namedResult, readClient, resultOf, saveClient, saveNamed, saveResults } from './clients.ts'
+import {
+  checkLead,
+  clientKey,
+  forgetResults,
+  namedResult,
+  readClient,
+  resultOf,
+  saveClient,
+  saveNamed,
+  saveResults,
+} from './clients.ts'
 import type { ClientKey } from './clients.ts'
 import type { Connection } from './driver.ts'
 import type { Catalog } from './entity.ts'
@@ -23,7 +33,12 @@ export interface AcceptedSome {
 }
 
 /** Inside an immediate transaction. Throws FENCED, Behind, Poisoned. */
-export function acceptSome(db: Connection, catalog: Catalog, overlay: Overlay, request: AcceptRequest): AcceptedSome {
+export function acceptSome(
+  db: Connection,
+  catalog: Catalog,
+  overlay: Overlay,
+  request: AcceptRequest,
+): AcceptedSome {
   const key = clientKey(request.sender)
   const known = readClient(db, key)
   checkLead(request.sender, known)
@@ -85,7 +100,10 @@ class Round {
   #duplicate({ mutation: { n, mutationId } }: Prepared): Omit<MutationResult, 'status'> | undefined {
     if (n !== null) {
       if (n > this.#last) return undefined
-      return this.#fresh.find(result => result.n === n) ?? resultOf(this.#db, this.#key, n) ?? { n, version: this.#writer.head }
+      return (
+        this.#fresh.find(result => result.n === n) ??
+        resultOf(this.#db, this.#key, n) ?? { n, version: this.#writer.head }
+      )
     }
     if (mutationId === undefined) return undefined
     return this.#named.get(mutationId) ?? namedResult(this.#db, this.#key, mutationId)
@@ -111,13 +129,19 @@ class Round {
 }
 
 function nameOf({ mutation }: Prepared): { n: number | null; mutation_id?: string } {
-  return mutation.mutationId === undefined ? { n: mutation.n } : { n: mutation.n, mutation_id: mutation.mutationId }
+  return mutation.mutationId === undefined
+    ? { n: mutation.n }
+    : { n: mutation.n, mutation_id: mutation.mutationId }
 }
 
 function refusedBy(message: string): Outcome {
   return {
     kind: 'done',
     status: 'rejected',
-    error: { code: 'CONSTRAINT_FAILED', message: 'the database refused the change', details: { sqlite: message } },
+    error: {
+      code: 'CONSTRAINT_FAILED',
+      message: 'the database refused the change',
+      details: { sqlite: message },
+    },
   }
 }

@@ -97,7 +97,11 @@ export class Access {
       } catch (error) {
         if (!isBusy(error) && !(error instanceof Occupied)) throw storeError(error)
         if (this.#env.now() >= deadline) {
-          throw new SyncError('DATABASE_BUSY', `the database was locked for ${busyDeadline} ms; another writer holds a transaction open`, { cause: error })
+          throw new SyncError(
+            'DATABASE_BUSY',
+            `the database was locked for ${busyDeadline} ms; another writer holds a transaction open`,
+            { cause: error },
+          )
         }
         await this.pause(delays[round] ?? 20)
       }

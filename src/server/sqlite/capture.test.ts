@@ -2,8 +2,8 @@
 import { afterEach, expect, test } from 'vitest'
 import type { EntityDefinition } from '../../core/index.ts'
 import type { ServerStore } from '../store.ts'
-import { drivers, entity, freshPlace, openHandle, openStore, Replica } from './testkit.ts'
-import type { App, DriverName } from './testkit.ts'
+import { drivers, entity, freshPlace, openHandle, openStore, Replica } from './testkit.test.ts'
+import type { App, DriverName } from './testkit.test.ts'
 
 const closing: (() => Promise<void>)[] = []
 
@@ -15,10 +15,18 @@ interface World {
   readonly app: App
   readonly store: ServerStore
   /** Entity, id, JSON of what changed since the last call. */
-  changed(): Promise<(string | null)[][]>
+  readonly changed: () => Promise<(string | null)[][]>
 }
 
-async function world(schema: string, entities: readonly (string | EntityDefinition)[], driver: DriverName = 'node:sqlite'): Promise<World> {
+function inOrder(rows: (string | null)[][]): (string | null)[][] {
+  return rows.toSorted((a, b) => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1))
+}
+
+async function world(
+  schema: string,
+  entities: readonly (string | EntityDefinition)[],
+  driver: DriverName = 'node:sqlite',
+): Promise<World> {
   const place = freshPlace(true)
   const app = openHandle(driver, place.path)
   app.exec(schema)
@@ -29,20 +37,32 @@ async function world(schema: string, entities: readonly (string | EntityDefiniti
     app.close()
   })
   const names = [...store.entities.keys()]
-  return { app, store, changed: async () => (await replica.follow(store, names)).map(row => [row.id, row.json]) }
+  return {
+    app,
+    store,
+    changed: async () => (await replica.follow(store, names)).map(row => [row.id, row.json]),
+  }
 }
 
 test('[C9] installing copies nothing; a row that was there is at its baseline', async () => {
-  const { app, store, changed } = await world("CREATE TABLE t(id INTEGER PRIMARY KEY, v); INSERT INTO t VALUES(1, 'a')", ['t'])
+  const { app, store, changed } = await world(
+    "CREATE TABLE t(id INTEGER PRIMARY KEY, v); INSERT INTO t VALUES(1, 'a')",
+    ['t'],
+  )
   expect(await changed()).toEqual([])
   expect(await store.stats()).toEqual({ tail: 0, rows: 0, gone: 0, folded: 0, clients: 0 })
-  expect((await store.snapshot({ entity: 't', after: null, limit: 10, form: 'object' })).rows).toEqual([{ id: '1', seq: 0, json: '{"id":1,"v":"a"}', idJson: '1', reading: 0 }])
+  expect((await store.snapshot({ entity: 't', after: null, limit: 10, form: 'object' })).rows).toEqual([
+    { id: '1', seq: 0, json: '{"id":1,"v":"a"}', idJson: '1', reading: 0 },
+  ])
   app.exec('DELETE FROM t')
   expect(await changed()).toEqual([['1', null]])
 })
 
 test('[C6] no change is no entry; letter case is a change whatever the collation', async () => {
-  const { app, changed } = await world("CREATE TABLE t(id INTEGER PRIMARY KEY, n TEXT COLLATE NOCASE, w TEXT COLLATE RTRIM); INSERT INTO t VALUES(1, 'Bob', 'x')", ['t'])
+  const { app, changed } = await world(
+    "CREATE TABLE t(id INTEGER PRIMARY KEY, n TEXT COLLATE NOCASE, w TEXT COLLATE RTRIM); INSERT INTO t VALUES(1, 'Bob', 'x')",
+    ['t'],
+  )
   app.exec("UPDATE t SET n = 'Bob', w = 'x'")
   expect(await changed()).toEqual([])
   app.exec("UPDATE t SET n = 'bob'")
@@ -52,15 +72,28 @@ test('[C6] no change is no entry; letter case is a change whatever the collation
 })
 
 test('[C6] a key that changes only its letter case is another id', async () => {
-  const { app, changed } = await world("CREATE TABLE t(id TEXT COLLATE NOCASE PRIMARY KEY NOT NULL, v); INSERT INTO t VALUES('Bob', 1)", ['t'])
+  const { app, changed } = await world(
+    "CREATE TABLE t(id TEXT COLLATE NOCASE PRIMARY KEY NOT NULL, v); INSERT INTO t VALUES('Bob', 1)",
+    ['t'],
+  )
   app.exec("UPDATE t SET id = 'bob'")
-  expect((await changed()).sort()).toEqual([['Bob', null], ['bob', '"bob",1']])
+  expect(inOrder(await changed())).toEqual([
+    ['Bob', null],
+    ['bob', '"bob",1'],
+  ])
   app.exec("INSERT OR REPLACE INTO t VALUES('BOB', 2)")
-  expect((await changed()).sort()).toEqual([['BOB', '"BOB",2'], ['bob', null]])
+  expect(inOrder(await changed())).toEqual([
+    ['BOB', '"BOB",2'],
+    ['bob', null],
+  ])
 })
 
 test.each(drivers)('[C3] [L8] no value makes a write fail, and each travels exactly: %s', async driver => {
-  const { app, store, changed } = await world('CREATE TABLE t(id INTEGER PRIMARY KEY, v, j JSON, b BOOLEAN, r REAL, x TEXT)', ['t'], driver)
+  const { app, store, changed } = await world(
+    'CREATE TABLE t(id INTEGER PRIMARY KEY, v, j JSON, b BOOLEAN, r REAL, x TEXT)',
+    ['t'],
+    driver,
+  )
   app.exec('PRAGMA trusted_schema = 0')
   const cases: [string, string, unknown][] = [
     ['v', "x'00ff10'", { $blob: 'AP8Q' }],
@@ -86,13 +119,15 @@ test.each(drivers)('[C3] [L8] no value makes a write fail, and each travels exac
     ['r', "'text'", 'text'],
     ['r', '3', 3],
   ]
-  for (const [i, [column, sql]] of cases.entries()) app.exec(`INSERT INTO t(id, ${column}) VALUES(${i}, ${sql})`)
+  for (const [i, [column, sql]] of cases.entries())
+    app.exec(`INSERT INTO t(id, ${column}) VALUES(${i}, ${sql})`)
   expect((await changed()).length).toBe(cases.length)
   for (const [i, [column, , wanted]] of cases.entries()) {
     const [found] = await store.look('t', [String(i)])
     expect(found?.row?.[column], `${column} ${JSON.stringify(wanted)}`).toEqual(wanted)
   }
-  for (const [i, [column]] of cases.entries()) app.exec(`UPDATE t SET ${column} = NULL WHERE id = ${i}; UPDATE t SET v = x'07' WHERE id = ${i}`)
+  for (const [i, [column]] of cases.entries())
+    app.exec(`UPDATE t SET ${column} = NULL WHERE id = ${i}; UPDATE t SET v = x'07' WHERE id = ${i}`)
   app.exec('DELETE FROM t')
   expect((await changed()).length).toBe(cases.length)
 })
@@ -106,16 +141,21 @@ test('[C4] evictions through every kind of unique key, with recursive_triggers o
        INSERT INTO t VALUES(1, 'a', 'Bob', 1, 1), (2, 'b', 'Eve', 2, 1), (3, 'C', 'Zoe', 3, 1), (9, 'i', 'x', 9, 1)`,
       ['t'],
     )
-    const gone = async (): Promise<(string | null)[]> => (await changed()).filter(([, json]) => json === null).map(([id]) => id ?? null)
+    const gone = async (): Promise<(string | null)[]> =>
+      (await changed()).filter(([, json]) => json === null).map(([id]) => id ?? null)
     app.exec("UPDATE OR REPLACE t SET e = 'a' WHERE id = 9")
     expect(await gone()).toEqual(['1'])
     app.exec("INSERT OR REPLACE INTO t(id, n) VALUES(10, 'eve')")
     expect(await gone()).toEqual(['2'])
     app.exec('INSERT INTO t(id, c) VALUES(11, 3)')
     expect(await gone()).toEqual(['3'])
-    app.exec("INSERT INTO t(id, e, c, live) VALUES(12, 'KEY', -5, 1); INSERT OR REPLACE INTO t(id, e, c, live) VALUES(13, 'key', 5, 1)")
+    app.exec(
+      "INSERT INTO t(id, e, c, live) VALUES(12, 'KEY', -5, 1); INSERT OR REPLACE INTO t(id, e, c, live) VALUES(13, 'key', 5, 1)",
+    )
     expect(await gone()).toEqual(['12'])
-    app.exec("INSERT OR IGNORE INTO t(id, e) VALUES(14, 'a'); INSERT OR REPLACE INTO t(id, e) VALUES(9, 'new')")
+    app.exec(
+      "INSERT OR IGNORE INTO t(id, e) VALUES(14, 'a'); INSERT OR REPLACE INTO t(id, e) VALUES(9, 'new')",
+    )
     expect(await gone()).toEqual([])
   }
 })
@@ -127,11 +167,20 @@ test('[C5] keys that move: by id, by rowid, composite', async () => {
     ['t', 'p'],
   )
   app.exec('UPDATE t SET id = 5 WHERE id = 1')
-  expect((await changed()).sort()).toEqual([['1', null], ['5', '5,"x"']])
+  expect(inOrder(await changed())).toEqual([
+    ['1', null],
+    ['5', '5,"x"'],
+  ])
   app.exec('UPDATE OR REPLACE t SET rowid = 2 WHERE id = 5')
-  expect((await changed()).sort()).toEqual([['2', '2,"x"'], ['5', null]])
+  expect(inOrder(await changed())).toEqual([
+    ['2', '2,"x"'],
+    ['5', null],
+  ])
   app.exec("UPDATE p SET b = 9007199254740993, a = 'a,\"' || char(10)")
-  expect((await changed()).sort()).toEqual([['["a,\\"\\n","9007199254740993"]', '"a,\\"\\n","9007199254740993","v"'], ['["it\'s",1]', null]])
+  expect(inOrder(await changed())).toEqual([
+    ['["a,\\"\\n","9007199254740993"]', '"a,\\"\\n","9007199254740993","v"'],
+    ['["it\'s",1]', null],
+  ])
 })
 
 test('[C7] a trigger of the user that fails after the row is written leaves it in the log', async () => {
@@ -152,7 +201,10 @@ test('[C1] wide tables, odd names, generated columns, STRICT', async () => {
     ['wide', entity('odd', { table: 'odd "name\'' })],
   )
   app.exec("INSERT INTO wide(id, c7) VALUES(1, 'seven'); UPDATE wide SET c1499 = 'last', c3 = 1")
-  expect((await store.look('wide', ['1']))[0]?.standing.cells).toMatchObject({ c1499: { by: null }, c3: { by: null } })
+  expect((await store.look('wide', ['1']))[0]?.standing.cells).toMatchObject({
+    c1499: { by: null },
+    c3: { by: null },
+  })
   await changed()
   app.exec(`INSERT INTO "odd ""name'" VALUES('k', 'x', 1)`)
   await changed()
@@ -160,22 +212,45 @@ test('[C1] wide tables, odd names, generated columns, STRICT', async () => {
   app.exec(`UPDATE "odd ""name'" SET "c'd," = 5, "a""b" = 'y'`)
   expect(await changed()).toEqual([['k', '"k","y",5,6']])
   const cells = (await store.look('odd', ['k']))[0]?.standing.cells ?? {}
-  expect(Object.entries(cells).filter(([, cell]) => cell.seq > seq).map(([column]) => column).sort()).toEqual(['a"b', "c'd,", 'select'])
+  expect(
+    Object.entries(cells)
+      .filter(([, cell]) => cell.seq > seq)
+      .map(([column]) => column)
+      .toSorted(),
+  ).toEqual(['a"b', "c'd,", 'select'])
 })
 
 test('[C2] savepoints that are rolled back leave nothing and no gap', async () => {
   const { app, store, changed } = await world('CREATE TABLE t(id INTEGER PRIMARY KEY, v)', ['t'])
-  app.exec('BEGIN; INSERT INTO t VALUES(1, 1); SAVEPOINT s; INSERT INTO t VALUES(2, 2); ROLLBACK TO s; INSERT INTO t VALUES(3, 3); COMMIT')
+  app.exec(
+    'BEGIN; INSERT INTO t VALUES(1, 1); SAVEPOINT s; INSERT INTO t VALUES(2, 2); ROLLBACK TO s; INSERT INTO t VALUES(3, 3); COMMIT',
+  )
   app.exec('BEGIN; INSERT INTO t VALUES(4, 4); ROLLBACK')
-  expect(await changed()).toEqual([['1', '1,1'], ['3', '3,3']])
+  expect(await changed()).toEqual([
+    ['1', '1,1'],
+    ['3', '3,3'],
+  ])
   expect((await store.head()).seq).toBe(2)
 })
 
 test('[C1] old values of routing columns are kept with changes and deletes', async () => {
-  const { app, store } = await world("CREATE TABLE t(id INTEGER PRIMARY KEY, owner, v); INSERT INTO t VALUES(1, 'it''s', 'x'), (2, NULL, 'y')", [entity('t', { routing: ['owner'] })])
-  app.exec("UPDATE t SET owner = 'b', v = 'z' WHERE id = 1; DELETE FROM t WHERE id = 2; INSERT OR REPLACE INTO t VALUES(1, 'c', 'w')")
-  const old = app.prepare('SELECT op, old FROM _syncline_tail ORDER BY seq').all().map(row => `${row['op']} ${row['old']}`)
-  expect(old).toEqual(["u ,\"owner\":'it''s',\"v\"", 'd ,"owner":NULL', "? ,\"owner\":'b'", 'c null'])
+  const { app, store } = await world(
+    "CREATE TABLE t(id INTEGER PRIMARY KEY, owner, v); INSERT INTO t VALUES(1, 'it''s', 'x'), (2, NULL, 'y')",
+    [entity('t', { routing: ['owner'] })],
+  )
+  app.exec(
+    "UPDATE t SET owner = 'b', v = 'z' WHERE id = 1; DELETE FROM t WHERE id = 2; INSERT OR REPLACE INTO t VALUES(1, 'c', 'w')",
+  )
+  const old = app
+    .prepare('SELECT op, old FROM _syncline_tail ORDER BY seq')
+    .all()
+    .map(row => [row['op'], row['old']])
+  expect(old).toEqual([
+    ['u', `,"owner":'it''s',"v"`],
+    ['d', ',"owner":NULL'],
+    ['?', `,"owner":'b'`],
+    ['c', null],
+  ])
   await store.fold()
   expect(app.prepare('SELECT id, old FROM _syncline_gone').all()).toEqual([{ id: 2, old: ',"owner":NULL' }])
   expect(Object.keys((await store.look('t', ['1']))[0]?.standing.cells ?? {})).toEqual([])

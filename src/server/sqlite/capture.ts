@@ -32,10 +32,12 @@ export interface CaptureSource {
 }
 
 export function triggersOf(source: CaptureSource): Trigger[] {
-  return [...evictions(source), ...moves(source), ...updates(source), ...rows(source)].map(({ suffix, when, body }) => {
-    const trigger = `${prefix}${source.ent}_${suffix}`
-    return { name: trigger, sql: `CREATE TRIGGER ${name(trigger)} ${when} BEGIN ${body} END` }
-  })
+  return [...evictions(source), ...moves(source), ...updates(source), ...rows(source)].map(
+    ({ suffix, when, body }) => {
+      const trigger = `${prefix}${source.ent}_${suffix}`
+      return { name: trigger, sql: `CREATE TRIGGER ${name(trigger)} ${when} BEGIN ${body} END` }
+    },
+  )
 }
 
 interface Draft {
@@ -59,7 +61,9 @@ function rows(source: CaptureSource): Draft[] {
 /** The routing columns of a row that goes, `"col":<SQL literal>` each; NULL where there are none. */
 function image({ routing }: CaptureSource, row: string): string {
   if (routing.length === 0) return 'NULL'
-  return concat(routing.map(column => `${literal(`,${JSON.stringify(column)}:`)}||quote(${row}.${name(column)})`))
+  return concat(
+    routing.map(column => `${literal(`,${JSON.stringify(column)}:`)}||quote(${row}.${name(column)})`),
+  )
 }
 
 function updates(source: CaptureSource): Draft[] {
@@ -70,12 +74,20 @@ function updates(source: CaptureSource): Draft[] {
   for (let i = 0; i < plain.length; i += groupSize) {
     const group = plain.slice(i, i + groupSize)
     const of = group.map(column => name(column.name)).join(',')
-    drafts.push({ suffix: `u${i / groupSize}`, when: `AFTER UPDATE OF ${of} ON ${name(source.table.name)}`, body: update(source, group) })
+    drafts.push({
+      suffix: `u${i / groupSize}`,
+      when: `AFTER UPDATE OF ${of} ON ${name(source.table.name)}`,
+      body: update(source, group),
+    })
   }
   for (let i = 0; i < generated.length; i += groupSize) {
     // UPDATE OF never fires for a generated column, so this one has to look at every update
     const group = generated.slice(i, i + groupSize)
-    drafts.push({ suffix: `g${i / groupSize}`, when: `AFTER UPDATE ON ${name(source.table.name)}`, body: update(source, group) })
+    drafts.push({
+      suffix: `g${i / groupSize}`,
+      when: `AFTER UPDATE ON ${name(source.table.name)}`,
+      body: update(source, group),
+    })
   }
   return drafts
 }
@@ -99,7 +111,9 @@ function changed(column: Column): string {
 /** A new key is a delete and a create (rule C5). `SET rowid=` escapes UPDATE OF, so a rowid's trigger has none. */
 function moves(source: CaptureSource): Draft[] {
   const { key, rowid } = source.table
-  const of = key.some(column => column.name === rowid) ? '' : ` OF ${key.map(column => name(column.name)).join(',')}`
+  const of = key.some(column => column.name === rowid)
+    ? ''
+    : ` OF ${key.map(column => name(column.name)).join(',')}`
   return [
     {
       suffix: 'm',
@@ -122,17 +136,27 @@ function evictions(source: CaptureSource): Draft[] {
   const table = name(source.table.name)
   const body = all.map(unique => suspects(source, unique, '')).join('')
   const drafts: Draft[] = [{ suffix: 'bi', when: `BEFORE INSERT ON ${table}`, body }]
-  const others = source.table.key.map(column => `${table}.${name(column.name)} COLLATE BINARY IS NOT OLD.${name(column.name)}`)
+  const others = source.table.key.map(
+    column => `${table}.${name(column.name)} COLLATE BINARY IS NOT OLD.${name(column.name)}`,
+  )
   const notSelf = ` AND (${others.join(' OR ')})`
   const columns = uniqueColumns(source.table, all)
-  const moved = columns?.map(column => `OLD.${name(column)} COLLATE BINARY IS NOT NEW.${name(column)}`).join(' OR ')
-  const when = columns === null ? `BEFORE UPDATE ON ${table}` : `BEFORE UPDATE OF ${columns.map(name).join(',')} ON ${table} WHEN ${moved}`
+  const moved = columns
+    ?.map(column => `OLD.${name(column)} COLLATE BINARY IS NOT NEW.${name(column)}`)
+    .join(' OR ')
+  const when =
+    columns === null
+      ? `BEFORE UPDATE ON ${table}`
+      : `BEFORE UPDATE OF ${columns.map(name).join(',')} ON ${table} WHEN ${moved}`
   drafts.push({ suffix: 'bu', when, body: all.map(unique => suspects(source, unique, notSelf)).join('') })
   return drafts
 }
 
 function ownKey(table: Table): UniqueKey {
-  return { terms: table.key.map(column => ({ sql: column.name, column: column.name, collation: column.collation })), where: null }
+  return {
+    terms: table.key.map(column => ({ sql: column.name, column: column.name, collation: column.collation })),
+    where: null,
+  }
 }
 
 /** Null: an index is partial, by expression or on generated columns, or holds the rowid; any update may move it. */
@@ -141,7 +165,12 @@ function uniqueColumns(table: Table, uniques: readonly UniqueKey[]): string[] | 
   for (const { terms, where } of uniques) {
     if (where !== null) return null
     for (const { column } of terms) {
-      if (column === null || column === table.rowid || table.columns.some(c => c.name === column && c.generated)) return null
+      if (
+        column === null ||
+        column === table.rowid ||
+        table.columns.some(c => c.name === column && c.generated)
+      )
+        return null
       columns.add(column)
     }
   }

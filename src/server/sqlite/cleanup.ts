@@ -15,14 +15,21 @@ const step = 2_000
 export function horizonFor(db: Connection, beforeMs: number): number {
   const last = Math.min(foldedTo(db), tailHead(db).seq - 1)
   // clocks rise with seq, so the first young entry bounds them all
-  const young = db.value('SELECT seq FROM _syncline_tail WHERE clock>=? ORDER BY seq LIMIT 1', readingOfMs(beforeMs))
+  const young = db.value(
+    'SELECT seq FROM _syncline_tail WHERE clock>=? ORDER BY seq LIMIT 1',
+    readingOfMs(beforeMs),
+  )
   return Math.max(0, young === undefined ? last : Math.min(last, integer(young) - 1))
 }
 
 /** Inside an immediate transaction. How many were forgotten, and whether there is more. */
 export function forgetSome(db: Connection, horizon: number): { forgotten: number; more: boolean } {
   if (horizon > Number(meta(db, 'horizon'))) setMeta(db, 'horizon', horizon)
-  const end = db.value('SELECT max(seq) FROM (SELECT seq FROM _syncline_tail WHERE seq<=? ORDER BY seq LIMIT ?)', horizon, step)
+  const end = db.value(
+    'SELECT max(seq) FROM (SELECT seq FROM _syncline_tail WHERE seq<=? ORDER BY seq LIMIT ?)',
+    horizon,
+    step,
+  )
   if (end === null || end === undefined) return { forgotten: 0, more: false }
   const to = integer(end)
   // the entry that made a living row what it is was written down by the fold: it goes, but nothing is forgotten
@@ -33,7 +40,8 @@ export function forgetSome(db: Connection, horizon: number): { forgotten: number
       to,
     ),
   )
-  for (const [ent] of db.all('SELECT ent FROM _syncline_entities')) db.run('DELETE FROM _syncline_gone WHERE ent=? AND seq<=?', integer(ent), to)
+  for (const [ent] of db.all('SELECT ent FROM _syncline_entities'))
+    db.run('DELETE FROM _syncline_gone WHERE ent=? AND seq<=?', integer(ent), to)
   db.run('DELETE FROM _syncline_tail WHERE seq<=?', to)
   return { forgotten, more: to < horizon }
 }
@@ -41,5 +49,6 @@ export function forgetSome(db: Connection, horizon: number): { forgotten: number
 /** Inside an immediate transaction: clients that were not heard of for half a year. */
 export function forgetClients(db: Connection, nowMs: number): void {
   const before = nowMs - clientRetention
-  for (const table of ['results', 'named', 'ids', 'clients']) db.run(`DELETE FROM _syncline_${table} WHERE at<?`, before)
+  for (const table of ['results', 'named', 'ids', 'clients'])
+    db.run(`DELETE FROM _syncline_${table} WHERE at<?`, before)
 }

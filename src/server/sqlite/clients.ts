@@ -23,8 +23,20 @@ export function readClient(db: Connection, { user, client }: ClientKey): Identif
   return row === undefined ? { last: 0, lead: 0 } : { last: integer(row[0]), lead: integer(row[1]) }
 }
 
-export function saveClient(db: Connection, { user, client }: ClientKey, known: Identified, nowMs: number): void {
-  db.run('INSERT OR REPLACE INTO _syncline_clients(user,client,last,lead,at) VALUES(?,?,?,?,?)', user, client, known.last, known.lead, nowMs)
+export function saveClient(
+  db: Connection,
+  { user, client }: ClientKey,
+  known: Identified,
+  nowMs: number,
+): void {
+  db.run(
+    'INSERT OR REPLACE INTO _syncline_clients(user,client,last,lead,at) VALUES(?,?,?,?,?)',
+    user,
+    client,
+    known.last,
+    known.lead,
+    nowMs,
+  )
 }
 
 export function checkLead(sender: Sender, known: Identified): void {
@@ -35,7 +47,12 @@ export function checkLead(sender: Sender, known: Identified): void {
 
 /** The stored result of mutation `n`, while it is remembered. */
 export function resultOf(db: Connection, { user, client }: ClientKey, n: number): MutationResult | undefined {
-  const row = db.get('SELECT results FROM _syncline_results WHERE user=? AND client=? AND last>=? ORDER BY last LIMIT 1', user, client, n)
+  const row = db.get(
+    'SELECT results FROM _syncline_results WHERE user=? AND client=? AND last>=? ORDER BY last LIMIT 1',
+    user,
+    client,
+    n,
+  )
   if (row === undefined) return undefined
   const results: unknown = JSON.parse(text(row[0]))
   // reason: saveResults wrote it, into a table that is ours alone
@@ -43,13 +60,23 @@ export function resultOf(db: Connection, { user, client }: ClientKey, n: number)
 }
 
 /** One record for all results of a transaction: they are read one by one only after a lost answer. */
-export function saveResults(db: Connection, { user, client }: ClientKey, results: readonly MutationResult[], nowMs: number): void {
+export function saveResults(
+  db: Connection,
+  { user, client }: ClientKey,
+  results: readonly MutationResult[],
+  nowMs: number,
+): void {
   const first = results[0]?.n ?? null
   const last = results.at(-1)?.n ?? null
   if (first === null || last === null) return
   db.run(
     'INSERT OR REPLACE INTO _syncline_results(user,client,last,first,results,at) VALUES(?,?,?,?,?,?)',
-    user, client, last, first, JSON.stringify(results), nowMs,
+    user,
+    client,
+    last,
+    first,
+    JSON.stringify(results),
+    nowMs,
   )
 }
 
@@ -57,22 +84,70 @@ export function forgetResults(db: Connection, { user, client }: ClientKey, acked
   db.run('DELETE FROM _syncline_results WHERE user=? AND client=? AND last<=?', user, client, acked)
 }
 
-export function namedResult(db: Connection, { user, client }: ClientKey, mutation: string): MutationResult | undefined {
-  const row = db.get('SELECT result FROM _syncline_named WHERE user=? AND client=? AND mutation=?', user, client, mutation)
+export function namedResult(
+  db: Connection,
+  { user, client }: ClientKey,
+  mutation: string,
+): MutationResult | undefined {
+  const row = db.get(
+    'SELECT result FROM _syncline_named WHERE user=? AND client=? AND mutation=?',
+    user,
+    client,
+    mutation,
+  )
   if (row === undefined) return undefined
   const result: unknown = JSON.parse(text(row[0]))
   return result as MutationResult // reason: saveNamed wrote it
 }
 
-export function saveNamed(db: Connection, { user, client }: ClientKey, mutation: string, result: MutationResult, nowMs: number): void {
-  db.run('INSERT OR REPLACE INTO _syncline_named(user,client,mutation,result,at) VALUES(?,?,?,?,?)', user, client, mutation, JSON.stringify(result), nowMs)
+export function saveNamed(
+  db: Connection,
+  { user, client }: ClientKey,
+  mutation: string,
+  result: MutationResult,
+  nowMs: number,
+): void {
+  db.run(
+    'INSERT OR REPLACE INTO _syncline_named(user,client,mutation,result,at) VALUES(?,?,?,?,?)',
+    user,
+    client,
+    mutation,
+    JSON.stringify(result),
+    nowMs,
+  )
 }
 
-export function realId(db: Connection, { user, client }: ClientKey, ent: number, temporary: string): string | undefined {
-  const id = db.value('SELECT id FROM _syncline_ids WHERE user=? AND client=? AND tmp=? AND ent=?', user, client, temporary, ent)
+export function realId(
+  db: Connection,
+  { user, client }: ClientKey,
+  ent: number,
+  temporary: string,
+): string | undefined {
+  const id = db.value(
+    'SELECT id FROM _syncline_ids WHERE user=? AND client=? AND tmp=? AND ent=?',
+    user,
+    client,
+    temporary,
+    ent,
+  )
   return id === undefined ? undefined : text(id)
 }
 
-export function saveRealId(db: Connection, { user, client }: ClientKey, ent: number, temporary: string, id: string, nowMs: number): void {
-  db.run('INSERT OR REPLACE INTO _syncline_ids(user,client,ent,tmp,id,at) VALUES(?,?,?,?,?,?)', user, client, ent, temporary, id, nowMs)
+export function saveRealId(
+  db: Connection,
+  { user, client }: ClientKey,
+  ent: number,
+  temporary: string,
+  id: string,
+  nowMs: number,
+): void {
+  db.run(
+    'INSERT OR REPLACE INTO _syncline_ids(user,client,ent,tmp,id,at) VALUES(?,?,?,?,?,?)',
+    user,
+    client,
+    ent,
+    temporary,
+    id,
+    nowMs,
+  )
 }

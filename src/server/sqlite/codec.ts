@@ -17,7 +17,9 @@ export function jsonOf(column: Column, x: string): string {
     case 'json':
       return `CASE WHEN typeof(${x})='text' AND json_valid(${x}) THEN ${x} ELSE ${anyJson(x)} END`
     case 'text':
-      return column.strict ? `json_quote(${x})` : `CASE typeof(${x}) WHEN 'text' THEN json_quote(${x}) ELSE ${anyJson(x)} END`
+      return column.strict
+        ? `json_quote(${x})`
+        : `CASE typeof(${x}) WHEN 'text' THEN json_quote(${x}) ELSE ${anyJson(x)} END`
     case 'integer':
       return `CASE WHEN typeof(${x})='integer' AND ${x} BETWEEN -9007199254740991 AND 9007199254740991 THEN ${x} ELSE ${anyJson(x)} END`
     default:
@@ -111,7 +113,9 @@ function blobOf(value: Json): Uint8Array | null {
 }
 
 function badValue(column: Column, wanted: string): SyncError {
-  return new SyncError('INVALID_VALUE', `column '${column.name}' takes ${wanted}`, { details: { field: column.name } })
+  return new SyncError('INVALID_VALUE', `column '${column.name}' takes ${wanted}`, {
+    details: { field: column.name },
+  })
 }
 
 // ---- ids
@@ -148,7 +152,9 @@ export function idCodec(key: readonly Column[]): IdCodec {
 /** Keys that do not compare bytes find their row by their index and then compare bytes. */
 function equal(column: Column, row: string, value: string): string {
   const x = `${row}.${name(column.name)}`
-  return column.collation === 'BINARY' ? `${x} = ${value}` : `${x} = ${value} AND ${x} COLLATE BINARY = ${value}`
+  return column.collation === 'BINARY'
+    ? `${x} = ${value}`
+    : `${x} = ${value} AND ${x} COLLATE BINARY = ${value}`
 }
 
 function singleId(column: Column): IdCodec {
@@ -177,11 +183,13 @@ function compositeId(key: readonly Column[]): IdCodec {
       .join(' AND ')
   return {
     ofRow: row => `'['||${key.map(column => `quote(${row}.${name(column.name)})`).join("||','||")}||']'`,
-    canonical: row => `'['||${key.map(column => `(${jsonOf(column, `${row}.${name(column.name)}`)})`).join("||','||")}||']'`,
+    canonical: row =>
+      `'['||${key.map(column => `(${jsonOf(column, `${row}.${name(column.name)}`)})`).join("||','||")}||']'`,
     held: p => p,
     matches,
     matchesText: matches,
-    decode: logged => JSON.stringify(splitQuoted(logged.slice(1, -1)).map((part, i) => decodePart(part, key[i]))),
+    decode: logged =>
+      JSON.stringify(splitQuoted(logged.slice(1, -1)).map((part, i) => decodePart(part, key[i]))),
     check: id => {
       const values = partsOf(id, key.length)
       const checked = values?.map((value, i) => checkPart(value, key[i]))
@@ -212,7 +220,11 @@ function checkPart(value: Json, column: Column | undefined): Json {
     if (whole === null) return null
     return Number.isSafeInteger(Number(whole)) ? Number(whole) : whole
   }
-  return typeof value === 'string' ? value : typeof value === 'number' && column?.affinity === 'text' ? String(value) : value
+  return typeof value === 'string'
+    ? value
+    : typeof value === 'number' && column?.affinity === 'text'
+      ? String(value)
+      : value
 }
 
 function decodePart(quoted: string, column: Column | undefined): Json {

@@ -5,8 +5,8 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import Database from 'better-sqlite3'
 import { expect, test } from 'vitest'
-import { contractDdl, serverStoreContract, sqlApp } from '../../testing/contracts/server-store.ts'
-import type { StoreUnderTest } from '../../testing/contracts/server-store.ts'
+import { contractDdl, serverStoreContract, sqlApp } from '../../testing/index.ts'
+import type { StoreUnderTest } from '../../testing/index.ts'
 import { nodeEnv } from '../env.ts'
 import { sqliteStore } from './index.ts'
 import type { SqliteHandle } from './index.ts'
@@ -21,23 +21,29 @@ interface Named {
 }
 
 function tablesOf(handle: SqliteHandle): string[] {
-  const statement = handle.prepare("SELECT name FROM main.sqlite_master WHERE type='table' AND name NOT LIKE 'sqlite_%'") as Named
+  const statement = handle.prepare(
+    "SELECT name FROM main.sqlite_master WHERE type='table' AND name NOT LIKE 'sqlite_%'",
+  ) as Named
   return statement.all().map(({ name }) => name)
 }
 
 /** Puts the copied content back without the triggers noticing, as restoring a file does. */
 function restore(handle: SqliteHandle): void {
-  const triggers = (handle.prepare("SELECT name, sql FROM main.sqlite_master WHERE type='trigger'") as Named).all()
+  const triggers = (
+    handle.prepare("SELECT name, sql FROM main.sqlite_master WHERE type='trigger'") as Named
+  ).all()
   handle.exec('PRAGMA foreign_keys = OFF; BEGIN IMMEDIATE')
   for (const { name } of triggers) handle.exec(`DROP TRIGGER "${name}"`)
-  for (const table of tablesOf(handle)) handle.exec(`DELETE FROM main."${table}"; INSERT INTO main."${table}" SELECT * FROM copy."${table}"`)
+  for (const table of tablesOf(handle))
+    handle.exec(`DELETE FROM main."${table}"; INSERT INTO main."${table}" SELECT * FROM copy."${table}"`)
   for (const { sql } of triggers) handle.exec(sql)
   handle.exec('COMMIT; PRAGMA foreign_keys = ON')
 }
 
 /** What cannot be asked of this store in memory, and of this store at all. */
 const inapplicableInMemory = {
-  '[C2] what is rolled back is never seen': 'a shared connection cannot be read while its transaction is open',
+  '[C2] what is rolled back is never seen':
+    'a shared connection cannot be read while its transaction is open',
 }
 const inapplicable = {
   '[L3] along each cell stamps rise with seq, whatever the writers clocks say':
@@ -58,7 +64,8 @@ async function make(open: (path: string) => SqliteHandle, inMemory: boolean): Pr
     store: () => sqliteStore(handle, { env: nodeEnv() }),
     async backup() {
       handle.exec("ATTACH ':memory:' AS copy")
-      for (const table of tablesOf(handle)) handle.exec(`CREATE TABLE copy."${table}" AS SELECT * FROM main."${table}"`)
+      for (const table of tablesOf(handle))
+        handle.exec(`CREATE TABLE copy."${table}" AS SELECT * FROM main."${table}"`)
       return async () => restore(handle)
     },
     // SQLite has one writer at a time
@@ -72,5 +79,8 @@ async function make(open: (path: string) => SqliteHandle, inMemory: boolean): Pr
 
 for (const [name, open] of Object.entries(drivers)) {
   serverStoreContract(`${name}, file`, () => make(open, false), { test: testUnless(inapplicable), expect })
-  serverStoreContract(`${name}, memory`, () => make(open, true), { test: testUnless({ ...inapplicable, ...inapplicableInMemory }), expect })
+  serverStoreContract(`${name}, memory`, () => make(open, true), {
+    test: testUnless({ ...inapplicable, ...inapplicableInMemory }),
+    expect,
+  })
 }

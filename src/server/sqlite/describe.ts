@@ -21,7 +21,11 @@ export interface Column {
 
 /** One way in which REPLACE may evict a row. */
 export interface UniqueKey {
-  readonly terms: readonly { readonly sql: string; readonly column: string | null; readonly collation: string }[]
+  readonly terms: readonly {
+    readonly sql: string
+    readonly column: string | null
+    readonly collation: string
+  }[]
   readonly where: string | null
 }
 
@@ -48,12 +52,18 @@ export function describe(db: Connection, definition: EntityDefinition): Table {
   const columns = columnsOf(db, found.name, found.strict)
   for (const column of columns) {
     if (!isForbiddenName(column.name)) continue
-    throw new SyncError('INVALID_CONFIG', `table '${found.name}' has a column '${column.name}', which JavaScript objects cannot hold; rename it`)
+    throw new SyncError(
+      'INVALID_CONFIG',
+      `table '${found.name}' has a column '${column.name}', which JavaScript objects cannot hold; rename it`,
+    )
   }
   const key = keyOf(found.name, columns, definition)
   const single = key.length === 1 ? key[0] : undefined
   const primary = columns.filter(column => column.keyPlace > 0)
-  const rowid = primary.length === 1 && !found.withoutRowid && isRowid(db, found.name, primary) ? (primary[0]?.name ?? null) : null
+  const rowid =
+    primary.length === 1 && !found.withoutRowid && isRowid(db, found.name, primary)
+      ? (primary[0]?.name ?? null)
+      : null
   for (const column of key) checkKeyColumn(found, column, column.name === rowid)
   const uniques = uniquesOf(db, found.name, rowid, key)
   if (definition.primaryKey !== undefined) checkChosenKey(db, found.name, key, rowid)
@@ -79,20 +89,34 @@ function findTable(db: Connection, definition: EntityDefinition): Found {
   const candidates = tableCandidates(definition)
   for (const candidate of candidates) {
     // SQLite's names ignore case; the spelling of the database is the one that counts
-    const row = db.get('SELECT name, type, wr, strict FROM pragma_table_list WHERE schema = ? AND name = ? COLLATE NOCASE', 'main', candidate)
+    const row = db.get(
+      'SELECT name, type, wr, strict FROM pragma_table_list WHERE schema = ? AND name = ? COLLATE NOCASE',
+      'main',
+      candidate,
+    )
     if (row === undefined) continue
     const [table, type, wr, strict] = row
     if (type === 'table') return { name: text(table), strict: strict === 1, withoutRowid: wr === 1 }
-    throw new SyncError('UNKNOWN_TABLE', `'${text(table)}' is a ${text(type)}: SQLite has no triggers on it, so its changes cannot be seen; sync the tables below it`)
+    throw new SyncError(
+      'UNKNOWN_TABLE',
+      `'${text(table)}' is a ${text(type)}: SQLite has no triggers on it, so its changes cannot be seen; sync the tables below it`,
+    )
   }
-  throw new SyncError('UNKNOWN_TABLE', `entity '${definition.name}': there is no table ${candidates.map(c => `'${c}'`).join(' or ')}`, {
-    details: { entity: definition.name, table: candidates[0] },
-  })
+  throw new SyncError(
+    'UNKNOWN_TABLE',
+    `entity '${definition.name}': there is no table ${candidates.map(c => `'${c}'`).join(' or ')}`,
+    {
+      details: { entity: definition.name, table: candidates[0] },
+    },
+  )
 }
 
 function columnsOf(db: Connection, table: string, strict: boolean): Column[] {
   const keyCollations = collationsOfKey(db, table)
-  const rows = db.all('SELECT name, type, "notnull", dflt_value, pk, hidden FROM pragma_table_xinfo(?) WHERE hidden <> 1 ORDER BY cid', table)
+  const rows = db.all(
+    'SELECT name, type, "notnull", dflt_value, pk, hidden FROM pragma_table_xinfo(?) WHERE hidden <> 1 ORDER BY cid',
+    table,
+  )
   return rows.map(([column, type, notNull, fallback, pk, hidden]) => {
     const declared = text(type).toUpperCase()
     return {
@@ -117,7 +141,8 @@ function collationsOfKey(db: Connection, table: string): Map<string, string> {
     table,
   )
   const found = new Map<string, string>()
-  for (const [column, collation] of rows) if (!found.has(text(column))) found.set(text(column), text(collation).toUpperCase())
+  for (const [column, collation] of rows)
+    if (!found.has(text(column))) found.set(text(column), text(collation).toUpperCase())
   return found
 }
 
@@ -142,7 +167,8 @@ function keyOf(table: string, columns: readonly Column[], definition: EntityDefi
   if (chosen !== undefined) {
     return chosen.map(wanted => {
       const column = columns.find(candidate => candidate.name === wanted)
-      if (column === undefined) throw new SyncError('UNSUPPORTED_KEY', `table '${table}' has no column '${wanted}' to be its key`)
+      if (column === undefined)
+        throw new SyncError('UNSUPPORTED_KEY', `table '${table}' has no column '${wanted}' to be its key`)
       return column
     })
   }
@@ -157,11 +183,17 @@ function keyOf(table: string, columns: readonly Column[], definition: EntityDefi
 
 function checkKeyColumn(table: Found, column: Column, isRowid: boolean): void {
   const bad = (why: string): SyncError =>
-    new SyncError('UNSUPPORTED_KEY', `table '${table.name}': key column '${column.name}' ${why}`, { details: { table: table.name, column: column.name } })
+    new SyncError('UNSUPPORTED_KEY', `table '${table.name}': key column '${column.name}' ${why}`, {
+      details: { table: table.name, column: column.name },
+    })
   if (isRowid) return
   if (column.kind === 'blob') throw bad('is a BLOB, which cannot be an id; use TEXT or INTEGER')
-  if (column.affinity === 'blob') throw bad("has no type, so that it can hold 1 and '1' at once; declare it TEXT NOT NULL or INTEGER NOT NULL")
-  if (column.affinity === 'real') throw bad('is a floating point number, which cannot be an id; use TEXT or INTEGER')
+  if (column.affinity === 'blob')
+    throw bad(
+      "has no type, so that it can hold 1 and '1' at once; declare it TEXT NOT NULL or INTEGER NOT NULL",
+    )
+  if (column.affinity === 'real')
+    throw bad('is a floating point number, which cannot be an id; use TEXT or INTEGER')
   if (column.generated) throw bad('is a generated column')
   // WITHOUT ROWID and STRICT forbid NULL in a primary key by themselves
   if (!column.notNull && !((table.withoutRowid || table.strict) && column.keyPlace > 0)) {
@@ -176,31 +208,56 @@ function isRowid(db: Connection, table: string, primary: readonly Column[]): boo
 }
 
 function checkChosenKey(db: Connection, table: string, key: readonly Column[], rowid: string | null): void {
-  const wanted = key.map(column => column.name).sort().join('\n')
+  const wanted = key
+    .map(column => column.name)
+    .toSorted()
+    .join('\n')
   if (key.length === 1 && key[0]?.name === rowid) return
-  const indexes = db.all('SELECT l.name FROM pragma_index_list(?) l WHERE l."unique" = 1 AND l.partial = 0', table)
+  const indexes = db.all(
+    'SELECT l.name FROM pragma_index_list(?) l WHERE l."unique" = 1 AND l.partial = 0',
+    table,
+  )
   for (const [index] of indexes) {
-    const columns = db.all('SELECT name FROM pragma_index_info(?)', text(index)).map(([column]) => text(column))
-    if (columns.sort().join('\n') === wanted) return
+    const columns = db
+      .all('SELECT name FROM pragma_index_info(?)', text(index))
+      .map(([column]) => text(column))
+    if (columns.toSorted().join('\n') === wanted) return
   }
-  throw new SyncError('UNSUPPORTED_KEY', `table '${table}': (${key.map(c => c.name).join(', ')}) is not unique; create a unique index on it first`)
+  throw new SyncError(
+    'UNSUPPORTED_KEY',
+    `table '${table}': (${key.map(c => c.name).join(', ')}) is not unique; create a unique index on it first`,
+  )
 }
 
 /** All unique keys but the entity's own, where that one compares bytes: a row evicted by its own id is named anyway. */
 function uniquesOf(db: Connection, table: string, rowid: string | null, key: readonly Column[]): UniqueKey[] {
   const uniques: UniqueKey[] = []
-  const own = key.map(column => column.name).sort().join('\n')
-  if (rowid !== null && own !== rowid) uniques.push({ terms: [{ sql: rowid, column: rowid, collation: 'BINARY' }], where: null })
-  const indexes = db.all('SELECT l.name, l.partial, s.sql FROM pragma_index_list(?) l LEFT JOIN sqlite_master s ON s.type = ? AND s.name = l.name WHERE l."unique" = 1', table, 'index')
+  const own = key
+    .map(column => column.name)
+    .toSorted()
+    .join('\n')
+  if (rowid !== null && own !== rowid)
+    uniques.push({ terms: [{ sql: rowid, column: rowid, collation: 'BINARY' }], where: null })
+  const indexes = db.all(
+    'SELECT l.name, l.partial, s.sql FROM pragma_index_list(?) l LEFT JOIN sqlite_master s ON s.type = ? AND s.name = l.name WHERE l."unique" = 1',
+    table,
+    'index',
+  )
   for (const [index, partial, sql] of indexes) {
     const parsed = sql === null || sql === undefined ? null : parseIndex(text(sql))
-    const infos = db.all('SELECT name, coll, cid FROM pragma_index_xinfo(?) WHERE key = 1 ORDER BY seqno', text(index))
+    const infos = db.all(
+      'SELECT name, coll, cid FROM pragma_index_xinfo(?) WHERE key = 1 ORDER BY seqno',
+      text(index),
+    )
     const terms = infos.map(([column, collation, cid], i) => ({
       sql: integer(cid) >= 0 ? text(column) : (parsed?.terms[i] ?? 'NULL'),
       column: integer(cid) >= 0 ? text(column) : null,
       collation: text(collation).toUpperCase(),
     }))
-    const names = terms.map(term => term.column ?? '').sort().join('\n')
+    const names = terms
+      .map(term => term.column ?? '')
+      .toSorted()
+      .join('\n')
     if (names === own && partial !== 1 && terms.every(term => term.collation === 'BINARY')) continue
     uniques.push({ terms, where: partial === 1 ? (parsed?.where ?? '1') : null })
   }
@@ -209,6 +266,8 @@ function uniquesOf(db: Connection, table: string, rowid: string | null, key: rea
 
 function foreignKeysOf(db: Connection, table: string): ForeignKey[] {
   // composite foreign keys cannot hold a temporary id, which always stands for a single column
-  const rows = db.all(`SELECT "from", "table", count(*) FROM pragma_foreign_key_list(${literal(table)}) GROUP BY id HAVING count(*) = 1`)
+  const rows = db.all(
+    `SELECT "from", "table", count(*) FROM pragma_foreign_key_list(${literal(table)}) GROUP BY id HAVING count(*) = 1`,
+  )
   return rows.map(([column, parent]) => ({ column: text(column), table: text(parent) }))
 }

@@ -64,7 +64,9 @@ export class Connection {
     this.#driver = handle as Driver // reason: as in pathOfHandle
     // SQLite has no base64; only our own reading SQL calls this, and only for blobs
     this.#driver.function('_syncline_base64', { deterministic: true }, value =>
-      value instanceof Uint8Array ? Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('base64') : '',
+      value instanceof Uint8Array
+        ? Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('base64')
+        : '',
     )
   }
 

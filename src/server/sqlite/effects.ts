@@ -6,7 +6,7 @@ import type { TailEntry } from '../settle.ts'
 import { integer, text, textOrNull } from './driver.ts'
 import type { Connection, SqlValue } from './driver.ts'
 import type { Catalog, Entity } from './entity.ts'
-import { entryColumns, entryOf, keyOf, segmentsOf } from './tail.ts'
+import { entryOf, keyOf, segmentsOf } from './tail.ts'
 import type { Segment } from './tail.ts'
 
 export interface Author {
@@ -34,26 +34,38 @@ export interface Effect {
 }
 
 const patchAll =
-  `UPDATE _syncline_tail SET stamp=?,client=?,mutation=?,own=1,tmp=?,clock=max(clock,?) WHERE seq>? RETURNING ${entryColumns}`
+  'UPDATE _syncline_tail SET stamp=?,client=?,mutation=?,own=1,tmp=?,clock=max(clock,?) WHERE seq>? RETURNING seq,ent,CAST(id AS TEXT),op,old,clock'
 const patchOne = 'UPDATE _syncline_tail SET stamp=?,client=?,mutation=?,own=?,tmp=?,clock=?,old=? WHERE seq=?'
 const addPart =
   'INSERT INTO _syncline_tail(clock,ent,id,op,old,nonce,stamp,client,mutation,own) ' +
   "SELECT ?,ent,id,'u',?,random()&9007199254740991,?,?,?,? FROM _syncline_tail WHERE seq=? RETURNING seq"
 
 /** Everything above `before` was logged by this write. Nearly always that is one entry, which one statement settles. */
-export function patchEffects(db: Connection, catalog: Catalog, before: number, carried: Carried, author: Author, rows: ReadonlySet<string>): Effect[] {
+export function patchEffects(
+  db: Connection,
+  catalog: Catalog,
+  before: number,
+  carried: Carried,
+  author: Author,
+  rows: ReadonlySet<string>,
+): Effect[] {
   const { stamp, temporary } = carried
-  const logged = db.all(patchAll, stamp, author.client, author.mutation, temporary, readingOf(stamp), before)
+  const { client, mutation } = author
+  const logged = db.all(patchAll, stamp, client, mutation, temporary, readingOf(stamp), before)
+  for (const row of logged) row.push(stamp, client, mutation, 1, temporary)
   const [only] = logged
   if (only === undefined) return []
   if (logged.length === 1) {
     const entity = catalog.byEnt.get(integer(only[1]))
     if (entity === carried.entity) {
       const entry = entryOf(only, entity)
-      if (entry.id === carried.id && isPlain(entry, carried)) return [{ entity, entry, old: goneText(entry, only[4]) }]
+      if (entry.id === carried.id && isPlain(entry, carried))
+        return [{ entity, entry, old: goneText(entry, only[4]) }]
     }
   }
-  return new Patcher(db, catalog, carried, author, rows).run(logged.sort((a, b) => integer(a[0]) - integer(b[0])))
+  return new Patcher(db, catalog, carried, author, rows).run(
+    logged.sort((a, b) => integer(a[0]) - integer(b[0])),
+  )
 }
 
 function goneText({ op }: TailEntry, old: SqlValue | undefined): string | null {
@@ -93,7 +105,11 @@ class Patcher {
       // a table that is not synced any more, or a row without an id
       if (entity === undefined || row[2] === null) continue
       const entry = entryOf(row, entity)
-      effects.push({ entity, entry: this.#patch(entity, entry, text(row[4]), parts), old: goneText(entry, row[4]) })
+      effects.push({
+        entity,
+        entry: this.#patch(entity, entry, text(row[4]), parts),
+        old: goneText(entry, row[4]),
+      })
     }
     // further parts of an entry get numbers of their own, above all that the statement logged
     for (const add of parts) effects.push(add())
@@ -101,20 +117,31 @@ class Patcher {
   }
 
   #patch(entity: Entity, entry: TailEntry, old: string, parts: (() => Effect)[]): TailEntry {
-    const { carried, segments } = { carried: this.#carried, segments: entry.op === 'u' ? segmentsOf(old) : [] }
+    const { carried, segments } = {
+      carried: this.#carried,
+      segments: entry.op === 'u' ? segmentsOf(old) : [],
+    }
     if (entity !== carried.entity || entry.id !== carried.id) {
       const named = this.#rows.has(keyOf(entity.ent, entry.id))
       return this.#write(entry, { stamp: null, own: named, author: named, old })
     }
     if (entry.op !== 'u') {
       const first = this.#first(entry.op)
-      const written = { stamp: first ? carried.stamp : null, own: true, author: true, old: entry.op === 'c' ? null : old }
+      const written = {
+        stamp: first ? carried.stamp : null,
+        own: true,
+        author: true,
+        old: entry.op === 'c' ? null : old,
+      }
       return this.#write({ ...entry, temporary: entry.op === 'c' ? carried.temporary : null }, written)
     }
     const [first, ...rest] = this.#split(segments)
     if (first === undefined) return entry
     for (const part of rest) parts.push(() => this.#add(entity, entry, part))
-    return this.#write({ ...entry, temporary: null, columns: first.segments.map(segment => segment.column) }, { ...first, author: true, old: textOf(first.segments) })
+    return this.#write(
+      { ...entry, temporary: null, columns: first.segments.map(segment => segment.column) },
+      { ...first, author: true, old: textOf(first.segments) },
+    )
   }
 
   /** Only the first whole-row entry is what the client did; a trigger that repeats it does so by the log's clock. */
@@ -130,7 +157,12 @@ class Patcher {
     const parts = { sent: [] as Segment[], resolved: [] as Segment[], side: [] as Segment[] } // reason: an empty literal has no element type
     for (const segment of segments) {
       const fresh = kind === 'update' && !this.#stamped.has(`.${segment.column}`)
-      const part = fresh && resolved.includes(segment.column) ? 'resolved' : fresh && sent.includes(segment.column) ? 'sent' : 'side'
+      const part =
+        fresh && resolved.includes(segment.column)
+          ? 'resolved'
+          : fresh && sent.includes(segment.column)
+            ? 'sent'
+            : 'side'
       if (part !== 'side') this.#stamped.add(`.${segment.column}`)
       parts[part].push(segment)
     }
@@ -141,21 +173,63 @@ class Patcher {
     ].filter(part => part.segments.length > 0)
   }
 
-  #write(entry: TailEntry, part: { stamp: string | null; own: boolean; author: boolean; old: string | null }): TailEntry {
+  #write(
+    entry: TailEntry,
+    part: { stamp: string | null; own: boolean; author: boolean; old: string | null },
+  ): TailEntry {
     const reading = Math.max(entry.reading, this.#floor + 1, part.stamp === null ? 0 : readingOf(part.stamp))
     this.#floor = reading
     const { client, mutation } = part.author ? this.#author : { client: null, mutation: null }
-    this.#db.run(patchOne, part.stamp, client, mutation, part.own ? 1 : 0, entry.temporary, reading, part.old, entry.seq)
+    this.#db.run(
+      patchOne,
+      part.stamp,
+      client,
+      mutation,
+      part.own ? 1 : 0,
+      entry.temporary,
+      reading,
+      part.old,
+      entry.seq,
+    )
     return { ...entry, reading, stamp: part.stamp, client, mutation, own: part.own }
   }
 
-  #add(entity: Entity, entry: TailEntry, part: { segments: Segment[]; stamp: string | null; own: boolean }): Effect {
+  #add(
+    entity: Entity,
+    entry: TailEntry,
+    part: { segments: Segment[]; stamp: string | null; own: boolean },
+  ): Effect {
     const { client, mutation } = this.#author
     const reading = this.#floor + 1
     this.#floor = reading
-    const seq = integer(this.#db.value(addPart, reading, textOf(part.segments), part.stamp, client, mutation, part.own ? 1 : 0, entry.seq))
+    const seq = integer(
+      this.#db.value(
+        addPart,
+        reading,
+        textOf(part.segments),
+        part.stamp,
+        client,
+        mutation,
+        part.own ? 1 : 0,
+        entry.seq,
+      ),
+    )
     const columns = part.segments.map(segment => segment.column)
-    return { entity, entry: { ...entry, seq, reading, columns, stamp: part.stamp, client, mutation, own: part.own, temporary: null }, old: null }
+    return {
+      entity,
+      entry: {
+        ...entry,
+        seq,
+        reading,
+        columns,
+        stamp: part.stamp,
+        client,
+        mutation,
+        own: part.own,
+        temporary: null,
+      },
+      old: null,
+    }
   }
 }
 

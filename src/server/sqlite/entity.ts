@@ -40,7 +40,11 @@ export interface EntitySql {
 export const lineColumns = 'r.seq,r.reading,r.whole,r.cells,r.tmp,r.client,r.mutation'
 export const goneColumns = 'g.seq,g.reading,g.stamp,g.client,g.mutation'
 
-export function makeEntity(definition: EntityDefinition, table: Table, { ent, generation }: Registered): Entity {
+export function makeEntity(
+  definition: EntityDefinition,
+  table: Table,
+  { ent, generation }: Registered,
+): Entity {
   const id = idCodec(table.key)
   const [single] = table.key
   return {
@@ -69,12 +73,16 @@ export function makeEntity(definition: EntityDefinition, table: Table, { ent, ge
 
 function statements(ent: number, table: Table, id: IdCodec): EntitySql {
   const from = `${name(table.name)} AS t`
-  const json = { values: rowJson(table.columns, 't', 'values'), object: rowJson(table.columns, 't', 'object') }
+  const json = {
+    values: rowJson(table.columns, 't', 'values'),
+    object: rowJson(table.columns, 't', 'object'),
+  }
   const keys = table.key.map(column => `t.${name(column.name)}`)
   // `+` takes the affinity away: our id columns have none, and an index on them serves only what has none either
   const held = keys.length > 1 || table.key[0]?.affinity === 'numeric' ? id.canonical('t') : (keys[0] ?? '')
   const line = `LEFT JOIN _syncline_rows AS r ON r.ent=${ent} AND r.id=+${held}`
-  const after = keys.length > 1 ? `(${keys.join(',')}) > (${keys.map(() => '?').join(',')})` : `${keys[0]} > ?`
+  const after =
+    keys.length > 1 ? `(${keys.join(',')}) > (${keys.map(() => '?').join(',')})` : `${keys[0]} > ?`
   const page = (columns: string, where: string): string =>
     `SELECT ${id.canonical('t')},coalesce(r.seq,0)${columns} FROM ${from} ${line}${where} ORDER BY ${keys.join(',')} LIMIT ?`
   const rows = (form: RowForm): string => `,coalesce(r.reading,0),${json[form]}`
@@ -82,7 +90,7 @@ function statements(ent: number, table: Table, id: IdCodec): EntitySql {
     `SELECT k.key,${keys[0]} IS NOT NULL,CASE WHEN ${keys[0]} IS NOT NULL THEN ${text} END,${lineColumns},${goneColumns}` +
     ` FROM json_each(?) AS k LEFT JOIN ${from} ON ${id.matchesText('t', 'k.value')}` +
     ` LEFT JOIN _syncline_rows AS r ON r.ent=${ent} AND r.id=+${id.held('k.value')}` +
-    ` LEFT JOIN _syncline_gone AS g ON g.ent=${ent} AND g.id=+${id.held('k.value')}`
+    ` LEFT JOIN _syncline_gone AS g ON ${keys[0]} IS NULL AND g.ent=${ent} AND g.id=+${id.held('k.value')}`
   const changed = (form: RowForm): string =>
     `SELECT CAST(r.id AS TEXT),r.seq,r.reading,r.created,r.tmp,r.client,r.mutation,${json[form]} FROM _syncline_rows AS r` +
     ` CROSS JOIN ${from} ON ${id.matches('t', 'r.id')} WHERE r.ent=${ent} AND r.seq>? AND r.seq<=? ORDER BY r.seq LIMIT ?`
@@ -90,10 +98,18 @@ function statements(ent: number, table: Table, id: IdCodec): EntitySql {
     lookup: { values: lookup(json.values), object: lookup(json.object), none: lookup('NULL') },
     changed: { values: changed('values'), object: changed('object') },
     firstPage: { values: page(rows('values'), ''), object: page(rows('object'), '') },
-    nextPage: { values: page(rows('values'), ` WHERE ${after}`), object: page(rows('object'), ` WHERE ${after}`) },
+    nextPage: {
+      values: page(rows('values'), ` WHERE ${after}`),
+      object: page(rows('object'), ` WHERE ${after}`),
+    },
     firstPlaces: page('', ''),
     nextPlaces: page('', ` WHERE ${after}`),
-    whereKey: table.key.map(column => `${name(column.name)}=?${column.collation === 'BINARY' ? '' : ` AND ${name(column.name)} COLLATE BINARY=?`}`).join(' AND '),
+    whereKey: table.key
+      .map(
+        column =>
+          `${name(column.name)}=?${column.collation === 'BINARY' ? '' : ` AND ${name(column.name)} COLLATE BINARY=?`}`,
+      )
+      .join(' AND '),
     saveLine: `INSERT OR REPLACE INTO _syncline_rows(ent,id,seq,reading,whole,created,cells,tmp,client,mutation) VALUES(${ent},${id.held('?')},?,?,?,?,?,?,?,?)`,
     dropLine: `DELETE FROM _syncline_rows WHERE ent=${ent} AND id=+${id.held('?')}`,
     saveGone: `INSERT OR REPLACE INTO _syncline_gone(ent,id,seq,reading,stamp,old,client,mutation) VALUES(${ent},${id.held('?')},?,?,?,?,?,?)`,
@@ -103,7 +119,9 @@ function statements(ent: number, table: Table, id: IdCodec): EntitySql {
 
 /** What `whereKey` binds. */
 export function keyParams({ id, table }: Entity, canonical: string): SqlValue[] {
-  return id.values(canonical).flatMap((value, i) => (table.key[i]?.collation === 'BINARY' ? [value] : [value, value]))
+  return id
+    .values(canonical)
+    .flatMap((value, i) => (table.key[i]?.collation === 'BINARY' ? [value] : [value, value]))
 }
 
 /** JSON text of an id as the database has it: a number where the key is one and JavaScript can hold it. */

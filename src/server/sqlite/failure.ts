@@ -4,8 +4,20 @@ import type { ErrorCode } from '../../core/index.ts'
 
 /** Primary result codes of SQLite, by number (node:sqlite) and name (better-sqlite3). */
 const codes = {
-  1: 'ERROR', 5: 'BUSY', 6: 'LOCKED', 7: 'NOMEM', 8: 'READONLY', 10: 'IOERR', 11: 'CORRUPT', 13: 'FULL', 14: 'CANTOPEN',
-  17: 'SCHEMA', 18: 'TOOBIG', 19: 'CONSTRAINT', 20: 'MISMATCH', 26: 'NOTADB',
+  1: 'ERROR',
+  5: 'BUSY',
+  6: 'LOCKED',
+  7: 'NOMEM',
+  8: 'READONLY',
+  10: 'IOERR',
+  11: 'CORRUPT',
+  13: 'FULL',
+  14: 'CANTOPEN',
+  17: 'SCHEMA',
+  18: 'TOOBIG',
+  19: 'CONSTRAINT',
+  20: 'MISMATCH',
+  26: 'NOTADB',
 } as const
 
 export type SqliteCode = (typeof codes)[keyof typeof codes] | 'OTHER'
@@ -51,7 +63,10 @@ const advice: { readonly [code in SqliteCode]?: readonly [ErrorCode, string] } =
   IOERR: ['DATABASE_FAILED', 'the disk failed; check the file system and its free space'],
   CORRUPT: ['DATABASE_FAILED', 'the database file is damaged; restore a backup'],
   NOTADB: ['DATABASE_FAILED', 'the file is no SQLite database'],
-  READONLY: ['DATABASE_FAILED', 'the database is read-only; check the permissions of the file and of its directory'],
+  READONLY: [
+    'DATABASE_FAILED',
+    'the database is read-only; check the permissions of the file and of its directory',
+  ],
   CANTOPEN: ['DATABASE_FAILED', 'the database file cannot be opened; check its path and permissions'],
 }
 

@@ -28,10 +28,18 @@ export function installAll({ db, catalog, definitions, engine, log, nowMs }: Ins
   for (const definition of definitions) {
     const table = describe(db, definition)
     const other = tables.get(table.name)
-    if (other !== undefined) throw new SyncError('INVALID_CONFIG', `entities '${other}' and '${definition.name}' name the same table '${table.name}'`)
+    if (other !== undefined)
+      throw new SyncError(
+        'INVALID_CONFIG',
+        `entities '${other}' and '${definition.name}' name the same table '${table.name}'`,
+      )
     tables.set(table.name, definition.name)
     const { registered, healed } = installTable(db, definition, table)
-    if (healed) log.info({ entity: definition.name }, 'syncline: the table changed while nobody watched; its subscribers are sent it again')
+    if (healed)
+      log.info(
+        { entity: definition.name },
+        'syncline: the table changed while nobody watched; its subscribers are sent it again',
+      )
     ents.push(registered.ent)
     catalog.set(makeEntity(definition, table, registered))
   }
@@ -50,7 +58,10 @@ export function renewAll({ db, catalog, definitions }: Installing): Renewed {
   const changed: string[] = []
   const broken: SyncError[] = []
   if (Number(meta(db, 'version')) > schemaVersion) {
-    throw new SyncError('INVALID_CONFIG', 'a newer release renewed the log of this database; restart this process with the same release')
+    throw new SyncError(
+      'INVALID_CONFIG',
+      'a newer release renewed the log of this database; restart this process with the same release',
+    )
   }
   for (const definition of definitions) {
     const table = tryDescribe(db, definition)

@@ -25,10 +25,16 @@ export interface Origin {
 export const nothing: RowState = { exists: false, json: null, line: null, gone: null, goneOrigin: undefined }
 
 /** By canonical id; every asked id has an answer. Ids must have passed `check`. */
-export function lookup(db: Connection, entity: Entity, ids: readonly string[], form: RowForm | 'none'): Map<string, RowState> {
+export function lookup(
+  db: Connection,
+  entity: Entity,
+  ids: readonly string[],
+  form: RowForm | 'none',
+): Map<string, RowState> {
   const found = new Map<string, RowState>()
   if (ids.length === 0) return found
-  for (const row of db.all(entity.sql.lookup[form], JSON.stringify(ids))) found.set(ids[integer(row[0])] ?? '', stateOf(row))
+  for (const row of db.all(entity.sql.lookup[form], JSON.stringify(ids)))
+    found.set(ids[integer(row[0])] ?? '', stateOf(row))
   return found
 }
 
@@ -37,7 +43,8 @@ function stateOf(row: readonly SqlValue[]): RowState {
     exists: row[1] === 1,
     json: textOrNull(row[2]),
     line: row[3] === null ? null : lineOf(row, 3),
-    gone: row[10] === null ? null : { seq: integer(row[10]), reading: integer(row[11]), stamp: text(row[12]) },
+    gone:
+      row[10] === null ? null : { seq: integer(row[10]), reading: integer(row[11]), stamp: text(row[12]) },
     goneOrigin: originOf(textOrNull(row[13]), mutationOf(row[14])),
   }
 }
@@ -69,7 +76,9 @@ function cellOf(packed: unknown): Cell {
 
 function cellsOf(json: string): Record<string, Cell> {
   const cells: Record<string, Cell> = {}
-  for (const [column, packed] of Object.entries<unknown>(JSON.parse(json))) cells[column] = cellOf(packed)
+  const packed: unknown = JSON.parse(json)
+  // reason: packCells wrote it, into a table that is ours alone
+  for (const [column, cell] of Object.entries(packed as Record<string, unknown>)) cells[column] = cellOf(cell)
   return cells
 }
 
@@ -88,15 +97,43 @@ function packCells(cells: Line['cells']): string | null {
 }
 
 /** Writes down what became of a row; `old` and the newest entry go with a record of a gone one. */
-export function save(db: Connection, entity: Entity, settled: Settled, before: RowState, last: TailEntry | undefined, old: string | null): void {
+export function save(
+  db: Connection,
+  entity: Entity,
+  settled: Settled,
+  before: RowState,
+  last: TailEntry | undefined,
+  old: string | null,
+): void {
   const { id, line, gone } = settled
   if (line !== null) {
     const whole = line.whole === null ? null : JSON.stringify(packCell(line.whole))
     const created = line.whole?.seq ?? 0
-    db.run(entity.sql.saveLine, id, line.seq, line.reading, whole, created, packCells(line.cells), line.temporary, line.client, line.mutation)
-    if (before.gone !== null) db.run(entity.sql.dropGone, id)
+    db.run(
+      entity.sql.saveLine,
+      id,
+      line.seq,
+      line.reading,
+      whole,
+      created,
+      packCells(line.cells),
+      line.temporary,
+      line.client,
+      line.mutation,
+    )
+    // a row that came back; `before` names no gone record of a row that is there
+    if (line.whole !== (before.line?.whole ?? null) || before.gone !== null) db.run(entity.sql.dropGone, id)
   } else if (gone !== null) {
-    db.run(entity.sql.saveGone, id, gone.seq, gone.reading, gone.stamp, old, last?.client ?? null, last?.mutation ?? null)
+    db.run(
+      entity.sql.saveGone,
+      id,
+      gone.seq,
+      gone.reading,
+      gone.stamp,
+      old,
+      last?.client ?? null,
+      last?.mutation ?? null,
+    )
     if (before.line !== null) db.run(entity.sql.dropLine, id)
   }
 }
@@ -107,12 +144,18 @@ export function settle(state: RowState, entries: readonly TailEntry[]): RowState
   if (settled === null) return state
   if (settled.line !== null) return { ...state, line: settled.line, gone: null, goneOrigin: undefined }
   const last = entries.at(-1)
-  return { ...state, line: null, gone: settled.gone, goneOrigin: originOf(last?.client ?? null, last?.mutation ?? null) }
+  return {
+    ...state,
+    line: null,
+    gone: settled.gone,
+    goneOrigin: originOf(last?.client ?? null, last?.mutation ?? null),
+  }
 }
 
 /** As `decide` wants it. */
 export function standingOf({ exists, line, gone }: RowState): Standing {
-  if (exists) return { exists, whole: line?.whole ?? null, cells: line?.cells ?? {}, gone: null, seq: line?.seq ?? 0 }
+  if (exists)
+    return { exists, whole: line?.whole ?? null, cells: line?.cells ?? {}, gone: null, seq: line?.seq ?? 0 }
   const record = gone === null ? null : { seq: gone.seq, stamp: gone.stamp }
   return { exists, whole: null, cells: {}, gone: record, seq: gone?.seq ?? 0 }
 }

@@ -28,7 +28,9 @@ export function sqliteTables(handle: SqliteHandle): Promise<SqliteTables> {
 function tablesOf(db: Connection): SqliteTables {
   const tables: string[] = []
   const leftOut: { table: string; code: ErrorCode; message: string }[] = []
-  const found = db.all("SELECT name FROM pragma_table_list WHERE schema='main' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY name")
+  const found = db.all(
+    "SELECT name FROM pragma_table_list WHERE schema='main' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY name",
+  )
   for (const [name] of found) {
     const table = text(name)
     if (table.startsWith(prefix)) continue
@@ -71,7 +73,9 @@ function statusOf(db: Connection, nowMs: number): SqliteStatus {
   const { epoch, seq, horizon } = readHead(db)
   return {
     installed: true,
-    tables: db.all('SELECT tbl FROM _syncline_entities WHERE active=1 ORDER BY tbl').map(([table]) => text(table)),
+    tables: db
+      .all('SELECT tbl FROM _syncline_entities WHERE active=1 ORDER BY tbl')
+      .map(([table]) => text(table)),
     epoch,
     head: seq,
     horizon,
@@ -88,9 +92,14 @@ function statusOf(db: Connection, nowMs: number): SqliteStatus {
  * Forgets what `engine.cleanup(days)` forgets; the number of entries. What no engine has folded yet stays. Rejects
  * NOT_FOUND where nothing is installed.
  */
-export function sqliteCleanup(handle: SqliteHandle, days: number, env: ServerEnv = nodeEnv()): Promise<number> {
+export function sqliteCleanup(
+  handle: SqliteHandle,
+  days: number,
+  env: ServerEnv = nodeEnv(),
+): Promise<number> {
   return withAccess(handle, async access => {
-    if (!(await access.read(isInstalled))) throw new SyncError('NOT_FOUND', 'syncline is not installed in this database')
+    if (!(await access.read(isInstalled)))
+      throw new SyncError('NOT_FOUND', 'syncline is not installed in this database')
     const horizon = await access.read(db => horizonFor(db, env.now() - days * 86_400_000))
     let total = 0
     for (let more = true; more;) {

@@ -52,7 +52,11 @@ export class Overlay {
       this.#folded = this.#seq = folded
       this.#check = checkAt(db, folded)
     }
-    const rows = db.all(`SELECT ${entryColumns} FROM _syncline_tail WHERE seq>? ORDER BY seq LIMIT ?`, this.#seq, limit)
+    const rows = db.all(
+      `SELECT ${entryColumns} FROM _syncline_tail WHERE seq>? ORDER BY seq LIMIT ?`,
+      this.#seq,
+      limit,
+    )
     const last = rows.at(-1)
     if (last === undefined) return true
     const touched = groupEntries(rows, catalog)
@@ -61,7 +65,14 @@ export class Overlay {
       const found = states.get(key) ?? nothing
       const known = this.#rows.get(key)
       const before = known === undefined ? found : { ...known.now, exists: found.exists }
-      this.#rows.set(key, { entity, id, stored: known?.stored ?? found, now: settle(before, entries), last: entries.at(-1), old })
+      this.#rows.set(key, {
+        entity,
+        id,
+        stored: known?.stored ?? found,
+        now: settle(before, entries),
+        last: entries.at(-1),
+        old,
+      })
     }
     this.#seq = integer(last[0])
     this.#check = checkAt(db, this.#seq)

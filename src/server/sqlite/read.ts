@@ -48,7 +48,8 @@ export function readChanges(db: Connection, catalog: Catalog, query: ChangesQuer
   const entries = head.seq > start ? unfolded(db, entities, start, window) : []
   const end = entries.length === window ? integer(entries.at(-1)?.[0]) : head.seq
   const touched = groupEntries(entries, catalog)
-  const known = after < folded ? foldedRows(db, entities, { ...query, to: folded }, touched) : { rows: [], more: false }
+  const known =
+    after < folded ? foldedRows(db, entities, { ...query, to: folded }, touched) : { rows: [], more: false }
   if (known.more || known.rows.length > limit) return cutAt(db, head, known.rows.slice(0, limit))
   const rows = [...known.rows, ...settledRows(db, touched, query, start)]
   if (rows.length > limit) return cutAt(db, head, rows.slice(0, limit))
@@ -63,7 +64,11 @@ function cutAt(db: Connection, head: Head, rows: readonly ChangedRow[]): Changes
 
 function unfolded(db: Connection, entities: readonly Entity[], after: number, limit: number): SqlValue[][] {
   const ents = entities.map(entity => entity.ent).join(',')
-  return db.all(`SELECT ${entryColumns} FROM _syncline_tail WHERE seq>? AND ent IN (${ents}) ORDER BY seq LIMIT ?`, after, limit)
+  return db.all(
+    `SELECT ${entryColumns} FROM _syncline_tail WHERE seq>? AND ent IN (${ents}) ORDER BY seq LIMIT ?`,
+    after,
+    limit,
+  )
 }
 
 /** Lines and gone records in (after, to], but for rows that the unfolded tail names again. */
@@ -86,7 +91,10 @@ function foldedRows(
     for (const row of gone) rows.push(goneOf(entity, row))
   }
   const inOrder = rows.filter(row => row.seq <= complete).sort((a, b) => a.seq - b.seq)
-  const fresh = touched.size === 0 ? inOrder : inOrder.filter(row => !isNamedAgain(touched.get(`${catalogKey(entities, row)}:${row.id}`)))
+  const fresh =
+    touched.size === 0
+      ? inOrder
+      : inOrder.filter(row => !isNamedAgain(touched.get(`${catalogKey(entities, row)}:${row.id}`)))
   const more = complete !== Infinity || inOrder.length > limit
   // a page that the unfolded tail emptied still has to move on
   return { rows: fresh.length === 0 && more ? inOrder : fresh, more }
@@ -135,12 +143,23 @@ function goneOf({ info }: Entity, row: readonly SqlValue[]): ChangedRow {
 }
 
 /** What stands above `start`, where the folded part ends. */
-function settledRows(db: Connection, touched: ReadonlyMap<string, Touched>, { after, form }: ChangesQuery, start: number): ChangedRow[] {
+function settledRows(
+  db: Connection,
+  touched: ReadonlyMap<string, Touched>,
+  { after, form }: ChangesQuery,
+  start: number,
+): ChangedRow[] {
   const byEntity = new Map<Entity, Touched[]>()
-  for (const group of touched.values()) byEntity.set(group.entity, [...(byEntity.get(group.entity) ?? []), group])
+  for (const group of touched.values())
+    byEntity.set(group.entity, [...(byEntity.get(group.entity) ?? []), group])
   const rows: ChangedRow[] = []
   for (const [entity, groups] of byEntity) {
-    const states = lookup(db, entity, groups.map(group => group.id), form)
+    const states = lookup(
+      db,
+      entity,
+      groups.map(group => group.id),
+      form,
+    )
     for (const { id, entries } of groups) {
       const before = states.get(id)
       if (before === undefined) continue
@@ -152,16 +171,41 @@ function settledRows(db: Connection, touched: ReadonlyMap<string, Touched>, { af
 }
 
 /** Null: nothing happened to it above `after`. */
-function changedState({ info }: Entity, id: string, { line, gone, goneOrigin, json }: RowState, after: number): ChangedRow | null {
+function changedState(
+  { info }: Entity,
+  id: string,
+  { line, gone, goneOrigin, json }: RowState,
+  after: number,
+): ChangedRow | null {
   const idJson = idJsonOf(info, id)
   if (json === null) {
     if (gone === null || gone.seq <= after) return null
-    return { entity: info.name, id, seq: gone.seq, json, idJson, created: false, reading: gone.reading, temporary: null, origin: goneOrigin }
+    return {
+      entity: info.name,
+      id,
+      seq: gone.seq,
+      json,
+      idJson,
+      created: false,
+      reading: gone.reading,
+      temporary: null,
+      origin: goneOrigin,
+    }
   }
   if (line === null || line.seq <= after) return null
   const created = (line.whole?.seq ?? 0) > after
   const origin = originOf(line.client, line.mutation)
-  return { entity: info.name, id, seq: line.seq, json, idJson, created, reading: line.reading, temporary: line.temporary, origin }
+  return {
+    entity: info.name,
+    id,
+    seq: line.seq,
+    json,
+    idJson,
+    created,
+    reading: line.reading,
+    temporary: line.temporary,
+    origin,
+  }
 }
 
 // ---- pages over all rows
@@ -173,10 +217,17 @@ export interface PageQuery {
   readonly form: RowForm
 }
 
-export function readSnapshot(db: Connection, catalog: Catalog, { entity: asked, after, limit, form }: PageQuery): SnapshotPage {
+export function readSnapshot(
+  db: Connection,
+  catalog: Catalog,
+  { entity: asked, after, limit, form }: PageQuery,
+): SnapshotPage {
   const entity = catalog.get(asked)
   const head = readHead(db)
-  const found = after === null ? db.all(entity.sql.firstPage[form], limit) : db.all(entity.sql.nextPage[form], ...entity.id.values(after), limit)
+  const found =
+    after === null
+      ? db.all(entity.sql.firstPage[form], limit)
+      : db.all(entity.sql.nextPage[form], ...entity.id.values(after), limit)
   const fresh = newestUnfolded(db, entity, head.seq)
   const rows = found.map((row): PageRow => {
     const id = text(row[0])
@@ -192,9 +243,16 @@ export function readSnapshot(db: Connection, catalog: Catalog, { entity: asked, 
   return { rows, next: rows.length < limit ? null : (rows.at(-1)?.id ?? null), head: cursorOf(head) }
 }
 
-export function readPlaces(db: Connection, catalog: Catalog, { entity: asked, after, limit }: Omit<PageQuery, 'form'>): { rows: (readonly [string, number])[]; next: string | null } {
+export function readPlaces(
+  db: Connection,
+  catalog: Catalog,
+  { entity: asked, after, limit }: Omit<PageQuery, 'form'>,
+): { rows: (readonly [string, number])[]; next: string | null } {
   const entity = catalog.get(asked)
-  const found = after === null ? db.all(entity.sql.firstPlaces, limit) : db.all(entity.sql.nextPlaces, ...entity.id.values(after), limit)
+  const found =
+    after === null
+      ? db.all(entity.sql.firstPlaces, limit)
+      : db.all(entity.sql.nextPlaces, ...entity.id.values(after), limit)
   const fresh = newestUnfolded(db, entity, tailHead(db).seq)
   const rows = found.map((row): readonly [string, number] => {
     const id = text(row[0])
@@ -204,12 +262,21 @@ export function readPlaces(db: Connection, catalog: Catalog, { entity: asked, af
 }
 
 /** Where living rows stand that the fold has not reached; for them any entry but a mere suspicion is a change. */
-function newestUnfolded(db: Connection, entity: Entity, head: number): Map<string, { seq: number; reading: number }> {
+function newestUnfolded(
+  db: Connection,
+  entity: Entity,
+  head: number,
+): Map<string, { seq: number; reading: number }> {
   const folded = foldedTo(db)
   const newest = new Map<string, { seq: number; reading: number }>()
   if (head === folded) return newest
-  const rows = db.all("SELECT CAST(id AS TEXT),max(seq),clock FROM _syncline_tail WHERE seq>? AND ent=? AND op<>'?' GROUP BY id", folded, entity.ent)
-  for (const [id, seq, reading] of rows) newest.set(entity.id.decode(text(id)), { seq: integer(seq), reading: integer(reading) })
+  const rows = db.all(
+    "SELECT CAST(id AS TEXT),max(seq),clock FROM _syncline_tail WHERE seq>? AND ent=? AND op<>'?' GROUP BY id",
+    folded,
+    entity.ent,
+  )
+  for (const [id, seq, reading] of rows)
+    newest.set(entity.id.decode(text(id)), { seq: integer(seq), reading: integer(reading) })
   return newest
 }
 
@@ -219,30 +286,52 @@ export function readRows(db: Connection, catalog: Catalog, asked: string, ids: r
   const entity = catalog.get(asked)
   const rows: PageRow[] = []
   for (const [id, { json, line }] of statesNow(db, entity, ids, 'values')) {
-    if (json !== null) rows.push({ id, seq: line?.seq ?? 0, json, idJson: idJsonOf(entity.info, id), reading: line?.reading ?? 0 })
+    if (json !== null)
+      rows.push({
+        id,
+        seq: line?.seq ?? 0,
+        json,
+        idJson: idJsonOf(entity.info, id),
+        reading: line?.reading ?? 0,
+      })
   }
   return rows
 }
 
-export function readStandings(db: Connection, catalog: Catalog, asked: string, ids: readonly string[]): LookedUp[] {
+export function readStandings(
+  db: Connection,
+  catalog: Catalog,
+  asked: string,
+  ids: readonly string[],
+): LookedUp[] {
   const entity = catalog.get(asked)
   const states = statesNow(db, entity, ids, 'object')
   return ids.map(id => {
     const state = states.get(entity.id.check(id) ?? id)
-    if (state === undefined) return { id, row: null, standing: { exists: false, whole: null, cells: {}, gone: null, seq: 0 } }
+    if (state === undefined)
+      return { id, row: null, standing: { exists: false, whole: null, cells: {}, gone: null, seq: 0 } }
     const row: unknown = state.json === null ? null : JSON.parse(state.json)
     return { id, row: row as LookedUp['row'], standing: standingOf(state) } // reason: our own SQL made the JSON object
   })
 }
 
 /** With unfolded entries on top; an id that the key cannot hold has no answer. */
-function statesNow(db: Connection, entity: Entity, ids: readonly string[], form: RowForm): Map<string, RowState> {
+function statesNow(
+  db: Connection,
+  entity: Entity,
+  ids: readonly string[],
+  form: RowForm,
+): Map<string, RowState> {
   const checked = [...new Set(ids.flatMap(id => entity.id.check(id) ?? []))]
   const states = lookup(db, entity, checked, form)
   const folded = foldedTo(db)
   if (tailHead(db).seq === folded) return states
   const catalog = { byEnt: new Map([[entity.ent, entity]]) }
-  const rows = db.all(`SELECT ${entryColumns} FROM _syncline_tail WHERE seq>? AND ent=? ORDER BY seq`, folded, entity.ent)
+  const rows = db.all(
+    `SELECT ${entryColumns} FROM _syncline_tail WHERE seq>? AND ent=? ORDER BY seq`,
+    folded,
+    entity.ent,
+  )
   for (const { id, entries } of groupEntries(rows, catalog).values()) {
     const before = states.get(id)
     if (before !== undefined) states.set(id, settle(before, entries))

@@ -34,7 +34,8 @@ export class Rows {
   apply(effects: readonly Effect[]): void {
     const [only] = effects
     // one plain entry says by itself whether the row is there; with several, triggers of the user's were at work
-    if (only !== undefined && effects.length === 1 && only.entry.op !== '?') this.#settle([only], only.entry.op !== 'd')
+    if (only !== undefined && effects.length === 1 && only.entry.op !== '?')
+      this.#settle([only], only.entry.op !== 'd')
     else {
       const groups = new Map<string, Effect[]>()
       for (const effect of effects) {
@@ -53,10 +54,15 @@ export class Rows {
     const { entity, entry } = last
     const known = this.#find(entity, entry.id)
     const there = exists ?? lookup(this.#db, entity, [entry.id], 'none').get(entry.id)?.exists ?? false
-    const now = settle({ ...known.now, exists: there }, group.map(effect => effect.entry))
+    const now = settle(
+      { ...known.now, exists: there },
+      group.map(effect => effect.entry),
+    )
     const key = keyOf(entity.ent, entry.id)
     const before = this.#changed.get(key)
-    this.#undo?.push(() => (before === undefined ? this.#changed.delete(key) : this.#changed.set(key, before)))
+    this.#undo?.push(() =>
+      before === undefined ? this.#changed.delete(key) : this.#changed.set(key, before),
+    )
     this.#changed.set(key, { ...known, now, last: entry, old: last.old })
   }
 

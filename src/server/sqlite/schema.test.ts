@@ -4,8 +4,8 @@ import type { EntityDefinition } from '../../core/index.ts'
 import { nodeEnv } from '../env.ts'
 import type { ServerStore } from '../store.ts'
 import { detach, sqliteStore, uninstall } from './index.ts'
-import { drivers, entity, freshPlace, openHandle, openStore, Replica } from './testkit.ts'
-import type { App } from './testkit.ts'
+import { drivers, entity, freshPlace, openHandle, openStore, Replica } from './testkit.test.ts'
+import type { App } from './testkit.test.ts'
 
 const closing: (() => Promise<void> | void)[] = []
 
@@ -66,7 +66,10 @@ test.each([
   const app = application(schema, true)
   const store = sqliteStore(app, { env: nodeEnv() })
   closing.push(() => store.close())
-  const error: unknown = await store.open([entity(name)]).then(() => null, (reason: unknown) => reason)
+  const error: unknown = await store.open([entity(name)]).then(
+    () => null,
+    (reason: unknown) => reason,
+  )
   expect(error).toMatchObject({ code, message: expect.stringContaining(words) })
 })
 
@@ -77,8 +80,21 @@ test('keys of every supported kind, and which of them the database assigns', asy
      CREATE TABLE e(id UUID NOT NULL, n TEXT NOT NULL UNIQUE, PRIMARY KEY(id)); CREATE TABLE people(id INTEGER PRIMARY KEY)`,
     true,
   )
-  const store = await opened(app, ['a', 'b', 'c', 'd', entity('e', { primaryKey: ['n'] }), entity('Person', { table: 'people' })])
-  const infos = [...store.entities.values()].map(info => [info.name, info.table, info.shape.key.join(), info.integerKey, info.assignsKey])
+  const store = await opened(app, [
+    'a',
+    'b',
+    'c',
+    'd',
+    entity('e', { primaryKey: ['n'] }),
+    entity('Person', { table: 'people' }),
+  ])
+  const infos = [...store.entities.values()].map(info => [
+    info.name,
+    info.table,
+    info.shape.key.join(),
+    info.integerKey,
+    info.assignsKey,
+  ])
   expect(infos).toEqual([
     ['a', 'a', 'id', true, true],
     ['b', 'b', 'id', false, true],
@@ -90,19 +106,23 @@ test('keys of every supported kind, and which of them the database assigns', asy
 })
 
 test('[C8] columns that come, go and are renamed', async () => {
-  const app = application("CREATE TABLE t(id INTEGER PRIMARY KEY, a TEXT, b TEXT); INSERT INTO t VALUES(1, 'x', 'y')")
+  const app = application(
+    "CREATE TABLE t(id INTEGER PRIMARY KEY, a TEXT, b TEXT); INSERT INTO t VALUES(1, 'x', 'y')",
+  )
   const store = await opened(app, ['t'])
   const heard = listen(store)
   const before = store.entities.get('t')?.shape.hash
-  app.exec("ALTER TABLE t ADD COLUMN z; UPDATE t SET z = 1")
+  app.exec('ALTER TABLE t ADD COLUMN z; UPDATE t SET z = 1')
   await waitFor(() => heard.changed.length === 1)
   expect(store.entities.get('t')?.shape.hash).not.toBe(before)
   app.exec('UPDATE t SET z = 2')
-  expect((await store.changes({ entities: ['t'], after: 0, limit: 10, form: 'object' })).rows.at(-1)?.json).toBe('{"id":1,"a":"x","b":"y","z":2}')
+  expect(
+    (await store.changes({ entities: ['t'], after: 0, limit: 10, form: 'object' })).rows.at(-1)?.json,
+  ).toBe('{"id":1,"a":"x","b":"y","z":2}')
   app.exec('ALTER TABLE t RENAME COLUMN a TO aa')
   await waitFor(() => heard.changed.length === 2)
   app.exec("UPDATE t SET aa = 'new'")
-  expect(Object.keys((await store.look('t', ['1']))[0]?.standing.cells ?? {}).sort()).toEqual(['aa', 'z'])
+  expect(Object.keys((await store.look('t', ['1']))[0]?.standing.cells ?? {}).toSorted()).toEqual(['aa', 'z'])
   // SQLite refuses to drop a column that a trigger names; the migration detaches first
   expect(() => app.exec('ALTER TABLE t DROP COLUMN b')).toThrow('_syncline')
   app.exec('BEGIN')
@@ -110,56 +130,84 @@ test('[C8] columns that come, go and are renamed', async () => {
   app.exec('ALTER TABLE t DROP COLUMN b; COMMIT')
   await waitFor(() => heard.changed.length === 3)
   app.exec("UPDATE t SET aa = 'again'")
-  expect((await store.changes({ entities: ['t'], after: 0, limit: 10, form: 'object' })).rows.at(-1)?.json).toBe('{"id":1,"aa":"again","z":2}')
+  expect(
+    (await store.changes({ entities: ['t'], after: 0, limit: 10, form: 'object' })).rows.at(-1)?.json,
+  ).toBe('{"id":1,"aa":"again","z":2}')
   expect(heard.failed).toEqual([])
 })
 
 test('[C8] a table that is rebuilt gets its triggers back and its subscribers everything', async () => {
-  const app = application("CREATE TABLE t(id INTEGER PRIMARY KEY, a TEXT); INSERT INTO t VALUES(1, 'x'), (2, 'y')")
+  const app = application(
+    "CREATE TABLE t(id INTEGER PRIMARY KEY, a TEXT); INSERT INTO t VALUES(1, 'x'), (2, 'y')",
+  )
   const store = await opened(app, ['t'])
   const heard = listen(store)
   const before = store.entities.get('t')?.shape.hash
-  app.exec("BEGIN; CREATE TABLE t_new(id INTEGER PRIMARY KEY, a TEXT); INSERT INTO t_new SELECT * FROM t WHERE id = 1; DROP TABLE t; ALTER TABLE t_new RENAME TO t; COMMIT")
+  app.exec(
+    'BEGIN; CREATE TABLE t_new(id INTEGER PRIMARY KEY, a TEXT); INSERT INTO t_new SELECT * FROM t WHERE id = 1; DROP TABLE t; ALTER TABLE t_new RENAME TO t; COMMIT',
+  )
   await waitFor(() => heard.changed.length === 1)
   expect(store.entities.get('t')?.shape.hash).not.toBe(before)
   app.exec("UPDATE t SET a = 'seen'")
-  expect((await store.changes({ entities: ['t'], after: 0, limit: 10, form: 'values' })).rows.map(row => row.json)).toEqual(['1,"seen"'])
+  expect(
+    (await store.changes({ entities: ['t'], after: 0, limit: 10, form: 'values' })).rows.map(row => row.json),
+  ).toEqual(['1,"seen"'])
 })
 
 test('[C8] a dropped table breaks nothing else, and heals when it returns', async () => {
-  const app = application("CREATE TABLE t(id INTEGER PRIMARY KEY, a); CREATE TABLE u(id INTEGER PRIMARY KEY); INSERT INTO t VALUES(1, 1)")
+  const app = application(
+    'CREATE TABLE t(id INTEGER PRIMARY KEY, a); CREATE TABLE u(id INTEGER PRIMARY KEY); INSERT INTO t VALUES(1, 1)',
+  )
   const store = await opened(app, ['t', 'u'])
   const heard = listen(store)
   app.exec('DROP TABLE t')
   await waitFor(() => heard.failed.length === 1)
   expect(heard.failed[0]).toContain("'t'")
   app.exec('INSERT INTO u VALUES(5)')
-  expect((await store.changes({ entities: ['t', 'u'], after: 0, limit: 10, form: 'values' })).rows.map(row => row.entity)).toEqual(['u'])
-  await expect(store.snapshot({ entity: 't', after: null, limit: 10, form: 'values' })).rejects.toMatchObject({ code: 'UNKNOWN_TABLE' })
+  expect(
+    (await store.changes({ entities: ['t', 'u'], after: 0, limit: 10, form: 'values' })).rows.map(
+      row => row.entity,
+    ),
+  ).toEqual(['u'])
+  await expect(store.snapshot({ entity: 't', after: null, limit: 10, form: 'values' })).rejects.toMatchObject(
+    { code: 'UNKNOWN_TABLE' },
+  )
   while (await store.fold());
-  app.exec("CREATE TABLE t(id INTEGER PRIMARY KEY, a, b); INSERT INTO t VALUES(7, 7, 7)")
+  app.exec('CREATE TABLE t(id INTEGER PRIMARY KEY, a, b); INSERT INTO t VALUES(7, 7, 7)')
   await waitFor(() => heard.changed.length === 2)
-  expect((await store.snapshot({ entity: 't', after: null, limit: 10, form: 'values' })).rows.map(row => row.json)).toEqual(['7,7,7'])
+  expect(
+    (await store.snapshot({ entity: 't', after: null, limit: 10, form: 'values' })).rows.map(row => row.json),
+  ).toEqual(['7,7,7'])
 })
 
 test('[C8] a unique index and a trigger that come later are reckoned with', async () => {
-  const app = application("CREATE TABLE t(id INTEGER PRIMARY KEY, a TEXT); INSERT INTO t VALUES(1, 'x'), (2, 'y')")
+  const app = application(
+    "CREATE TABLE t(id INTEGER PRIMARY KEY, a TEXT); INSERT INTO t VALUES(1, 'x'), (2, 'y')",
+  )
   const store = await opened(app, ['t'])
   const heard = listen(store)
   app.exec('CREATE UNIQUE INDEX late ON t(a)')
   await waitFor(() => heard.changed.length === 1)
   app.exec("INSERT OR REPLACE INTO t VALUES(3, 'x')")
   const { rows } = await store.changes({ entities: ['t'], after: 0, limit: 10, form: 'values' })
-  expect(rows.map(row => [row.id, row.json])).toEqual([['1', null], ['3', '3,"x"']])
+  expect(rows.map(row => [row.id, row.json])).toEqual([
+    ['1', null],
+    ['3', '3,"x"'],
+  ])
   app.exec("CREATE TRIGGER newest AFTER INSERT ON t BEGIN SELECT RAISE(FAIL, 'no') WHERE NEW.a = 'bad'; END")
-  const ours = "SELECT min(rowid) > (SELECT rowid FROM sqlite_master WHERE name = 'newest') AS last FROM sqlite_master WHERE name LIKE '\\_syncline\\_%' ESCAPE '\\' AND type = 'trigger'"
+  const ours =
+    "SELECT min(rowid) > (SELECT rowid FROM sqlite_master WHERE name = 'newest') AS last FROM sqlite_master WHERE name LIKE '\\_syncline\\_%' ESCAPE '\\' AND type = 'trigger'"
   await waitFor(() => app.prepare(ours).get()?.['last'] === 1)
   expect(() => app.exec("INSERT INTO t VALUES(4, 'bad')")).toThrow('no')
-  expect((await store.changes({ entities: ['t'], after: rows.at(-1)?.seq ?? 0, limit: 10, form: 'values' })).rows.map(row => row.id)).toEqual(['4'])
+  expect(
+    (
+      await store.changes({ entities: ['t'], after: rows.at(-1)?.seq ?? 0, limit: 10, form: 'values' })
+    ).rows.map(row => row.id),
+  ).toEqual(['4'])
 })
 
 test('an entity that leaves the list is forgotten, and starts anew when it returns', async () => {
-  const app = application("CREATE TABLE t(id INTEGER PRIMARY KEY, a); CREATE TABLE u(id INTEGER PRIMARY KEY)")
+  const app = application('CREATE TABLE t(id INTEGER PRIMARY KEY, a); CREATE TABLE u(id INTEGER PRIMARY KEY)')
   const first = await openStore(app, ['t', 'u'])
   const before = first.entities.get('t')?.shape.hash
   app.exec('INSERT INTO t VALUES(1, 1)')

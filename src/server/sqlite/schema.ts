@@ -50,7 +50,10 @@ export function installTables(db: Connection, secret: () => string, nowMs: numbe
   const known = db.value("SELECT 1 FROM sqlite_master WHERE type='table' AND name='_syncline_meta'") === 1
   const version = known ? integer(db.value("SELECT value FROM _syncline_meta WHERE key='version'")) : 0
   if (version > schemaVersion) {
-    throw new SyncError('INVALID_CONFIG', `this database was opened by a newer release (log layout ${version}, this one knows ${schemaVersion}); upgrade this process`)
+    throw new SyncError(
+      'INVALID_CONFIG',
+      `this database was opened by a newer release (log layout ${version}, this one knows ${schemaVersion}); upgrade this process`,
+    )
   }
   if (version === schemaVersion) return
   db.exec(tables)
@@ -79,20 +82,48 @@ export function setMeta(db: Connection, key: string, value: string | number): vo
 export function installTable(db: Connection, definition: EntityDefinition, table: Table): Installed {
   const shape = shapeText(table)
   const uniques = JSON.stringify([table.uniques, table.key.map(column => column.name)])
-  const known = db.get('SELECT ent, shape, uniques, generation, active FROM _syncline_entities WHERE tbl=?', table.name)
+  const known = db.get(
+    'SELECT ent, shape, uniques, generation, active FROM _syncline_entities WHERE tbl=?',
+    table.name,
+  )
   if (known === undefined) {
     db.run('INSERT INTO _syncline_entities(tbl, shape, uniques) VALUES(?,?,?)', table.name, shape, uniques)
     const ent = integer(db.value('SELECT ent FROM _syncline_entities WHERE tbl=?', table.name))
-    installTriggers(db, table, triggersOf({ ent, table, id: idCodec(table.key), routing: definition.routing }))
+    installTriggers(
+      db,
+      table,
+      triggersOf({ ent, table, id: idCodec(table.key), routing: definition.routing }),
+    )
     return { registered: { ent, generation: 0 }, healed: false }
   }
   const ent = integer(known[0])
-  const missing = installTriggers(db, table, triggersOf({ ent, table, id: idCodec(table.key), routing: definition.routing }))
+  const missing = installTriggers(
+    db,
+    table,
+    triggersOf({ ent, table, id: idCodec(table.key), routing: definition.routing }),
+  )
   // a column or a unique key that was not watched may have changed rows unseen
   const healed = missing || known[1] !== shape || known[2] !== uniques || known[4] !== 1
   const generation = integer(known[3]) + (healed ? 1 : 0)
-  if (healed) db.run('UPDATE _syncline_entities SET shape=?, uniques=?, generation=?, active=1 WHERE ent=?', shape, uniques, generation, ent)
+  if (!healed) return { registered: { ent, generation }, healed }
+  const update = 'UPDATE _syncline_entities SET shape=?, uniques=?, generation=?, active=1 WHERE ent=?'
+  db.run(update, shape, uniques, generation, ent)
+  forgetUnseen(db, ent, table)
   return { registered: { ent, generation }, healed }
+}
+
+/** Records that writes which passed unseen have made wrong: rows that are there are not gone, and the other way round. */
+function forgetUnseen(db: Connection, ent: number, table: Table): void {
+  const { matches } = idCodec(table.key)
+  const row = (id: string): string => `(SELECT 1 FROM ${name(table.name)} AS t WHERE ${matches('t', id)})`
+  for (const [ours, wrong] of [
+    ['_syncline_gone', 'EXISTS'],
+    ['_syncline_rows', 'NOT EXISTS'],
+  ]) {
+    // a composite key that was a single one before left ids that are no JSON
+    const readable = table.key.length > 1 ? `NOT json_valid(${ours}.id) OR ` : ''
+    db.exec(`DELETE FROM ${ours} WHERE ent=${ent} AND (${readable}${wrong} ${row(`${ours}.id`)})`)
+  }
 }
 
 /**
@@ -100,13 +131,20 @@ export function installTable(db: Connection, definition: EntityDefinition, table
  * those first: before a user's trigger that fails a statement but keeps its row.
  */
 function installTriggers(db: Connection, table: Table, wanted: readonly Trigger[]): boolean {
-  const rows = db.all("SELECT name, sql, rowid FROM sqlite_master WHERE type='trigger' AND tbl_name=? COLLATE NOCASE ORDER BY rowid", table.name)
-  const present = new Map(rows.filter(([trigger]) => isOurs(trigger)).map(([trigger, sql]) => [text(trigger), text(sql)]))
+  const rows = db.all(
+    "SELECT name, sql, rowid FROM sqlite_master WHERE type='trigger' AND tbl_name=? COLLATE NOCASE ORDER BY rowid",
+    table.name,
+  )
+  const present = new Map(
+    rows.filter(([trigger]) => isOurs(trigger)).map(([trigger, sql]) => [text(trigger), text(sql)]),
+  )
   const firstOurs = rows.findIndex(([trigger]) => isOurs(trigger))
   const behind = firstOurs !== -1 && rows.slice(firstOurs).some(([trigger]) => !isOurs(trigger))
-  const same = present.size === wanted.length && wanted.every(trigger => present.get(trigger.name) === trigger.sql)
+  const same =
+    present.size === wanted.length && wanted.every(trigger => present.get(trigger.name) === trigger.sql)
   if (same && !behind) return false
-  const missing = present.size > 0 || isRegistered(db, table) ? wanted.some(trigger => !present.has(trigger.name)) : false
+  const missing =
+    present.size > 0 || isRegistered(db, table) ? wanted.some(trigger => !present.has(trigger.name)) : false
   for (const trigger of present.keys()) db.exec(`DROP TRIGGER ${name(trigger)}`)
   for (const trigger of wanted) db.exec(trigger.sql)
   return missing
@@ -125,7 +163,9 @@ export function removeOthers(db: Connection, ents: readonly number[]): void {
   const keep = ents.join(',')
   for (const [ent] of db.all(`SELECT ent FROM _syncline_entities WHERE active=1 AND ent NOT IN (${keep})`)) {
     const like = `${prefix}${integer(ent)}_%`.replaceAll('_', '\\_')
-    for (const [trigger] of db.all(`SELECT name FROM sqlite_master WHERE type='trigger' AND name LIKE ${literal(like)} ESCAPE '\\'`)) {
+    for (const [trigger] of db.all(
+      `SELECT name FROM sqlite_master WHERE type='trigger' AND name LIKE ${literal(like)} ESCAPE '\\'`,
+    )) {
       db.exec(`DROP TRIGGER ${name(text(trigger))}`)
     }
     db.run('DELETE FROM _syncline_rows WHERE ent=?', integer(ent))
@@ -135,9 +175,15 @@ export function removeOthers(db: Connection, ents: readonly number[]): void {
 }
 
 function shapeText(table: Table): string {
-  return JSON.stringify({ columns: table.columns.map(column => [column.name, column.kind]), key: table.key.map(column => column.name) })
+  return JSON.stringify({
+    columns: table.columns.map(column => [column.name, column.kind]),
+    key: table.key.map(column => column.name),
+  })
 }
 
 export function shapeHash(table: Table, generation: number): string {
-  return createHash('sha256').update(`${generation}:${shapeText(table)}`).digest('hex').slice(0, 16)
+  return createHash('sha256')
+    .update(`${generation}:${shapeText(table)}`)
+    .digest('hex')
+    .slice(0, 16)
 }

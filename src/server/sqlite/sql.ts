@@ -31,7 +31,12 @@ export function parseIndex(sql: string): IndexText | null {
   let start = open.at + 1
   for (const { char, at } of topLevel(sql, start)) {
     if (char !== ',' && char !== ')') continue
-    terms.push(sql.slice(start, at).trim().replace(/\s+(asc|desc)$/i, ''))
+    terms.push(
+      sql
+        .slice(start, at)
+        .trim()
+        .replace(/\s+(asc|desc)$/i, ''),
+    )
     start = at + 1
     if (char === ')') break
   }

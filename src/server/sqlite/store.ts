@@ -3,7 +3,19 @@ import { SyncError } from '../../core/index.ts'
 import type { Cursor, CursorState, EntityDefinition } from '../../core/index.ts'
 import type { Logger, ServerEnv } from '../env.ts'
 import type {
-  Accepted, Changes, Decide, EntityInfo, Head, Identified, LookedUp, Prepared, RowForm, Sender, ServerStore, SnapshotPage, StoreStats,
+  Accepted,
+  Changes,
+  Decide,
+  EntityInfo,
+  Head,
+  Identified,
+  LookedUp,
+  Prepared,
+  RowForm,
+  Sender,
+  ServerStore,
+  SnapshotPage,
+  StoreStats,
 } from '../store.ts'
 import { acceptSome } from './accept.ts'
 import { Access, Occupied } from './access.ts'
@@ -73,7 +85,15 @@ class SqliteStore implements ServerStore {
       renewLease(db, this.#engine, nowMs)
     })
     await this.#switchToWal()
-    this.#watcher = new Watcher({ access: this.#access, env: this.#env, log: this.#log, catalog: this.#catalog, definitions, engine: this.#engine, renewed: () => this.#overlay.clear() })
+    this.#watcher = new Watcher({
+      access: this.#access,
+      env: this.#env,
+      log: this.#log,
+      catalog: this.#catalog,
+      definitions,
+      engine: this.#engine,
+      renewed: () => this.#overlay.clear(),
+    })
     this.#keepLease()
   }
 
@@ -84,8 +104,16 @@ class SqliteStore implements ServerStore {
     try {
       if (writer.value('PRAGMA journal_mode') === 'wal') return
       const mode = writer.value('PRAGMA journal_mode = WAL')
-      if (mode === 'wal') this.#log.info({ path }, 'syncline: switched the database to WAL, so that readers and writers do not wait for each other')
-      else this.#log.warn({ path, mode }, 'syncline: the database cannot use WAL here; readers and writers will wait for each other')
+      if (mode === 'wal')
+        this.#log.info(
+          { path },
+          'syncline: switched the database to WAL, so that readers and writers do not wait for each other',
+        )
+      else
+        this.#log.warn(
+          { path, mode },
+          'syncline: the database cannot use WAL here; readers and writers will wait for each other',
+        )
     } catch (error) {
       this.#log.warn({ path, err: error }, 'syncline: could not switch the database to WAL')
     }
@@ -113,29 +141,50 @@ class SqliteStore implements ServerStore {
     })
   }
 
-  changes(query: { readonly entities: readonly string[]; readonly after: number; readonly limit: number; readonly form: RowForm }): Promise<Changes> {
+  changes(query: {
+    readonly entities: readonly string[]
+    readonly after: number
+    readonly limit: number
+    readonly form: RowForm
+  }): Promise<Changes> {
     return this.#access.read(db => readChanges(db, this.#catalog, query))
   }
 
-  async snapshot(query: { readonly entity: string; readonly after: string | null; readonly limit: number; readonly form: RowForm }): Promise<SnapshotPage> {
+  async snapshot(query: {
+    readonly entity: string
+    readonly after: string | null
+    readonly limit: number
+    readonly form: RowForm
+  }): Promise<SnapshotPage> {
     await this.#catchUp(pageBacklog)
     return this.#access.read(db => readSnapshot(db, this.#catalog, query))
   }
 
-  async rowsAbove(query: { readonly entity: string; readonly above: number; readonly after: string | null; readonly limit: number }): Promise<SnapshotPage> {
+  async rowsAbove(query: {
+    readonly entity: string
+    readonly above: number
+    readonly after: string | null
+    readonly limit: number
+  }): Promise<SnapshotPage> {
     const { entity, above, after, limit } = query
     if (above < 0) return this.snapshot({ entity, after, limit, form: 'values' })
     return this.#access.read(db => {
       this.#catalog.get(entity)
       const from = after === null ? above : Number(after)
       const page = readChanges(db, this.#catalog, { entities: [entity], after: from, limit, form: 'values' })
-      const rows = page.rows.flatMap(({ id, seq, json, idJson, reading }) => (json === null ? [] : [{ id, seq, json, idJson, reading }]))
+      const rows = page.rows.flatMap(({ id, seq, json, idJson, reading }) =>
+        json === null ? [] : [{ id, seq, json, idJson, reading }],
+      )
       const { epoch, seq, check } = readHead(db)
       return { rows, next: page.more ? String(page.to.seq) : null, head: { epoch, seq, check } }
     })
   }
 
-  async places(query: { readonly entity: string; readonly after: string | null; readonly limit: number }): ReturnType<ServerStore['places']> {
+  async places(query: {
+    readonly entity: string
+    readonly after: string | null
+    readonly limit: number
+  }): ReturnType<ServerStore['places']> {
     await this.#catchUp(pageBacklog)
     return this.#access.read(db => readPlaces(db, this.#catalog, query))
   }
@@ -162,14 +211,29 @@ class SqliteStore implements ServerStore {
     })
   }
 
-  async accept(sender: Sender, mutations: readonly Prepared[], decide: Decide, acked: number): Promise<Accepted[]> {
+  async accept(
+    sender: Sender,
+    mutations: readonly Prepared[],
+    decide: Decide,
+    acked: number,
+  ): Promise<Accepted[]> {
     const accepted: Accepted[] = []
     let poison: AcceptRequest['poison'] = null
     // one at a time, where a constraint fails only at COMMIT and nobody says whose fault it is
     let one = false
     while (accepted.length < mutations.length || mutations.length === 0) {
-      const rest: readonly Prepared[] = mutations.slice(accepted.length, one ? accepted.length + 1 : undefined)
-      const request: AcceptRequest = { sender, mutations: rest, decide, acked, nowMs: this.#env.now(), poison }
+      const rest: readonly Prepared[] = mutations.slice(
+        accepted.length,
+        one ? accepted.length + 1 : undefined,
+      )
+      const request: AcceptRequest = {
+        sender,
+        mutations: rest,
+        decide,
+        acked,
+        nowMs: this.#env.now(),
+        poison,
+      }
       try {
         if (this.#overlay.size > foldBatch * 4) await this.fold()
         const { accepted: some } = await this.#access.write(
@@ -245,7 +309,13 @@ class SqliteStore implements ServerStore {
   stats(): Promise<StoreStats> {
     return this.#access.read(db => {
       const count = (table: string): number => integer(db.value(`SELECT count(*) FROM _syncline_${table}`))
-      return { tail: count('tail'), rows: count('rows'), gone: count('gone'), folded: foldedTo(db), clients: count('clients') }
+      return {
+        tail: count('tail'),
+        rows: count('rows'),
+        gone: count('gone'),
+        folded: foldedTo(db),
+        clients: count('clients'),
+      }
     })
   }
 

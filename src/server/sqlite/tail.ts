@@ -38,7 +38,10 @@ export function keyOf(ent: number, id: string): string {
 }
 
 /** Rows as selected by `entryColumns`, grouped by the row they name; entries of tables not synced any more are left out. */
-export function groupEntries(rows: readonly SqlValue[][], catalog: Pick<Catalog, 'byEnt'>): Map<string, Touched> {
+export function groupEntries(
+  rows: readonly SqlValue[][],
+  catalog: Pick<Catalog, 'byEnt'>,
+): Map<string, Touched> {
   const touched = new Map<string, Touched>()
   for (const row of rows) {
     const entity = catalog.byEnt.get(integer(row[1]))
@@ -82,7 +85,7 @@ export interface Segment {
 
 export function segmentsOf(old: string): Segment[] {
   const segments: Segment[] = []
-  for (let i = 0; i < old.length; ) {
+  for (let i = 0; i < old.length;) {
     const end = endOfName(old, i + 1)
     const next = old.charAt(end) === ':' ? endOfLiteral(old, end + 1) : end
     segments.push({ column: nameIn(old.slice(i + 1, end)), text: old.slice(i, next) })

@@ -39,7 +39,9 @@ export function dropTriggers(db: Connection): void {
 
 function dropAll(db: Connection, type: 'trigger' | 'table'): void {
   const like = literal(`${prefix}%`.replaceAll('_', '\\_'))
-  for (const [found] of db.all(`SELECT name FROM sqlite_master WHERE type='${type}' AND name LIKE ${like} ESCAPE '\\'`)) {
+  for (const [found] of db.all(
+    `SELECT name FROM sqlite_master WHERE type='${type}' AND name LIKE ${like} ESCAPE '\\'`,
+  )) {
     db.exec(`DROP ${type} ${name(text(found))}`)
   }
 }
@@ -48,7 +50,10 @@ function dropAll(db: Connection, type: 'trigger' | 'table'): void {
 export function removeAll(db: Connection, nowMs: number): void {
   if (!isInstalled(db)) return
   if (othersAttached(db, '', nowMs)) {
-    throw new SyncError('ENGINE_ATTACHED', `an engine has this database open, or ended without closing less than ${leaseFresh / 1000} s ago; close it first`)
+    throw new SyncError(
+      'ENGINE_ATTACHED',
+      `an engine has this database open, or ended without closing less than ${leaseFresh / 1000} s ago; close it first`,
+    )
   }
   dropAll(db, 'trigger')
   dropAll(db, 'table')

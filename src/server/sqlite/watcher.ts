@@ -80,18 +80,20 @@ export class Watcher {
     const moved = renew || seq !== this.#head
     this.#dataVersion = dataVersion
     this.#head = seq
-    if (moved) for (const listener of [...this.#listeners]) listener.wake()
+    if (moved) for (const listener of this.#listeners) listener.wake()
     return moved
   }
 
   #renew(): void {
     const { access, catalog, definitions, engine, log, env } = this.#parts
-    const renewed: Renewed = access.writeNow(db => renewAll({ db, catalog, definitions, engine, log, nowMs: env.now() }))
+    const renewed: Renewed = access.writeNow(db =>
+      renewAll({ db, catalog, definitions, engine, log, nowMs: env.now() }),
+    )
     this.#schemaVersion = schemaVersionOf(access.reader)
     this.#parts.renewed()
     if (renewed.changed.length > 0) {
       log.info({ entities: renewed.changed }, 'syncline: the schema changed; capture was renewed')
-      for (const listener of [...this.#listeners]) listener.schemaChanged(renewed.changed)
+      for (const listener of this.#listeners) listener.schemaChanged(renewed.changed)
     }
     for (const error of renewed.broken) this.#report(error)
   }
@@ -101,7 +103,7 @@ export class Watcher {
     if (reported.message === this.#failed) return
     this.#failed = reported.message
     this.#parts.log.error({ err: reported }, 'syncline: watching the database failed')
-    for (const listener of [...this.#listeners]) listener.failed(reported)
+    for (const listener of this.#listeners) listener.failed(reported)
   }
 }
 

@@ -1,27 +1,30 @@
 // One mutation at a time: ids made real, `decide` asked, the SQL done, its effects settled. A mutation is whole or not at
 // all (rule D13): one with several writes runs in a savepoint, a single write is whole by SQLite's own rules.
 import { idOfRow, isTemporaryId, SyncError } from '../../core/index.ts'
-import type { Decision, ErrorBody, ErrorCode, Json, MutationResult, Row } from '../../core/index.ts'
+import type { Decision, ErrorBody, ErrorCode, Json, MutationResult } from '../../core/index.ts'
 import type { Accepted, Prepared, PreparedWrite } from '../store.ts'
 import { realId, saveRealId } from './clients.ts'
 import type { ClientKey } from './clients.ts'
-import { encodeValue } from './codec.ts'
-import type { Connection, SqlValue } from './driver.ts'
-import { text } from './driver.ts'
+import type { Connection } from './driver.ts'
 import { patchEffects } from './effects.ts'
 import type { Author, Carried } from './effects.ts'
-import { keyParams } from './entity.ts'
 import type { Catalog, Entity } from './entity.ts'
 import { isGlobal, textOf } from './failure.ts'
 import { standingOf } from './lines.ts'
 import { Poisoned } from './request.ts'
 import type { AcceptRequest } from './request.ts'
 import type { Rows } from './rows.ts'
-import { name } from './sql.ts'
+import { deleteRow, insertRow, updateRow, valuesOf } from './statements.ts'
 import { keyOf, tailHead } from './tail.ts'
 
 export type Outcome =
-  | { readonly kind: 'done'; readonly status: MutationResult['status']; readonly error?: ErrorBody; readonly lost?: Lost; readonly ids?: Record<string, string> }
+  | {
+      readonly kind: 'done'
+      readonly status: MutationResult['status']
+      readonly error?: ErrorBody
+      readonly lost?: Lost
+      readonly ids?: Record<string, string>
+    }
   | Extract<Accepted, { kind: 'resolve' }>
 
 interface Stored {
@@ -98,7 +101,8 @@ export class Writer {
     } catch (error) {
       if (!(error instanceof Refused)) throw error
       // what SQLite undid by itself needs no savepoint; what a trigger broke beyond the statement, the caller undoes
-      if (error.status === 'rejected' && (!db.inTransaction || tailHead(db).seq !== this.#head)) throw new Poisoned(index, error)
+      if (error.status === 'rejected' && (!db.inTransaction || tailHead(db).seq !== this.#head))
+        throw new Poisoned(index, error)
       return refusal(prepared, error)
     }
   }
@@ -148,7 +152,10 @@ export class Writer {
     }
     if (resolve.length > 0) return { kind: 'resolve', writes: resolve }
     if (lost.length > 0 && prepared.attempts.length > 1) {
-      throw new Refused('conflict', { code: 'CONFLICT', message: 'a part of the transaction met a newer write, so none of it was stored' })
+      throw new Refused('conflict', {
+        code: 'CONFLICT',
+        message: 'a part of the transaction met a newer write, so none of it was stored',
+      })
     }
     return {
       kind: 'done',
@@ -170,7 +177,12 @@ export class Writer {
     return named
   }
 
-  #write(write: PreparedWrite, author: Author, named: Set<string>, ids: Record<string, string>): Stored | Extract<Decision, { kind: 'resolve' }> {
+  #write(
+    write: PreparedWrite,
+    author: Author,
+    named: Set<string>,
+    ids: Record<string, string>,
+  ): Stored | Extract<Decision, { kind: 'resolve' }> {
     const { rows, request, horizon } = this.#parts
     const entity = this.#entity(write.entity)
     const id = this.#idOf(entity, write)
@@ -184,21 +196,30 @@ export class Writer {
       case 'conflict':
         throw new Refused('conflict', { code: decision.code, message: conflictText(decision.code) })
       case 'rejected':
-        throw new Refused('rejected', { code: decision.code, message: `'${write.entity}' ${write.id}: ${rejectText(decision.code)}` })
+        throw new Refused('rejected', {
+          code: decision.code,
+          message: `'${write.entity}' ${write.id}: ${rejectText(decision.code)}`,
+        })
       case 'insert':
       case 'update':
       case 'delete': {
         const stored = this.#carryOut(entity, id, write, decision)
-        if (isTemporaryId(write.id) && stored !== write.id) this.#rename(entity, write.id, stored, ids)
         named.add(keyOf(entity.ent, stored))
-        const carried = carriedOf(entity, stored, write, id === null ? this.#above(decision, entity, stored, write) : decision)
+        const carried = carriedOf(
+          entity,
+          stored,
+          write,
+          id === null ? this.#above(decision, entity, stored, write) : decision,
+        )
         const effects = patchEffects(this.#parts.db, this.#parts.catalog, this.#head, carried, author, named)
-        if (effects.length === 0 && decision.kind === 'insert') {
-          throw new Refused('rejected', { code: decision.ifRefused, message: `'${write.entity}': a trigger or conflict clause of the table ignored the row` })
-        }
+        if (effects.length === 0 && decision.kind === 'insert') throw this.#ignored(write, decision)
+        if (isTemporaryId(write.id) && stored !== write.id) this.#rename(entity, write.id, stored, ids)
         for (const { entry } of effects) this.#head = Math.max(this.#head, entry.seq)
         if (effects.length > 0) rows.apply(effects)
-        return { lost: decision.kind === 'update' ? decision.lost : [], merged: decision.kind === 'update' && decision.resolved !== null }
+        return {
+          lost: decision.kind === 'update' ? decision.lost : [],
+          merged: decision.kind === 'update' && decision.resolved !== null,
+        }
       }
     }
   }
@@ -216,7 +237,8 @@ export class Writer {
     try {
       return this.#parts.catalog.get(entity)
     } catch (error) {
-      if (error instanceof SyncError) throw new Refused('rejected', { code: error.code, message: error.message })
+      if (error instanceof SyncError)
+        throw new Refused('rejected', { code: error.code, message: error.message })
       throw error
     }
   }
@@ -225,7 +247,8 @@ export class Writer {
 
   /** Null: the database assigns it. */
   #idOf(entity: Entity, write: PreparedWrite): string | null {
-    const bad = (why: string): Refused => new Refused('rejected', { code: 'INVALID_ID', message: `'${write.id}' ${why} '${write.entity}'` })
+    const bad = (why: string): Refused =>
+      new Refused('rejected', { code: 'INVALID_ID', message: `'${write.id}' ${why} '${write.entity}'` })
     if (!isTemporaryId(write.id)) {
       const id = entity.id.check(write.id)
       if (id === null) throw bad('is no id of')
@@ -263,15 +286,20 @@ export class Writer {
 
   /** The id of the row that was written. */
   #carryOut(entity: Entity, id: string | null, write: PreparedWrite, decision: Storing): string {
+    const { db } = this.#parts
+    const real = (column: string, value: Json): Json => this.#reference(entity, column, value)
     try {
       switch (decision.kind) {
-        case 'insert':
-          return this.#insert(entity, id, this.#values(entity, write, decision.columns, null))
+        case 'insert': {
+          const stored = insertRow(db, entity, id, valuesOf(entity, write, decision.columns, null, real))
+          if (stored === null) throw this.#ignored(write, decision)
+          return stored
+        }
         case 'update':
-          this.#update(entity, id ?? '', this.#values(entity, write, decision.columns, decision.resolved))
+          updateRow(db, entity, id ?? '', valuesOf(entity, write, decision.columns, decision.resolved, real))
           return id ?? ''
         case 'delete':
-          this.#parts.db.run(`DELETE FROM ${name(entity.table.name)} WHERE ${entity.sql.whereKey}`, ...keyParams(entity, id ?? ''))
+          deleteRow(db, entity, id ?? '')
           return id ?? ''
       }
     } catch (error) {
@@ -279,57 +307,23 @@ export class Writer {
     }
   }
 
+  #ignored(write: PreparedWrite, { ifRefused }: Extract<Decision, { kind: 'insert' }>): Refused {
+    return new Refused('rejected', {
+      code: ifRefused,
+      message: `'${write.entity}': a trigger or a conflict clause of the table ignored the row`,
+    })
+  }
+
   #refusedBy(error: unknown, code: ErrorCode): unknown {
+    if (error instanceof Refused) return error
     if (error instanceof SyncError) return new Refused('rejected', error.toJSON())
     if (isGlobal(error)) return error
     const sqlite = textOf(error)
-    return new Refused('rejected', { code, message: `the database refused the change: ${sqlite}`, details: { sqlite } })
-  }
-
-  #insert(entity: Entity, id: string | null, values: Map<string, SqlValue>): string {
-    const keys = entity.table.key
-    if (id !== null) for (const [i, value] of entity.id.values(id).entries()) values.set(keys[i]?.name ?? '', value)
-    else for (const column of keys) values.delete(column.name)
-    const table = name(entity.table.name)
-    const columns = [...values.keys()]
-    const into = columns.length === 0 ? 'DEFAULT VALUES' : `(${columns.map(name).join(',')}) VALUES(${columns.map(() => '?').join(',')})`
-    if (id !== null) {
-      this.#parts.db.run(`INSERT INTO ${table}${into}`, ...values.values())
-      return id
-    }
-    const returned = this.#parts.db.value(`INSERT INTO ${table} ${into} RETURNING ${entity.id.canonical(table)}`, ...values.values())
-    return returned === undefined ? '' : text(returned)
-  }
-
-  #update(entity: Entity, id: string, values: Map<string, SqlValue>): void {
-    for (const column of entity.table.key) values.delete(column.name)
-    if (values.size === 0) return
-    const set = [...values.keys()].map(column => `${name(column)}=?`).join(',')
-    this.#parts.db.run(`UPDATE ${name(entity.table.name)} SET ${set} WHERE ${entity.sql.whereKey}`, ...values.values(), ...keyParams(entity, id))
-  }
-
-  /** What to bind, by column; `resolved` values replace the written ones. */
-  #values(entity: Entity, write: PreparedWrite, columns: readonly string[], resolved: Row | null): Map<string, SqlValue> {
-    const values = new Map<string, SqlValue>()
-    const { definition, generated } = entity.info
-    for (const columnName of columns) {
-      const column = entity.columns.get(columnName)
-      if (column === undefined) {
-        if (definition.unknownFields === 'ignore') continue
-        throw new SyncError('UNKNOWN_FIELD', `'${write.entity}' has no column '${columnName.slice(0, 80)}'`, { details: { field: columnName } })
-      }
-      const fromResolver = resolved !== null && Object.hasOwn(resolved, columnName)
-      if (!fromResolver && definition.serverOwned.includes(columnName)) {
-        throw new SyncError('INVALID_VALUE', `'${columnName}' of '${write.entity}' is written by the server only`, { details: { field: columnName } })
-      }
-      if (generated.has(columnName)) {
-        if (fromResolver) continue
-        throw new SyncError('INVALID_VALUE', `'${columnName}' of '${write.entity}' is computed by the database`, { details: { field: columnName } })
-      }
-      const value = fromResolver ? resolved[columnName] : write.values[columnName]
-      values.set(columnName, encodeValue(column, this.#reference(entity, columnName, value ?? null)))
-    }
-    return values
+    return new Refused('rejected', {
+      code,
+      message: `the database refused the change: ${sqlite}`,
+      details: { sqlite },
+    })
   }
 
   /** A foreign key that holds a temporary id of this client's gets the real one. */
@@ -350,7 +344,8 @@ function authorOf({ mutation }: Prepared, client: string | null): Author {
 }
 
 function carriedOf(entity: Entity, id: string, write: PreparedWrite, decision: Storing): Carried {
-  const resolved = decision.kind === 'update' && decision.resolved !== null ? Object.keys(decision.resolved) : []
+  const resolved =
+    decision.kind === 'update' && decision.resolved !== null ? Object.keys(decision.resolved) : []
   const sent = decision.kind === 'update' ? decision.columns.filter(column => !resolved.includes(column)) : []
   const temporary = decision.kind === 'insert' && isTemporaryId(write.id) ? write.id : null
   return { entity, id, kind: decision.kind, stamp: decision.stamp, sent, resolved, temporary }
@@ -358,13 +353,18 @@ function carriedOf(entity: Entity, id: string, write: PreparedWrite, decision: S
 
 /** Nothing was stored: of a conflict, every written column is lost. */
 function refusal({ attempts }: Prepared, { status, body }: Refused): Outcome {
-  const lost = status === 'rejected' ? [] : attempts.map(({ entity, id, attempt: { columns } }) => ({ entity, id, columns }))
+  const lost =
+    status === 'rejected'
+      ? []
+      : attempts.map(({ entity, id, attempt: { columns } }) => ({ entity, id, columns }))
   const some = lost.filter(({ columns }) => columns.length > 0)
   return { kind: 'done', status, error: body, ...(some.length === 0 ? {} : { lost: some }) }
 }
 
 function conflictText(code: ErrorCode): string {
-  return code === 'ROW_DELETED' ? 'the row was deleted meanwhile' : 'the row was changed by somebody else meanwhile'
+  return code === 'ROW_DELETED'
+    ? 'the row was deleted meanwhile'
+    : 'the row was changed by somebody else meanwhile'
 }
 
 function rejectText(code: ErrorCode): string {

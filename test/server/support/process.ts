@@ -12,7 +12,9 @@ export async function writeElsewhere(file: string, sql: string): Promise<void> {
     db.exec('PRAGMA busy_timeout = 5000')
     db.exec(process.argv[2])
     db.close()`
-  const child = spawn(process.execPath, ['--no-warnings', '-e', script, file, sql], { stdio: ['ignore', 'ignore', 'pipe'] })
+  const child = spawn(process.execPath, ['--no-warnings', '-e', script, file, sql], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+  })
   let errors = ''
   child.stderr?.on('data', data => (errors += String(data)))
   const code = await ended(child)
@@ -27,7 +29,11 @@ export interface Running {
 }
 
 /** Starts a Node process that imports the package by its name. */
-export function runModule(code: string, args: readonly string[] = [], env: Record<string, string> = {}): Running {
+export function runModule(
+  code: string,
+  args: readonly string[] = [],
+  env: Record<string, string> = {},
+): Running {
   return start(['--no-warnings', '--input-type=module', '-e', code, ...args], env)
 }
 
@@ -38,7 +44,11 @@ export function runCli(args: readonly string[], env: Record<string, string> = {}
 }
 
 function start(args: readonly string[], env: Record<string, string>): Running {
-  const child = spawn(process.execPath, args, { cwd: root, env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(process.execPath, args, {
+    cwd: root,
+    env: { ...process.env, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
   let output = ''
   let errors = ''
   child.stdout.on('data', data => (output += String(data)))

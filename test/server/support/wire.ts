@@ -72,7 +72,9 @@ export async function openLine(url: string, path = '/api/sync/ws'): Promise<Line
 
 export function changesIn(frames: readonly WireFrame[], entity?: string): Change[] {
   return frames.flatMap(frame =>
-    frame.type === 'change' && frame.change !== undefined && (entity === undefined || frame.change.entity === entity)
+    frame.type === 'change' &&
+    frame.change !== undefined &&
+    (entity === undefined || frame.change.entity === entity)
       ? [frame.change]
       : [],
   )
@@ -98,7 +100,10 @@ export interface EventStream {
 
 export async function openStream(url: string, headers: Record<string, string> = {}): Promise<EventStream> {
   const abort = new AbortController()
-  const response = await fetch(url, { headers: { accept: 'text/event-stream', ...headers }, signal: abort.signal })
+  const response = await fetch(url, {
+    headers: { accept: 'text/event-stream', ...headers },
+    signal: abort.signal,
+  })
   const frames: WireFrame[] = []
   const ids: string[] = []
   let text = ''

@@ -4,17 +4,23 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import Database from 'better-sqlite3'
+import { expect, test } from 'vitest'
 import { decide, defineEntity } from '../../core/index.ts'
 import type { Action, EntityDefinition, Json, MutationResult, Row, Rules } from '../../core/index.ts'
 import { nodeEnv } from '../env.ts'
 import type { ServerEnv } from '../env.ts'
 import type { Accepted, ChangedRow, Decide, Prepared, PreparedWrite, Sender, ServerStore } from '../store.ts'
+import { isSqliteHandle } from './index.ts'
 import { sqliteStore } from './store.ts'
 
 /** The application's own handle, in the words that both drivers share. */
 export interface App {
   exec(sql: string): void
-  prepare(sql: string): { all(...params: unknown[]): Row[]; get(...params: unknown[]): Row | undefined; run(...params: unknown[]): unknown }
+  prepare(sql: string): {
+    all(...params: unknown[]): Row[]
+    get(...params: unknown[]): Row | undefined
+    run(...params: unknown[]): unknown
+  }
   close(): void
 }
 
@@ -34,14 +40,21 @@ export interface Place {
 export function freshPlace(inMemory = false): Place {
   if (inMemory) return { path: ':memory:', dispose() {} }
   const directory = mkdtempSync(join(tmpdir(), 'syncline-'))
-  return { path: join(directory, 'app.db'), dispose: () => rmSync(directory, { recursive: true, force: true }) }
+  return {
+    path: join(directory, 'app.db'),
+    dispose: () => rmSync(directory, { recursive: true, force: true }),
+  }
 }
 
 export function entity(name: string, options: Partial<EntityDefinition> = {}): EntityDefinition {
   return { ...defineEntity({ name }), ...options }
 }
 
-export async function openStore(app: App, definitions: readonly (string | EntityDefinition)[], env: ServerEnv = nodeEnv()): Promise<ServerStore> {
+export async function openStore(
+  app: App,
+  definitions: readonly (string | EntityDefinition)[],
+  env: ServerEnv = nodeEnv(),
+): Promise<ServerStore> {
   const store = sqliteStore(app, { env })
   await store.open(definitions.map(item => (typeof item === 'string' ? entity(item) : item)))
   return store
@@ -54,7 +67,8 @@ export const bob: Sender = { user: 'u', client: 'bob', lead: 1 }
 
 export function deciding(rules: Partial<Rules> = {}, nowMs = Date.now()): Decide {
   const whole: Rules = { grain: 'field', strategy: 'last-write-wins', resolver: false, ...rules }
-  return (_, standing, attempt, horizon) => decide(standing, attempt, whole, { nowMs, maxDriftMs: 60_000, node: 'server', horizon })
+  return (_, standing, attempt, horizon) =>
+    decide(standing, attempt, whole, { nowMs, maxDriftMs: 60_000, node: 'server', horizon })
 }
 
 export interface Wish {
@@ -85,7 +99,16 @@ export function mutation(n: number | null, wishes: Wish | readonly Wish[], setti
       attempt: { action, columns: Object.keys(values), upsert, base, stamp, client, resolution },
     }),
   )
-  return { mutation: { n, base: base === null ? null : { epoch: '', seq: base }, stamp, writes: [], ...(mutationId === undefined ? {} : { mutationId }) }, attempts }
+  return {
+    mutation: {
+      n,
+      base: base === null ? null : { epoch: '', seq: base },
+      stamp,
+      writes: [],
+      ...(mutationId === undefined ? {} : { mutationId }),
+    },
+    attempts,
+  }
 }
 
 export function resultsOf(accepted: readonly Accepted[]): MutationResult[] {
@@ -95,7 +118,11 @@ export function resultsOf(accepted: readonly Accepted[]): MutationResult[] {
   })
 }
 
-export async function push(store: ServerStore, sender: Sender, ...mutations: Prepared[]): Promise<MutationResult[]> {
+export async function push(
+  store: ServerStore,
+  sender: Sender,
+  ...mutations: Prepared[]
+): Promise<MutationResult[]> {
   return resultsOf(await store.accept(sender, mutations, deciding(), 0))
 }
 
@@ -104,6 +131,10 @@ export async function push(store: ServerStore, sender: Sender, ...mutations: Pre
 export class Replica {
   readonly rows = new Map<string, { seq: number; json: string }>()
   seq = 0
+
+  get listing(): string[] {
+    return [...this.rows].map(([key, { seq, json }]) => `${key} ${seq} ${json}`).toSorted()
+  }
 
   /** Everything that changed since, in pages. Returns what came. */
   async follow(store: ServerStore, entities: readonly string[], limit = 1_000): Promise<ChangedRow[]> {
@@ -134,3 +165,9 @@ export class Replica {
     }
   }
 }
+
+test.each(drivers)('a handle of %s is known by its shape', driver => {
+  const handle = openHandle(driver, ':memory:')
+  expect(isSqliteHandle(handle)).toBe(true)
+  handle.close()
+})

@@ -1,0 +1,30 @@
+import { expect, test } from 'vitest'
+import type { Cursor, Down, EntityShape, Row } from '../core/index.ts'
+import { createReplica } from './replica.ts'
+
+const shape: EntityShape = { columns: [['id', 'text'], ['title', 'text']], key: ['id'], hash: 'h', strategy: 'last-write-wins' }
+const at = (seq: number): Cursor => ({ epoch: 'e', seq, check: seq })
+
+test('[R2] overlays of one row go in queue order: an older edit that waits for another entity never shows alone', () => {
+  const replica = createReplica({ entities: ['lists', 'items'], identity: { client: 'c', n: 0, lead: 1, user: null, reading: 0 }, node: 'n' })
+  const hear = (message: Down): void => void replica.step({ type: 'frame', message }, 1000)
+  const titles = (): unknown => replica.rows('lists').map((row: Row) => row['title'])
+  replica.step({ type: 'loaded', loaded: { identity: null, entities: new Map(), pending: [] } }, 1000)
+  replica.step({ type: 'opened' }, 1000)
+  hear({ type: 'welcome', protocol: 1, user: 'u', epoch: 'e', head: 1, last: 0, server_time: 0, max_payload: 1e6, entities: { lists: shape, items: shape } })
+  for (const scope of ['lists', 'items']) hear({ type: 'batch', scopes: [scope], from: null, to: at(1), sets: [] })
+
+  const both = ['lists', 'items'].map(entity => ({ entity, id: 'x', action: 'create' as const, data: { id: 'x', title: 'older' } }))
+  replica.step({ type: 'write', writes: both }, 1000)
+  replica.step({ type: 'write', writes: [{ entity: 'lists', id: 'x', action: 'update', data: { title: 'younger' } }] }, 1000)
+  replica.step({ type: 'durable', ns: [1, 2] }, 1000)
+  hear({ type: 'results', results: [{ n: 1, status: 'applied', version: 2 }, { n: 2, status: 'applied', version: 2 }] })
+  expect(titles()).toEqual(['younger'])
+
+  // the scopes come one by one, as after a repair
+  hear({ type: 'batch', scopes: ['lists'], from: at(1), to: at(2), sets: [{ entity: 'lists', rows: [[2, 'x', 'younger']] }] })
+  expect(titles()).toEqual(['younger'])
+  hear({ type: 'batch', scopes: ['items'], from: at(1), to: at(2), sets: [{ entity: 'items', rows: [[2, 'x', 'older']] }] })
+  expect(titles()).toEqual(['younger'])
+  expect(replica.state.entries.size).toBe(0)
+})

@@ -1,0 +1,93 @@
+import { expect, test } from 'vitest'
+import { cutParts, frameChars, frameRows, printBatch, printBatchParts, printPlain } from './frames.ts'
+import type { ChangedRow } from './store.ts'
+
+const row = (seq: number, more: Partial<ChangedRow> = {}): ChangedRow => ({
+  entity: 'users',
+  id: `${seq}`,
+  seq,
+  json: `${seq},"n${seq}"`,
+  idJson: `${seq}`,
+  created: false,
+  reading: 1_700_000_000_000_000,
+  temporary: null,
+  ...more,
+})
+const from = { epoch: 'e', seq: 1, check: 5 }
+const to = { epoch: 'e', seq: 9, check: 6 }
+
+test('a batch is rows, deletes and renames by entity, between two cursors', () => {
+  const rows = [row(2), row(3, { entity: 'posts', json: null }), row(4, { temporary: 'tmp_"x' }), row(5)]
+  const text = printBatch({ scopes: ['users', 'posts'], from, to }, rows).text
+  expect(JSON.parse(text)).toEqual({
+    type: 'batch',
+    scopes: ['users', 'posts'],
+    from,
+    to,
+    sets: [
+      {
+        entity: 'users',
+        rows: [
+          [2, 2, 'n2'],
+          [4, 4, 'n4'],
+          [5, 5, 'n5'],
+        ],
+        renamed: [['tmp_"x', '4']],
+      },
+      { entity: 'posts', rows: [], gone: [['3', 3]] },
+    ],
+  })
+})
+
+test('a staged part has no `to`, a snapshot no `from`, a repair says so', () => {
+  expect(JSON.parse(printBatch({ scopes: ['users'], from: null, to: null, repair: true }, []).text)).toEqual({
+    type: 'batch',
+    scopes: ['users'],
+    from: null,
+    repair: true,
+    sets: [],
+  })
+})
+
+test('parts hold at most so many rows and characters, never none, and lose nothing', () => {
+  expect(cutParts([])).toEqual([[]])
+  const many = Array.from({ length: frameRows * 2 + 1 }, (_, i) => row(i))
+  expect(cutParts(many).map(part => part.length)).toEqual([frameRows, frameRows, 1])
+  const large = Array.from({ length: 5 }, (_, i) => row(i, { json: 'x'.repeat(frameChars * 0.6) }))
+  expect(cutParts(large).map(part => part.length)).toEqual([1, 1, 1, 1, 1])
+  expect(cutParts([row(1), row(2, { json: 'x'.repeat(frameChars * 3) }), row(3)]).flat()).toHaveLength(3)
+})
+
+test('[R4] only the last part of a batch carries the place reached', () => {
+  const rows = Array.from({ length: frameRows + 1 }, (_, i) => row(i))
+  const frames = printBatchParts({ scopes: ['users'], from, to }, rows).map(
+    frame => JSON.parse(frame.text) as { to?: unknown },
+  )
+  expect(frames.map(frame => frame.to)).toEqual([undefined, to])
+})
+
+test('a plain change: its version is the id of the event', () => {
+  const frame = printPlain(
+    row(7, { json: '{"id":7}', created: true, origin: { client: 'c', mutation: 'm-3' } }),
+    4,
+  )
+  expect(frame.eventId).toBe(7)
+  expect(JSON.parse(frame.text)).toEqual({
+    type: 'change',
+    change: {
+      entity: 'users',
+      id: 7,
+      entity_id: '7',
+      action: 'create',
+      data: { id: 7 },
+      version: 7,
+      prev_version: 4,
+      timestamp: 1_700_000_000_000,
+      // whose it was is nobody's business; the name that its sender gave it tells the sender
+      mutation_id: 'm-3',
+    },
+  })
+  expect(JSON.parse(printPlain(row(8, { json: null }), 7).text)).toMatchObject({
+    change: { action: 'delete', data: null },
+  })
+})
