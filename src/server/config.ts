@@ -6,6 +6,7 @@ import { consoleLogger, nodeEnv } from './env.ts'
 import type { Logger, ServerEnv } from './env.ts'
 import type { Bus } from './bus.ts'
 import { localBus } from './bus.ts'
+import type { OriginRule } from './origin.ts'
 import type { ServerStore } from './store.ts'
 
 export interface SyncOptions {
@@ -31,6 +32,8 @@ export interface SyncOptions {
   readonly resolverDeadline?: number
   /** `'public'`: serving everybody is intended, also in production. */
   readonly access?: 'public'
+  /** Origins of other hosts whose pages may sync, e.g. `['https://www.example.com']`; `'*'`: any. Default: none. */
+  readonly origins?: OriginRule
   readonly bus?: Bus
   /** The world: clock, chance, timers. For tests. */
   readonly env?: ServerEnv
@@ -52,6 +55,7 @@ const knownKeys: ReadonlySet<string> = new Set<keyof SyncOptions>([
   'limits',
   'resolverDeadline',
   'access',
+  'origins',
   'bus',
   'env',
   'path',
@@ -108,6 +112,7 @@ export interface Settings {
   readonly resolverDeadlineMs: number
   readonly public: boolean
   readonly production: boolean
+  readonly origins: OriginRule
   readonly bus: Bus
   readonly env: ServerEnv
   readonly path: string
@@ -141,6 +146,7 @@ export function readConfig(config: SyncOptions | SyncConfig): Settings {
     resolverDeadlineMs: number('resolverDeadline', options.resolverDeadline ?? 5000),
     public: options.access === 'public',
     production: process.env['NODE_ENV'] === 'production',
+    origins: options.origins ?? [],
     bus: options.bus ?? localBus(),
     env: options.env ?? nodeEnv(),
     path: `/${(options.path ?? '/api/sync').replaceAll(/^\/+|\/+$/g, '')}`,

@@ -264,6 +264,7 @@ export class Connection implements Subscriber, PeerEvents {
     this.#reader ??= new Reader(this.#parts.store, {
       room: () => this.#room(),
       deliver: frames => this.#open && this.#peer.write(frames),
+      overtaken: () => this.close(1012, 'a cleanup overtook this reading', 0),
     })
     const reader = this.#reader
     this.#reads = this.#reads

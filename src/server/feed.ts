@@ -83,10 +83,19 @@ export class Feed {
       })
       if (this.#head !== from) return false // reset meanwhile: what was read belongs to nobody
       fresh.push(...page.rows)
-      if (!page.more) return this.#append(fresh, page.to)
+      if (!page.more) return this.#finish(fresh, page.to, after)
       after = page.to.seq
       if (fresh.length > windowRows) return this.#skipTo()
     }
+  }
+
+  /** A cleanup may have overtaken the reading: then deletes are missing in it, and every session has to look for itself. */
+  async #finish(fresh: readonly ChangedRow[], to: Cursor, after: number): Promise<boolean> {
+    const from = this.#head
+    if (to.seq === after) return this.#append(fresh, to)
+    const { horizon } = await this.#store.head()
+    if (this.#head !== from) return false
+    return horizon > after ? this.#skipTo() : this.#append(fresh, to)
   }
 
   #append(fresh: readonly ChangedRow[], to: Cursor): boolean {

@@ -14,6 +14,8 @@ export interface Outlet {
   /** Resolves when the network has room; false when the connection is gone. */
   room(): Promise<boolean>
   deliver(frames: readonly Frame[]): void
+  /** A cleanup overtook the reading: deletes are missing in what was read, and only a cursor verified anew can heal it. */
+  overtaken(): void
 }
 
 export class Reader {
@@ -43,6 +45,10 @@ export class Reader {
         limit: pageRows,
         form: 'values',
       })
+      if (page.to.seq > after && (await this.#store.head()).horizon > after) {
+        this.#outlet.overtaken()
+        return null
+      }
       const to = page.more ? null : page.to
       // also where nothing was missed: a client sends its edits once every scope that it asked for is answered
       this.#outlet.deliver(printBatchParts({ ...batch, to }, page.rows))

@@ -157,7 +157,8 @@ function webRequest(request: Request, segments: readonly string[], query: URLSea
     method: request.method,
     segments,
     query,
-    header: name => request.headers.get(name) ?? undefined,
+    // a Request that was made by hand has no Host
+    header: name => request.headers.get(name) ?? (name === 'host' ? new URL(request.url).host : undefined),
     text: limit => (request.body === null ? Promise.resolve('') : readText(request.body, limit)),
   }
 }

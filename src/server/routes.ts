@@ -22,6 +22,8 @@ import type { Connection } from './connection.ts'
 import { errorAnswer, jsonAnswer } from './http.ts'
 import type { SyncAnswer, SyncRequest } from './http.ts'
 import { changesSince } from './pull.ts'
+import { checkOrigin } from './origin.ts'
+import type { OriginRule } from './origin.ts'
 import { fetchAdapter, nodeAdapter } from './route-adapters.ts'
 import { makeUpgrader } from './upgrade.ts'
 
@@ -37,7 +39,7 @@ export interface SyncRoutes {
 export type Answerer = (request: SyncRequest) => Promise<SyncAnswer>
 
 export function makeRoutes(engine: SyncEngine, parts: EngineParts, settings: Settings): SyncRoutes {
-  const handlers = new Routes(engine, parts)
+  const handlers = new Routes(engine, parts, settings.origins)
   const answer: Answerer = async request => {
     try {
       return await handlers.answer(request)
@@ -55,13 +57,15 @@ export function makeRoutes(engine: SyncEngine, parts: EngineParts, settings: Set
 class Routes {
   readonly #engine: SyncEngine
   readonly #parts: EngineParts
+  readonly #origins: OriginRule
   /** Canonical event streams by their secret, for the POSTs that go up. */
   readonly #streams = new Map<string, Connection>()
   readonly #scripts = new Map<string, Promise<Script>>()
 
-  constructor(engine: SyncEngine, parts: EngineParts) {
+  constructor(engine: SyncEngine, parts: EngineParts, origins: OriginRule) {
     this.#engine = engine
     this.#parts = parts
+    this.#origins = origins
   }
 
   answer(request: SyncRequest): Promise<SyncAnswer> | SyncAnswer {
@@ -69,6 +73,8 @@ class Routes {
     if (first === undefined || rest.length > 0)
       throw new SyncError('NOT_FOUND', 'there is nothing at this path')
     const reading = request.method === 'GET' || request.method === 'HEAD'
+    // scripts may be loaded from anywhere; everything else is data
+    if (!first.endsWith('.js')) checkOrigin(request.header('origin'), request.header('host'), this.#origins)
     switch (first) {
       case 'health':
         return jsonAnswer(

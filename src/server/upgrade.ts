@@ -10,6 +10,7 @@ import type { SyncEngine } from './engine.ts'
 import { watchExposure } from './exposure.ts'
 import type { ExposedServer } from './exposure.ts'
 import type { Frame } from './frames.ts'
+import { checkOrigin } from './origin.ts'
 import type { Peer, PeerEvents } from './peer.ts'
 
 /** A Node HTTP(S) server, as far as it is needed. */
@@ -45,6 +46,14 @@ export function makeUpgrader(engine: SyncEngine, settings: Settings): Upgrader {
   return (request, socket, head) => {
     const path = pathOf(request)
     if (path !== own && path !== '/ws' && path !== '/') return false
+    const { origin, host } = request.headers
+    try {
+      checkOrigin(origin, host, settings.origins)
+    } catch {
+      // before the 101: a page of another site learns nothing and holds nothing open
+      socket.end('HTTP/1.1 403 Forbidden\r\nConnection: close\r\nContent-Length: 0\r\n\r\n')
+      return true
+    }
     server.handleUpgrade(request, socket, head, websocket => greet(engine, settings, websocket, socket))
     return true
   }

@@ -205,8 +205,12 @@ class World {
     }
   }
 
-  /** Whoever is away longer than this was away longer than every retention. */
+  /**
+   * Whoever is away longer than this was away longer than every retention. Not after a backup returned: whether a cursor
+   * below the horizon is on this branch can then not be known, and rows that have the same seq on both are not healed.
+   */
   #cleanup(): void {
+    if (this.#restored) return
     const forget = (): void => this.#stamps.forget()
     forget()
     void this.random.pick(this.servers).engine?.cleanup(0).then(forget, forget)

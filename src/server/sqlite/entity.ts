@@ -35,6 +35,8 @@ export interface EntitySql {
   readonly dropLine: string
   readonly saveGone: string
   readonly dropGone: string
+  /** The folded delete of an id, whether or not a row has it again. */
+  readonly goneStamp: string
 }
 
 export const lineColumns = 'r.seq,r.reading,r.whole,r.cells,r.tmp,r.client,r.mutation'
@@ -113,6 +115,7 @@ function statements(ent: number, table: Table, id: IdCodec): EntitySql {
     saveLine: `INSERT OR REPLACE INTO _syncline_rows(ent,id,seq,reading,whole,created,cells,tmp,client,mutation) VALUES(${ent},${id.held('?')},?,?,?,?,?,?,?,?)`,
     dropLine: `DELETE FROM _syncline_rows WHERE ent=${ent} AND id=+${id.held('?')}`,
     saveGone: `INSERT OR REPLACE INTO _syncline_gone(ent,id,seq,reading,stamp,old,client,mutation) VALUES(${ent},${id.held('?')},?,?,?,?,?,?)`,
+    goneStamp: `SELECT seq,stamp FROM _syncline_gone WHERE ent=${ent} AND id=+${id.held('?')}`,
     dropGone: `DELETE FROM _syncline_gone WHERE ent=${ent} AND id=+${id.held('?')}`,
   }
 }

@@ -114,8 +114,9 @@ export function installTable(db: Connection, definition: EntityDefinition, table
 
 /** Records that writes which passed unseen have made wrong: rows that are there are not gone, and the other way round. */
 function forgetUnseen(db: Connection, ent: number, table: Table): void {
-  const { matches } = idCodec(table.key)
-  const row = (id: string): string => `(SELECT 1 FROM ${name(table.name)} AS t WHERE ${matches('t', id)})`
+  const id = idCodec(table.key)
+  const row = (held: string): string =>
+    `(SELECT 1 FROM ${name(table.name)} AS t WHERE ${id.matches('t', held)})`
   for (const [ours, wrong] of [
     ['_syncline_gone', 'EXISTS'],
     ['_syncline_rows', 'NOT EXISTS'],

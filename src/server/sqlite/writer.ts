@@ -5,6 +5,7 @@ import type { Decision, ErrorBody, ErrorCode, Json, MutationResult } from '../..
 import type { Accepted, Prepared, PreparedWrite } from '../store.ts'
 import { realId, saveRealId } from './clients.ts'
 import type { ClientKey } from './clients.ts'
+import { integer, text } from './driver.ts'
 import type { Connection } from './driver.ts'
 import { patchEffects } from './effects.ts'
 import type { Author, Carried } from './effects.ts'
@@ -226,8 +227,10 @@ export class Writer {
 
   /** The database may give the id of a deleted row again: the new row's stamp is above the end of the old one (rule L3). */
   #above(decision: Storing, entity: Entity, id: string, write: PreparedWrite): Storing {
-    const { rows, request, horizon } = this.#parts
-    const { gone } = rows.get(entity, id)
+    const { db, rows, request, horizon } = this.#parts
+    // what was folded of a gone row is not looked up together with a row that is there
+    const folded = db.get(entity.sql.goneStamp, id)
+    const gone = rows.get(entity, id).gone ?? (folded === undefined ? null : { seq: integer(folded[0]), stamp: text(folded[1]) })
     if (gone === null) return decision
     const again = request.decide(write.entity, { ...standingOf(absent), gone }, write.attempt, horizon)
     return again.kind === 'insert' ? again : decision

@@ -1,5 +1,5 @@
 // Rules L: the log's order, its pages, its places, what it forgets.
-import { alice, changesAfter, create, mutation, push, rowOf, sequenced, snapshotOf, stampIn, update, pause } from './server-store-kit.ts'
+import { alice, changesAfter, create, mutation, push, remove, rowOf, sequenced, snapshotOf, stampIn, update, pause } from './server-store-kit.ts'
 import type { ContractTests, Kit } from './server-store-kit.ts'
 import type { Cell, Cursor, Standing } from '../../core/index.ts'
 
@@ -85,14 +85,21 @@ export const logTests: ContractTests = {
   '[L3] also where the database gives the id of a deleted row a second time': async kit => {
     const { app, store, expect } = kit
     await app.insert('tasks', { id: 40 })
-    await app.insert('tasks', { id: 41, title: 'first life' })
-    await app.remove('tasks', '41')
-    const gone = (await standingOf(kit, 'tasks', '41')).gone
-    const made = await push(store, alice, mutation(1, create('tasks', 'tmp_1', { title: 'second life' }), { stamp: stampIn(-3_600_000) }))
-    const id = made.ids?.['tmp_1'] ?? ''
-    const again = cellOf(await standingOf(kit, 'tasks', id), 'title')
-    const floor = id === '41' ? (gone?.stamp ?? '') : ''
-    expect((again?.stamp ?? '') > floor, `${again?.stamp} above ${floor}`).toBe(true)
+    for (const byClient of [false, true]) {
+      const n = byClient ? 3 : 1
+      await app.insert('tasks', { id: 41, title: 'first life' })
+      const base = (await sequenced(store)).seq
+      if (byClient) await push(store, alice, mutation(n, remove('tasks', '41'), { base, stamp: stampIn(-7_200_000) }))
+      else await app.remove('tasks', '41')
+      const gone = (await standingOf(kit, 'tasks', '41')).gone
+      if (byClient) while (await store.fold());
+      const made = await push(store, alice, mutation(n + 1, create('tasks', `tmp_${n}`, { title: 'second life' }), { stamp: stampIn(-3_600_000) }))
+      const id = made.ids?.[`tmp_${n}`] ?? ''
+      const again = cellOf(await standingOf(kit, 'tasks', id), 'title')
+      const floor = id === '41' ? (gone?.stamp ?? '') : ''
+      expect((again?.stamp ?? '') > floor, `${again?.stamp} above ${floor}, deleted by ${byClient ? 'a client' : 'the application'}`).toBe(true)
+      await app.remove('tasks', id)
+    }
   },
 
   '[L4] the newest state of each changed row, once, in order of seq, in pages': async kit => {

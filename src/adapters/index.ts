@@ -1,0 +1,3 @@
+// The door of the adapters' room; each adapter is a door of its own besides.
+export { fromDrizzle } from './drizzle.ts'
+export type { DrizzleColumn, DrizzleRow, DrizzleTable } from './drizzle.ts'
