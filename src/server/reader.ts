@@ -7,7 +7,7 @@ import { Frame, plainChange, printBatchParts, printPlain } from './frames.ts'
 import { asChanged, asForgotten, findRepairs } from './reconcile.ts'
 import type { ChangedRow, ServerStore } from './store.ts'
 
-const pageRows = 1_000
+const pageRows = 250
 
 /** Where the pages go. */
 export interface Outlet {
