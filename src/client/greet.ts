@@ -37,6 +37,11 @@ export function receiveWelcome(state: State, welcome: Welcome): void {
     state.saveIdentity = true
   }
   for (const entry of state.entries.values()) {
+    // a backup was put in place: the result is of a branch of the log that is no more, and its version may never come
+    if (entry.record.n > welcome.last && entry.result !== null) {
+      entry.result = null
+      state.waiting -= 1
+    }
     // what was processed is sent again all the same: only its result says whether it was refused (rule Q3)
     if (entry.doomed && entry.result === null && entry.record.n > welcome.last)
       dieWith(state, entry, entry.record.n)

@@ -28,3 +28,26 @@ test('[R2] overlays of one row go in queue order: an older edit that waits for a
   expect(titles()).toEqual(['younger'])
   expect(replica.state.entries.size).toBe(0)
 })
+
+test('[Q8] [Q3] a result of a branch that is no more is forgotten: the mutation goes again', () => {
+  const replica = createReplica({ entities: ['lists'], identity: { client: 'c', n: 0, lead: 1, user: null, reading: 0 }, node: 'n' })
+  const sent: string[] = []
+  const hear = (message: Down): void => {
+    for (const effect of replica.step({ type: 'frame', message }, 1000).effects) if (effect.do === 'send') sent.push(effect.text)
+  }
+  const welcome = { type: 'welcome', protocol: 1, user: 'u', epoch: 'e', server_time: 0, max_payload: 1e6, entities: { lists: shape } } as const
+  replica.step({ type: 'loaded', loaded: { identity: null, entities: new Map(), pending: [] } }, 1000)
+  replica.step({ type: 'opened' }, 1000)
+  hear({ ...welcome, head: 17, last: 0 })
+  hear({ type: 'batch', scopes: ['lists'], from: null, to: at(17), sets: [] })
+  replica.step({ type: 'write', writes: [{ entity: 'lists', id: 'x', action: 'create', data: { id: 'x', title: 't' } }] }, 1000)
+  replica.step({ type: 'durable', ns: [1] }, 1000)
+  // settled, but the connection is lost before the batch comes; then a backup is put in place
+  hear({ type: 'results', results: [{ n: 1, status: 'applied', version: 18 }] })
+  replica.step({ type: 'closed' }, 1000)
+  replica.step({ type: 'opened' }, 1000)
+  sent.length = 0
+  hear({ ...welcome, head: 7, last: 0 })
+  hear({ type: 'reset', entity: 'lists', state: 'off', common: null, shape })
+  expect(sent.filter(text => text.includes('"mutate"')).length).toBe(1)
+})

@@ -7,7 +7,10 @@ import { Frame, plainChange, printBatchParts, printPlain } from './frames.ts'
 import { asChanged, asForgotten, findRepairs } from './reconcile.ts'
 import type { ChangedRow, ServerStore } from './store.ts'
 
-const pageRows = 250
+/** Changes per page. */
+const pageRows = 1_000
+/** Rows of a table per page: short, because everybody's live changes wait while one is made. */
+const tableRows = 250
 
 /** Where the pages go. */
 export interface Outlet {
@@ -64,7 +67,7 @@ export class Reader {
     let first: Cursor | null = null
     do {
       if (!(await this.#outlet.room())) return null
-      const page = await this.#store.snapshot({ entity, after, limit: pageRows, form: 'values' })
+      const page = await this.#store.snapshot({ entity, after, limit: tableRows, form: 'values' })
       first ??= page.head
       this.#outlet.deliver(printBatchParts({ ...batch, to: null }, asChanged(entity, page.rows)))
       after = page.next
@@ -77,7 +80,7 @@ export class Reader {
     let after: string | null = null
     do {
       if (!(await this.#outlet.room())) return false
-      const page = await this.#store.rowsAbove({ entity, above, after, limit: pageRows })
+      const page = await this.#store.rowsAbove({ entity, above, after, limit: tableRows })
       after = page.next
       const end = after === null ? to : null
       this.#outlet.deliver(
@@ -138,7 +141,7 @@ export class Reader {
     let first: Cursor | null = null
     do {
       if (!(await this.#outlet.room())) return null
-      const page = await this.#store.snapshot({ entity, after, limit: pageRows, form: 'object' })
+      const page = await this.#store.snapshot({ entity, after, limit: tableRows, form: 'object' })
       first ??= page.head
       after = page.next
       const rows = asChanged(entity, page.rows).map(row => ({ ...row, created: true }))

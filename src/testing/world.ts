@@ -131,7 +131,10 @@ class World {
         durable: records => {
           for (const { mutation } of records) this.#books.durable(name, mutation)
         },
-        diskFailed: () => this.#books.diskFailed(name),
+        diskFailed: () => {
+          this.#books.diskFailed(name)
+          screen.excuse()
+        },
         loaded: () => screen.reload(),
       },
     })

@@ -65,7 +65,7 @@ describe('T-S01 creation', () => {
   test.each([
     ['a table that is not there', { entities: ['users', 'ghosts'] }, 'UNKNOWN_TABLE', 'ghosts'],
     ['no key', { entities: ['bare'] }, 'NO_PRIMARY_KEY', 'bare'],
-    ['a nullable key', { entities: ['nullable'] }, 'UNSUPPORTED_KEY', 'nullable'],
+    ['a key without a type', { entities: ['untyped'] }, 'UNSUPPORTED_KEY', 'untyped'],
     ['a view', { entities: ['seen'] }, 'UNKNOWN_TABLE', 'seen'],
     ['a name that is a path', { entities: ['events'] }, 'RESERVED_NAME', 'events'],
     ['nothing to sync', { entities: [] }, 'INVALID_CONFIG', 'entities'],
@@ -79,7 +79,7 @@ describe('T-S01 creation', () => {
     ],
   ])('refuses %s with a code that names it', async (_what, options, code, named) => {
     const db = database(
-      `${usersAndPosts} CREATE TABLE bare (a); CREATE TABLE nullable (id TEXT PRIMARY KEY); CREATE VIEW seen AS SELECT 1 AS id;`,
+      `${usersAndPosts} CREATE TABLE bare (a); CREATE TABLE untyped (id PRIMARY KEY NOT NULL); CREATE VIEW seen AS SELECT 1 AS id;`,
     )
     const error = await rejected(createSyncEngine({ ...options, db }))
     expect(error.code).toBe(code)

@@ -144,9 +144,10 @@ export interface IdCodec {
   values(id: string): SqlValue[]
 }
 
-export function idCodec(key: readonly Column[]): IdCodec {
+/** `mayBeNull`: key columns that make a row without an id where they are NULL. */
+export function idCodec(key: readonly Column[], mayBeNull: readonly Column[]): IdCodec {
   const [single] = key
-  return key.length === 1 && single !== undefined ? singleId(single) : compositeId(key)
+  return key.length === 1 && single !== undefined ? singleId(single) : compositeId(key, mayBeNull)
 }
 
 /** Keys that do not compare bytes find their row by their index and then compare bytes. */
@@ -173,7 +174,7 @@ function singleId(column: Column): IdCodec {
   }
 }
 
-function compositeId(key: readonly Column[]): IdCodec {
+function compositeId(key: readonly Column[], mayBeNull: readonly Column[]): IdCodec {
   const matches = (row: string, id: string): string =>
     key
       .map((column, i) => {
@@ -182,7 +183,12 @@ function compositeId(key: readonly Column[]): IdCodec {
       })
       .join(' AND ')
   return {
-    ofRow: row => `'['||${key.map(column => `quote(${row}.${name(column.name)})`).join("||','||")}||']'`,
+    ofRow(row) {
+      const id = `'['||${key.map(column => `quote(${row}.${name(column.name)})`).join("||','||")}||']'`
+      if (mayBeNull.length === 0) return id
+      const keyless = mayBeNull.map(column => `${row}.${name(column.name)} IS NULL`).join(' OR ')
+      return `CASE WHEN ${keyless} THEN NULL ELSE ${id} END`
+    },
     canonical: row =>
       `'['||${key.map(column => `(${jsonOf(column, `${row}.${name(column.name)}`)})`).join("||','||")}||']'`,
     held: p => p,

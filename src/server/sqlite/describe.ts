@@ -44,6 +44,8 @@ export interface Table {
   readonly foreignKeys: readonly ForeignKey[]
   /** The database makes the key of a row that names none. */
   readonly assignsKey: boolean
+  /** Key columns in which SQLite would store a NULL; rows that have one there have no id and are not synced. */
+  readonly mayBeNull: readonly Column[]
 }
 
 /** Throws UNKNOWN_TABLE, NO_PRIMARY_KEY, UNSUPPORTED_KEY, INVALID_CONFIG. */
@@ -76,6 +78,11 @@ export function describe(db: Connection, definition: EntityDefinition): Table {
     uniques,
     foreignKeys: foreignKeysOf(db, found.name),
     assignsKey: single !== undefined && (single.name === rowid || computed),
+    // WITHOUT ROWID and STRICT forbid NULL in a primary key by themselves
+    mayBeNull:
+      found.withoutRowid || found.strict
+        ? []
+        : key.filter(column => !column.notNull && column.name !== rowid),
   }
 }
 
@@ -195,10 +202,8 @@ function checkKeyColumn(table: Found, column: Column, isRowid: boolean): void {
   if (column.affinity === 'real')
     throw bad('is a floating point number, which cannot be an id; use TEXT or INTEGER')
   if (column.generated) throw bad('is a generated column')
-  // WITHOUT ROWID and STRICT forbid NULL in a primary key by themselves
-  if (!column.notNull && !((table.withoutRowid || table.strict) && column.keyPlace > 0)) {
-    throw bad('may be NULL, because SQLite lets a PRIMARY KEY hold many NULLs; declare it NOT NULL')
-  }
+  // SQLite lets a PRIMARY KEY hold many NULLs. Hardly a table means it: rows without a key are left out (`mayBeNull`)
+  if (!column.notNull && column.keyPlace === 0) throw bad('may be NULL; declare it NOT NULL')
 }
 
 function isRowid(db: Connection, table: string, primary: readonly Column[]): boolean {

@@ -47,7 +47,7 @@ export function makeEntity(
   table: Table,
   { ent, generation }: Registered,
 ): Entity {
-  const id = idCodec(table.key)
+  const id = idCodec(table.key, table.mayBeNull)
   const [single] = table.key
   return {
     ent,
@@ -85,8 +85,14 @@ function statements(ent: number, table: Table, id: IdCodec): EntitySql {
   const line = `LEFT JOIN _syncline_rows AS r ON r.ent=${ent} AND r.id=+${held}`
   const after =
     keys.length > 1 ? `(${keys.join(',')}) > (${keys.map(() => '?').join(',')})` : `${keys[0]} > ?`
-  const page = (columns: string, where: string): string =>
-    `SELECT ${id.canonical('t')},coalesce(r.seq,0)${columns} FROM ${from} ${line}${where} ORDER BY ${keys.join(',')} LIMIT ?`
+  const keyed = table.mayBeNull.map(column => `t.${name(column.name)} IS NOT NULL`)
+  const page = (columns: string, where: string): string => {
+    const all = [...(where === '' ? [] : [where]), ...keyed]
+    return (
+      `SELECT ${id.canonical('t')},coalesce(r.seq,0)${columns} FROM ${from} ${line}` +
+      `${all.length === 0 ? '' : ` WHERE ${all.join(' AND ')}`} ORDER BY ${keys.join(',')} LIMIT ?`
+    )
+  }
   const rows = (form: RowForm): string => `,coalesce(r.reading,0),${json[form]}`
   const lookup = (text: string): string =>
     `SELECT k.key,${keys[0]} IS NOT NULL,CASE WHEN ${keys[0]} IS NOT NULL THEN ${text} END,${lineColumns},${goneColumns}` +
@@ -101,11 +107,11 @@ function statements(ent: number, table: Table, id: IdCodec): EntitySql {
     changed: { values: changed('values'), object: changed('object') },
     firstPage: { values: page(rows('values'), ''), object: page(rows('object'), '') },
     nextPage: {
-      values: page(rows('values'), ` WHERE ${after}`),
-      object: page(rows('object'), ` WHERE ${after}`),
+      values: page(rows('values'), after),
+      object: page(rows('object'), after),
     },
     firstPlaces: page('', ''),
-    nextPlaces: page('', ` WHERE ${after}`),
+    nextPlaces: page('', after),
     whereKey: table.key
       .map(
         column =>

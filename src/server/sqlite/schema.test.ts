@@ -57,7 +57,6 @@ test.each([
   ['UNKNOWN_TABLE', 'v', 'CREATE TABLE t(id INTEGER PRIMARY KEY); CREATE VIEW v AS SELECT * FROM t', 'view'],
   ['UNKNOWN_TABLE', 'f', 'CREATE VIRTUAL TABLE f USING fts5(a)', 'virtual'],
   ['NO_PRIMARY_KEY', 't', 'CREATE TABLE t(a TEXT)', "'t'"],
-  ['UNSUPPORTED_KEY', 't', 'CREATE TABLE t(id TEXT PRIMARY KEY)', 'NOT NULL'],
   ['UNSUPPORTED_KEY', 't', 'CREATE TABLE t(id PRIMARY KEY NOT NULL)', 'no type'],
   ['UNSUPPORTED_KEY', 't', 'CREATE TABLE t(id BLOB PRIMARY KEY NOT NULL)', 'BLOB'],
   ['UNSUPPORTED_KEY', 't', 'CREATE TABLE t(id REAL PRIMARY KEY NOT NULL)', 'floating'],
@@ -71,6 +70,49 @@ test.each([
     (reason: unknown) => reason,
   )
   expect(error).toMatchObject({ code, message: expect.stringContaining(words) })
+})
+
+test("a key of the user's choice must not be NULL", async () => {
+  const app = application('CREATE TABLE t(id TEXT UNIQUE, n INTEGER PRIMARY KEY)', true)
+  const store = sqliteStore(app, { env: nodeEnv() })
+  closing.push(() => store.close())
+  await expect(store.open([entity('t', { primaryKey: ['id'] })])).rejects.toMatchObject({
+    code: 'UNSUPPORTED_KEY',
+    message: expect.stringContaining('NOT NULL'),
+  })
+})
+
+test('[C1, L7] where SQLite stores NULL in a primary key, rows without a key are left out and those with one are not', async () => {
+  const app = application(
+    `CREATE TABLE t(id TEXT PRIMARY KEY, v); CREATE TABLE p(a TEXT, b INT, v, PRIMARY KEY(a, b));
+     INSERT INTO t VALUES (NULL, 1), ('x', 2), (NULL, 3); INSERT INTO p VALUES ('a', NULL, 1), ('a', 2, 2), (NULL, 3, 3)`,
+    true,
+  )
+  const store = await opened(app, ['t', 'p'])
+  const ids = async (name: string): Promise<string[]> => {
+    const page = await store.snapshot({ entity: name, after: null, limit: 10, form: 'values' })
+    return page.rows.map(row => row.id)
+  }
+  expect([await ids('t'), await ids('p')]).toEqual([['x'], ['["a",2]']])
+  app.exec(
+    'INSERT INTO t VALUES (NULL, 4); UPDATE t SET v = 9 WHERE id IS NULL; INSERT INTO p VALUES (NULL, NULL, 5)',
+  )
+  const query = { entities: ['t', 'p'], after: 0, limit: 10, form: 'values' } as const
+  expect((await store.changes(query)).rows).toEqual([])
+  app.exec(
+    "UPDATE t SET id = 'y' WHERE v = 9 AND rowid = 1; UPDATE p SET b = 7 WHERE b IS NULL AND v = 1; UPDATE t SET id = NULL WHERE id = 'x'",
+  )
+  const seen = async (): Promise<unknown[]> =>
+    (await store.changes(query)).rows.map(row => [row.entity, row.id, row.json !== null])
+  const wanted = [
+    ['t', 'y', true],
+    ['p', '["a",7]', true],
+    ['t', 'x', false],
+  ]
+  expect(await seen()).toEqual(wanted)
+  await store.fold()
+  expect(await seen()).toEqual(wanted)
+  expect([await ids('t'), await ids('p')]).toEqual([['y'], ['["a",2]', '["a",7]']])
 })
 
 test('keys of every supported kind, and which of them the database assigns', async () => {

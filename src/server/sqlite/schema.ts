@@ -92,7 +92,7 @@ export function installTable(db: Connection, definition: EntityDefinition, table
     installTriggers(
       db,
       table,
-      triggersOf({ ent, table, id: idCodec(table.key), routing: definition.routing }),
+      triggersOf({ ent, table, id: idCodec(table.key, table.mayBeNull), routing: definition.routing }),
     )
     return { registered: { ent, generation: 0 }, healed: false }
   }
@@ -100,7 +100,7 @@ export function installTable(db: Connection, definition: EntityDefinition, table
   const missing = installTriggers(
     db,
     table,
-    triggersOf({ ent, table, id: idCodec(table.key), routing: definition.routing }),
+    triggersOf({ ent, table, id: idCodec(table.key, table.mayBeNull), routing: definition.routing }),
   )
   // a column or a unique key that was not watched may have changed rows unseen
   const healed = missing || known[1] !== shape || known[2] !== uniques || known[4] !== 1
@@ -114,7 +114,7 @@ export function installTable(db: Connection, definition: EntityDefinition, table
 
 /** Records that writes which passed unseen have made wrong: rows that are there are not gone, and the other way round. */
 function forgetUnseen(db: Connection, ent: number, table: Table): void {
-  const id = idCodec(table.key)
+  const id = idCodec(table.key, table.mayBeNull)
   const row = (held: string): string =>
     `(SELECT 1 FROM ${name(table.name)} AS t WHERE ${id.matches('t', held)})`
   for (const [ours, wrong] of [

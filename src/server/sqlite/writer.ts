@@ -230,7 +230,9 @@ export class Writer {
     const { db, rows, request, horizon } = this.#parts
     // what was folded of a gone row is not looked up together with a row that is there
     const folded = db.get(entity.sql.goneStamp, id)
-    const gone = rows.get(entity, id).gone ?? (folded === undefined ? null : { seq: integer(folded[0]), stamp: text(folded[1]) })
+    const gone =
+      rows.get(entity, id).gone ??
+      (folded === undefined ? null : { seq: integer(folded[0]), stamp: text(folded[1]) })
     if (gone === null) return decision
     const again = request.decide(write.entity, { ...standingOf(absent), gone }, write.attempt, horizon)
     return again.kind === 'insert' ? again : decision
