@@ -13,13 +13,14 @@ export const schema = `CREATE TABLE items (
 /** Made-up words, so that compression finds in a row what it finds in prose, and not more. */
 const words = Array.from({ length: 800 }, (_, i) => {
   let word = ''
-  for (let n = (i + 1) * 2_654_435_761, k = 0; k < 2 + (i % 6); k++, n = (n * 31 + 7) % 4_294_967_291) word += String.fromCharCode(97 + (n % 26))
+  for (let n = (i + 1) * 2_654_435_761, k = 0; k < 2 + (i % 6); k++, n = (n * 31 + 7) % 4_294_967_291)
+    word += String.fromCharCode(97 + (n % 26))
   return word
 })
 
 function prose(seed, length) {
   let text = ''
-  for (let state = seed * 2 + 1; text.length < length; ) {
+  for (let state = seed * 2 + 1; text.length < length;) {
     state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0
     text += `${words[(state >>> 8) % words.length]} `
   }

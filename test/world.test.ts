@@ -13,14 +13,19 @@ async function run(store: keyof typeof stores, from: number, count: number): Pro
   for (let seed = from; seed < from + count; seed++) await checkWorld({ seed, database: stores[store] })
 }
 
-describe.skipIf(SEED !== undefined)('[R1] [S3] [S7] every replica becomes the table, whatever happens on the way', () => {
-  for (const store of ['memory', 'sqlite'] as const) {
-    for (let i = 0; i < chunks; i++) {
-      const from = i * chunk + 1
-      test(`${store}, seeds ${from} to ${from + chunk - 1}`, { timeout: 120_000 }, () => run(store, from, chunk))
+describe.skipIf(SEED !== undefined)(
+  '[R1] [S3] [S7] every replica becomes the table, whatever happens on the way',
+  () => {
+    for (const store of ['memory', 'sqlite'] as const) {
+      for (let i = 0; i < chunks; i++) {
+        const from = i * chunk + 1
+        test(`${store}, seeds ${from} to ${from + chunk - 1}`, { timeout: 120_000 }, () =>
+          run(store, from, chunk),
+        )
+      }
     }
-  }
-})
+  },
+)
 
 test.runIf(SEED !== undefined)(`seed ${SEED}`, { timeout: 60_000 }, async () => {
   const seed = Number(SEED)
@@ -41,9 +46,14 @@ test.skipIf(SEED !== undefined)('a seed is a history: twice the same', async () 
 
 // Seeds that failed once, with what they found.
 const once: readonly (readonly [store: keyof typeof stores, seed: number, found: string])[] = [
-  ['memory', 23, '[Q2] a mutation refused for a while was overtaken by the frame behind it, and its repetition taken for a duplicate'],
+  [
+    'memory',
+    23,
+    '[Q2] a mutation refused for a while was overtaken by the frame behind it, and its repetition taken for a duplicate',
+  ],
   ['memory', 20, '[Q5] the same: edits lost without a word'],
   ['memory', 21, '[R2] the overlay of a younger edit went before that of an older one of the same row'],
   ['sqlite', 9, '[L3] a row under the id of a deleted one was stamped below the delete'],
 ]
-for (const [store, seed, found] of once) test.skipIf(SEED !== undefined)(`${store} seed ${seed}: ${found}`, () => run(store, seed, 1))
+for (const [store, seed, found] of once)
+  test.skipIf(SEED !== undefined)(`${store} seed ${seed}: ${found}`, () => run(store, seed, 1))

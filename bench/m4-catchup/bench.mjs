@@ -55,6 +55,7 @@ async function comebacks(variant, rows, count) {
       'exec',
       `UPDATE items SET title = substr(title, 1, 30) || '${1000 + i}', updated_at = ${since + 1} WHERE id % ${step} = ${i}`,
     )
+    await server.call('settled')
     const sample = await clients.call('comeBack', { variant, since })
     expect(sample.digest === (await server.call('digest')), `${variant}: the replica differs from the table`)
     if (i > 1) samples.push(sample)

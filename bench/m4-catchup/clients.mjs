@@ -12,8 +12,11 @@ let counter
 /** Passes everything on and counts what comes from the server. */
 async function countingProxy(port) {
   let bytes = 0
+  let open = 0
   const server = createServer(near => {
     const far = dial(port, '127.0.0.1')
+    open += 1
+    near.on('close', () => (open -= 1))
     near.setNoDelay(true)
     far.setNoDelay(true)
     far.on('data', data => (bytes += data.length))
@@ -24,6 +27,11 @@ async function countingProxy(port) {
   await new Promise(resolve => void server.listen(0, '127.0.0.1', resolve))
   return {
     port: server.address().port,
+    /** Away is who has no connection left, not who has said so. */
+    async away() {
+      for (const deadline = Date.now() + 5000; open > 0 && Date.now() < deadline;)
+        await new Promise(resolve => setTimeout(resolve, 5))
+    },
     take() {
       const taken = bytes
       bytes = 0
@@ -50,6 +58,7 @@ async function load({ variant, port }) {
   })
   await client.ready
   client.disconnect()
+  await counter.away()
 }
 
 function request(path) {
@@ -88,6 +97,7 @@ async function comeBack({ variant, since }) {
   const ms = performance.now() - start
   const result = { ms, bytes: counter.take(), digest: digest(client.getAll('items').map(valuesOf)) }
   client.disconnect()
+  await counter.away()
   return result
 }
 

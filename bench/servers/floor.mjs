@@ -88,5 +88,6 @@ answerCalls({
   open,
   resources,
   exec: sql => void db.exec(sql),
+  settled: () => {},
   digest: () => digest(db.prepare('SELECT * FROM items').raw().all()),
 })

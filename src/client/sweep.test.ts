@@ -2,45 +2,113 @@ import { expect, test } from 'vitest'
 import type { Cursor, Down, EntityShape, Row } from '../core/index.ts'
 import { createReplica } from './replica.ts'
 
-const shape: EntityShape = { columns: [['id', 'text'], ['title', 'text']], key: ['id'], hash: 'h', strategy: 'last-write-wins' }
+const shape: EntityShape = {
+  columns: [
+    ['id', 'text'],
+    ['title', 'text'],
+  ],
+  key: ['id'],
+  hash: 'h',
+  strategy: 'last-write-wins',
+}
 const at = (seq: number): Cursor => ({ epoch: 'e', seq, check: seq })
 
 test('[R2] overlays of one row go in queue order: an older edit that waits for another entity never shows alone', () => {
-  const replica = createReplica({ entities: ['lists', 'items'], identity: { client: 'c', n: 0, lead: 1, user: null, reading: 0 }, node: 'n' })
+  const replica = createReplica({
+    entities: ['lists', 'items'],
+    identity: { client: 'c', n: 0, lead: 1, user: null, reading: 0 },
+    node: 'n',
+  })
   const hear = (message: Down): void => void replica.step({ type: 'frame', message }, 1000)
   const titles = (): unknown => replica.rows('lists').map((row: Row) => row['title'])
   replica.step({ type: 'loaded', loaded: { identity: null, entities: new Map(), pending: [] } }, 1000)
   replica.step({ type: 'opened' }, 1000)
-  hear({ type: 'welcome', protocol: 1, user: 'u', epoch: 'e', head: 1, last: 0, server_time: 0, max_payload: 1e6, entities: { lists: shape, items: shape } })
-  for (const scope of ['lists', 'items']) hear({ type: 'batch', scopes: [scope], from: null, to: at(1), sets: [] })
+  hear({
+    type: 'welcome',
+    protocol: 1,
+    user: 'u',
+    epoch: 'e',
+    head: 1,
+    last: 0,
+    server_time: 0,
+    max_payload: 1e6,
+    entities: { lists: shape, items: shape },
+  })
+  for (const scope of ['lists', 'items'])
+    hear({ type: 'batch', scopes: [scope], from: null, to: at(1), sets: [] })
 
-  const both = ['lists', 'items'].map(entity => ({ entity, id: 'x', action: 'create' as const, data: { id: 'x', title: 'older' } }))
+  const both = ['lists', 'items'].map(entity => ({
+    entity,
+    id: 'x',
+    action: 'create' as const,
+    data: { id: 'x', title: 'older' },
+  }))
   replica.step({ type: 'write', writes: both }, 1000)
-  replica.step({ type: 'write', writes: [{ entity: 'lists', id: 'x', action: 'update', data: { title: 'younger' } }] }, 1000)
+  replica.step(
+    { type: 'write', writes: [{ entity: 'lists', id: 'x', action: 'update', data: { title: 'younger' } }] },
+    1000,
+  )
   replica.step({ type: 'durable', ns: [1, 2] }, 1000)
-  hear({ type: 'results', results: [{ n: 1, status: 'applied', version: 2 }, { n: 2, status: 'applied', version: 2 }] })
+  hear({
+    type: 'results',
+    results: [
+      { n: 1, status: 'applied', version: 2 },
+      { n: 2, status: 'applied', version: 2 },
+    ],
+  })
   expect(titles()).toEqual(['younger'])
 
   // the scopes come one by one, as after a repair
-  hear({ type: 'batch', scopes: ['lists'], from: at(1), to: at(2), sets: [{ entity: 'lists', rows: [[2, 'x', 'younger']] }] })
+  hear({
+    type: 'batch',
+    scopes: ['lists'],
+    from: at(1),
+    to: at(2),
+    sets: [{ entity: 'lists', rows: [[2, 'x', 'younger']] }],
+  })
   expect(titles()).toEqual(['younger'])
-  hear({ type: 'batch', scopes: ['items'], from: at(1), to: at(2), sets: [{ entity: 'items', rows: [[2, 'x', 'older']] }] })
+  hear({
+    type: 'batch',
+    scopes: ['items'],
+    from: at(1),
+    to: at(2),
+    sets: [{ entity: 'items', rows: [[2, 'x', 'older']] }],
+  })
   expect(titles()).toEqual(['younger'])
   expect(replica.state.entries.size).toBe(0)
 })
 
 test('[Q8] [Q3] a result of a branch that is no more is forgotten: the mutation goes again', () => {
-  const replica = createReplica({ entities: ['lists'], identity: { client: 'c', n: 0, lead: 1, user: null, reading: 0 }, node: 'n' })
+  const replica = createReplica({
+    entities: ['lists'],
+    identity: { client: 'c', n: 0, lead: 1, user: null, reading: 0 },
+    node: 'n',
+  })
   const sent: string[] = []
   const hear = (message: Down): void => {
-    for (const effect of replica.step({ type: 'frame', message }, 1000).effects) if (effect.do === 'send') sent.push(effect.text)
+    for (const effect of replica.step({ type: 'frame', message }, 1000).effects)
+      if (effect.do === 'send') sent.push(effect.text)
   }
-  const welcome = { type: 'welcome', protocol: 1, user: 'u', epoch: 'e', server_time: 0, max_payload: 1e6, entities: { lists: shape } } as const
+  const welcome = {
+    type: 'welcome',
+    protocol: 1,
+    user: 'u',
+    epoch: 'e',
+    server_time: 0,
+    max_payload: 1e6,
+    entities: { lists: shape },
+  } as const
   replica.step({ type: 'loaded', loaded: { identity: null, entities: new Map(), pending: [] } }, 1000)
   replica.step({ type: 'opened' }, 1000)
   hear({ ...welcome, head: 17, last: 0 })
   hear({ type: 'batch', scopes: ['lists'], from: null, to: at(17), sets: [] })
-  replica.step({ type: 'write', writes: [{ entity: 'lists', id: 'x', action: 'create', data: { id: 'x', title: 't' } }] }, 1000)
+  replica.step(
+    {
+      type: 'write',
+      writes: [{ entity: 'lists', id: 'x', action: 'create', data: { id: 'x', title: 't' } }],
+    },
+    1000,
+  )
   replica.step({ type: 'durable', ns: [1] }, 1000)
   // settled, but the connection is lost before the batch comes; then a backup is put in place
   hear({ type: 'results', results: [{ n: 1, status: 'applied', version: 18 }] })

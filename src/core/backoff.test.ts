@@ -5,7 +5,9 @@ import { SyncError, errorCodes, isErrorCode, isRetryable } from './errors.ts'
 
 test('[K2] delays are the documented ones, jitter only shortens them', () => {
   const policy = backoffPolicies.rhtmx
-  expect([1, 2, 3, 4, 5, 6, 7, 99, 5000].map(attempt => nominalDelay(policy, attempt))).toEqual([1000, 2000, 4000, 8000, 16_000, 30_000, 30_000, 30_000, 30_000])
+  expect([1, 2, 3, 4, 5, 6, 7, 99, 5000].map(attempt => nominalDelay(policy, attempt))).toEqual([
+    1000, 2000, 4000, 8000, 16_000, 30_000, 30_000, 30_000, 30_000,
+  ])
   for (let chance = 0; chance < 1; chance += 0.1) {
     const delay = jitteredDelay(policy, 3, chance)
     expect(delay).toBeLessThanOrEqual(4000)
@@ -16,15 +18,34 @@ test('[K2] delays are the documented ones, jitter only shortens them', () => {
 
 test('[K4] every close code says what comes then; strangers are lost connections', () => {
   for (const code of Object.keys(closeCodes)) expect(closeMeaning(Number(code)).reason).not.toBe('')
-  expect([4401, 4403, 4409, 4400, 1012, 1013].map(code => closeMeaning(code).then)).toEqual(['auth', 'auth', 'stop', 'stop', 'retry', 'retry'])
+  expect([4401, 4403, 4409, 4400, 1012, 1013].map(code => closeMeaning(code).then)).toEqual([
+    'auth',
+    'auth',
+    'stop',
+    'stop',
+    'retry',
+    'retry',
+  ])
   for (const code of [0, 4999, 1005, Number.NaN, -1]) expect(closeMeaning(code)).toEqual(closeMeaning(1006))
 })
 
 test('[Q4] errors say whether the same request may succeed later', () => {
   expect(Object.keys(errorCodes).filter(code => isErrorCode(code) && isRetryable(code))).toEqual([
-    'RATE_LIMITED', 'UNKNOWN_SESSION', 'OVERLOADED', 'DATABASE_BUSY', 'DATABASE_FULL', 'DATABASE_FAILED', 'CLOSED', 'INTERNAL', 'NOT_CONNECTED',
+    'RATE_LIMITED',
+    'UNKNOWN_SESSION',
+    'OVERLOADED',
+    'DATABASE_BUSY',
+    'DATABASE_FULL',
+    'DATABASE_FAILED',
+    'CLOSED',
+    'INTERNAL',
+    'NOT_CONNECTED',
   ])
   const error = new SyncError('RATE_LIMITED', 'slow down', { retryAfterMs: 5, details: { a: 1 } })
-  expect([error.retryable, error.status, JSON.parse(JSON.stringify(error))]).toEqual([true, 429, { code: 'RATE_LIMITED', message: 'slow down', retry_after_ms: 5, details: { a: 1 } }])
+  expect([error.retryable, error.status, JSON.parse(JSON.stringify(error))]).toEqual([
+    true,
+    429,
+    { code: 'RATE_LIMITED', message: 'slow down', retry_after_ms: 5, details: { a: 1 } },
+  ])
   expect([isErrorCode('toString'), isErrorCode('NOT_FOUND'), isErrorCode(5)]).toEqual([false, true, false])
 })

@@ -1,6 +1,16 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { clampStamp, isStamp, msOfReading, nodeOf, readingOf, readingOfMs, settleStamp, stampOf, tick } from './clock.ts'
+import {
+  clampStamp,
+  isStamp,
+  msOfReading,
+  nodeOf,
+  readingOf,
+  readingOfMs,
+  settleStamp,
+  stampOf,
+  tick,
+} from './clock.ts'
 
 const nowMs = 1_800_000_000_000
 
@@ -18,8 +28,21 @@ test('stamps sort as text as their readings do, ties by node', () => {
 })
 
 test('isStamp refuses everything else', () => {
-  const not = ['', 'x', 1, null, {}, '0000000000000001', '0000000000000001.', '000000000000001.n', '0000000000000001.n n', '9999999999999999.n', `0000000000000001.${'n'.repeat(65)}`, '0000000000000001.n\n']
-  for (const value of not) expect(isStamp(value), String(value)).toBe(false)
+  const not = [
+    '',
+    'x',
+    1,
+    null,
+    {},
+    '0000000000000001',
+    '0000000000000001.',
+    '000000000000001.n',
+    '0000000000000001.n n',
+    '9999999999999999.n',
+    `0000000000000001.${'n'.repeat(65)}`,
+    '0000000000000001.n\n',
+  ]
+  for (const value of not) expect(isStamp(value), JSON.stringify(value)).toBe(false)
 })
 
 test('a clock never stands still nor goes back, and carries over', () => {

@@ -20,7 +20,8 @@ test('[R3] a batch fits where the replica stands, was overtaken, or leaves a gap
     [at(5), at(5, 1), at(9), 'gap'],
     [at(9), at(5), at(6, 1, 'other'), 'gap'],
   ]
-  for (const [here, from, to, then] of cases) expect(contiguity(here, from, to), JSON.stringify([here, from, to])).toBe(then)
+  for (const [here, from, to, then] of cases)
+    expect(contiguity(here, from, to), JSON.stringify([here, from, to])).toBe(then)
 })
 
 test('cursors are the same in all three parts or not at all', () => {
@@ -31,7 +32,8 @@ test('cursors are the same in all three parts or not at all', () => {
 
 test('isSeq', () => {
   for (const value of [0, 1, Number.MAX_SAFE_INTEGER]) expect(isSeq(value)).toBe(true)
-  for (const value of [-1, 0.5, Number.NaN, Number.POSITIVE_INFINITY, 2 ** 53, '1', null, undefined, 1n]) expect(isSeq(value)).toBe(false)
+  for (const value of [-1, 0.5, Number.NaN, Number.POSITIVE_INFINITY, 2 ** 53, '1', null, undefined, 1n])
+    expect(isSeq(value)).toBe(false)
 })
 
 test('[L6] marks are few, newest first, of one log, and reach far back', () => {
@@ -43,7 +45,8 @@ test('[L6] marks are few, newest first, of one log, and reach far back', () => {
         marks = keepMark(marks, at(seq))
         seq += step
         expect(marks.length).toBeLessThanOrEqual(maxMarks)
-        for (const [i, mark] of marks.entries()) expect(mark.seq).toBeLessThan(marks[i - 1]?.seq ?? Number.POSITIVE_INFINITY)
+        for (const [i, mark] of marks.entries())
+          expect(mark.seq).toBeLessThan(marks[i - 1]?.seq ?? Number.POSITIVE_INFINITY)
       }
     }),
     { seed: 3, numRuns: 50 },

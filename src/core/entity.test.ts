@@ -1,5 +1,12 @@
 import { expect, test } from 'vitest'
-import { defineEntity, normalizeEntities, parseStrategy, pluralTable, reservedNames, tableCandidates } from './entity.ts'
+import {
+  defineEntity,
+  normalizeEntities,
+  parseStrategy,
+  pluralTable,
+  reservedNames,
+  tableCandidates,
+} from './entity.ts'
 import { SyncError } from './errors.ts'
 
 function codeOf(run: () => unknown): string | null {
@@ -12,7 +19,19 @@ function codeOf(run: () => unknown): string | null {
 }
 
 test('tables are found under the name or its snake_case plural', () => {
-  const plurals = { BlogPost: 'blog_posts', user: 'users', Category: 'categories', day: 'days', Box: 'boxes', bus: 'buses', Match: 'matches', Dish: 'dishes', quiz: 'quizes', HTTPLog: 'httplogs', Line2Item: 'line2_items' }
+  const plurals = {
+    BlogPost: 'blog_posts',
+    user: 'users',
+    Category: 'categories',
+    day: 'days',
+    Box: 'boxes',
+    bus: 'buses',
+    Match: 'matches',
+    Dish: 'dishes',
+    quiz: 'quizes',
+    HTTPLog: 'httplogs',
+    Line2Item: 'line2_items',
+  }
   for (const [name, table] of Object.entries(plurals)) expect(pluralTable(name)).toBe(table)
   expect(tableCandidates(defineEntity({ name: 'todo' }))).toEqual(['todo', 'todos'])
   expect(tableCandidates(defineEntity({ name: 'todo', table: 't' }))).toEqual(['t'])
@@ -20,22 +39,48 @@ test('tables are found under the name or its snake_case plural', () => {
 
 test('[S2] names that would be a path, a trap or unreadable are refused', () => {
   for (const name of reservedNames) expect(codeOf(() => defineEntity({ name }))).toBe('RESERVED_NAME')
-  for (const name of ['', '_log', '__proto__', 'constructor', 'prototype', 'a/b', 'a?b', 'a#b', 'a%b', 'a,b', 'a b', 'a\nb', 'x'.repeat(129)]) {
-    expect(codeOf(() => defineEntity({ name })), name).toBe('INVALID_CONFIG')
+  for (const name of [
+    '',
+    '_log',
+    '__proto__',
+    'constructor',
+    'prototype',
+    'a/b',
+    'a?b',
+    'a#b',
+    'a%b',
+    'a,b',
+    'a b',
+    'a\nb',
+    'x'.repeat(129),
+  ]) {
+    expect(
+      codeOf(() => defineEntity({ name })),
+      name,
+    ).toBe('INVALID_CONFIG')
   }
-  for (const name of ['todo', 'BlogPost', 'möbel', 'toString', 'a-b.c:d']) expect(codeOf(() => defineEntity({ name }))).toBe(null)
+  for (const name of ['todo', 'BlogPost', 'möbel', 'toString', 'a-b.c:d'])
+    expect(codeOf(() => defineEntity({ name }))).toBe(null)
 })
 
 test('strategies in any spelling; unknown ones name those that there are', () => {
-  for (const text of ['last-write-wins', 'LastWriteWins', 'last_write_wins', 'LAST-WRITE-WINS']) expect(parseStrategy(text)).toBe('last-write-wins')
+  for (const text of ['last-write-wins', 'LastWriteWins', 'last_write_wins', 'LAST-WRITE-WINS'])
+    expect(parseStrategy(text)).toBe('last-write-wins')
   expect(parseStrategy('KeepBoth')).toBe('keep-both')
   expect(codeOf(() => parseStrategy('newest'))).toBe('INVALID_CONFIG')
 })
 
 test('a list of names and definitions is normalised once, without doubles', () => {
   const resolve = (server: object): object => server
-  const [plain, full] = normalizeEntities(['a', defineEntity({ name: 'b', primaryKey: 'k', resolver: resolve as never, grain: 'field' })]) // reason: the types of a resolver are tested elsewhere
+  const [plain, full] = normalizeEntities([
+    'a',
+    defineEntity({ name: 'b', primaryKey: 'k', resolver: resolve as never, grain: 'field' }),
+  ]) // reason: the types of a resolver are tested elsewhere
   expect(plain?.name).toBe('a')
-  expect([full?.primaryKey, full?.grain, typeof full?.resolver?.resolve]).toEqual([['k'], 'field', 'function'])
+  expect([full?.primaryKey, full?.grain, typeof full?.resolver?.resolve]).toEqual([
+    ['k'],
+    'field',
+    'function',
+  ])
   expect(codeOf(() => normalizeEntities(['a', defineEntity({ name: 'a' })]))).toBe('INVALID_CONFIG')
 })

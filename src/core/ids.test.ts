@@ -3,9 +3,24 @@ import { idOfRow, idOfValue, isForbiddenName, isTemporaryId, maxIdLength } from 
 
 test('every spelling of an id becomes text, and what is none becomes null', () => {
   const cases: [unknown, string | null][] = [
-    ['a', 'a'], [7, '7'], [7.5, '7.5'], [9n, '9'], [-0, '0'], [['a', 1], '["a",1]'], [{ $blob: 'AA==' }, '{"$blob":"AA=="}'],
-    ['', null], [null, null], [undefined, null], [true, null], [{}, null], [['a'], null], [[], null], [Number.NaN, null],
-    [Number.POSITIVE_INFINITY, null], ['x'.repeat(maxIdLength), 'x'.repeat(maxIdLength)], ['x'.repeat(maxIdLength + 1), null],
+    ['a', 'a'],
+    [7, '7'],
+    [7.5, '7.5'],
+    [9n, '9'],
+    [-0, '0'],
+    [['a', 1], '["a",1]'],
+    [{ $blob: 'AA==' }, '{"$blob":"AA=="}'],
+    ['', null],
+    [null, null],
+    [undefined, null],
+    [true, null],
+    [{}, null],
+    [['a'], null],
+    [[], null],
+    [Number.NaN, null],
+    [Number.POSITIVE_INFINITY, null],
+    ['x'.repeat(maxIdLength), 'x'.repeat(maxIdLength)],
+    ['x'.repeat(maxIdLength + 1), null],
     [['x'.repeat(maxIdLength), 1], null],
   ]
   for (const [value, id] of cases) expect(idOfValue(value), typeof value).toBe(id)
@@ -21,5 +36,11 @@ test('the id of a row comes from its key, whole or not at all', () => {
 
 test('temporary ids and forbidden names', () => {
   expect([isTemporaryId('tmp_1'), isTemporaryId('1'), isTemporaryId('xtmp_')]).toEqual([true, false, false])
-  expect(['__proto__', 'constructor', 'prototype', 'toString', 'id'].map(isForbiddenName)).toEqual([true, true, true, false, false])
+  expect(['__proto__', 'constructor', 'prototype', 'toString', 'id'].map(isForbiddenName)).toEqual([
+    true,
+    true,
+    true,
+    false,
+    false,
+  ])
 })

@@ -14,8 +14,14 @@ const released: Readonly<Record<number, string>> = {
 
 /** The declarations without comments and blanks: a better word in a comment is no new protocol. */
 function declarations(source: string): string {
-  const code = source.replaceAll(/\/\*[\s\S]*?\*\//g, '').replaceAll(/\/\/.*$/gm, '').replaceAll(/^import .*$/gm, '')
-  return code.replaceAll(/export const protocolVersion = \d+/g, '').replaceAll(/\s+/g, ' ').trim()
+  const code = source
+    .replaceAll(/\/\*[\s\S]*?\*\//g, '')
+    .replaceAll(/\/\/.*$/gm, '')
+    .replaceAll(/^import .*$/gm, '')
+  return code
+    .replaceAll(/export const protocolVersion = \d+/g, '')
+    .replaceAll(/\s+/g, ' ')
+    .trim()
 }
 
 test('[S6] the wire changes only with protocolVersion', () => {
@@ -23,5 +29,6 @@ test('[S6] the wire changes only with protocolVersion', () => {
   const hash = createHash('sha256').update(declarations(source)).digest('hex').slice(0, 16)
   expect(released[protocolVersion], `protocol.ts now hashes to ${hash}`).toBe(hash)
   expect(Math.max(...Object.keys(released).map(Number))).toBe(protocolVersion)
-  for (const version of Object.keys(released)) expect(source).toMatch(new RegExp(`^// ${version} {2}\\w`, 'm'))
+  for (const version of Object.keys(released))
+    expect(source).toMatch(new RegExp(`^// ${version} {2}\\w`, 'm'))
 })

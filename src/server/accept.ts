@@ -34,6 +34,8 @@ export class Acceptor {
   readonly #env: ServerEnv
   readonly #log: Logger
   readonly #options: AcceptOptions
+  /** An open store stays on its log: another epoch is another database. */
+  #epoch: string | null = null
 
   constructor(store: ServerStore, env: ServerEnv, log: Logger, options: AcceptOptions) {
     this.#store = store
@@ -45,7 +47,7 @@ export class Acceptor {
   /** Results in the order of the mutations. Throws what `store.accept` throws; then nothing of the rest was stored. */
   async accept(sender: Sender, mutations: readonly Mutation[], acked: number): Promise<MutationResult[]> {
     const results: MutationResult[] = []
-    const { epoch } = await this.#store.head()
+    const epoch = (this.#epoch ??= (await this.#store.head()).epoch)
     let queue: Prepared[] = []
     for (const mutation of mutations) queue.push(await this.#prepare(mutation, sender, epoch))
     for (let rounds = 0; queue.length > 0;) {

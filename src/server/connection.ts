@@ -2,13 +2,13 @@
 // and what it writes) and joins the hub. Neighbours: a peer (WebSocket, event stream) in front, hub, reader and
 // acceptor behind.
 import type { Cursor, EntityShape, Mutate, Mutation, ScopeRequest } from '../core/index.ts'
-import { plainResult, printPushAck, protocolVersion, SyncError } from '../core/index.ts'
+import { protocolVersion, SyncError } from '../core/index.ts'
 import { asErrorBody } from './accept.ts'
 import type { EngineParts } from './engine-parts.ts'
-import { Frame } from './frames.ts'
+import { Frame, printAcks } from './frames.ts'
 import type { Hub, Lane, Subscriber } from './hub.ts'
 import { Hold } from './hold.ts'
-import { Inbox, Refusal } from './inbox.ts'
+import { answerTo, Inbox, Refusal } from './inbox.ts'
 import type { Peer, PeerEvents } from './peer.ts'
 import { Reader } from './reader.ts'
 import { compareSummaries } from './reconcile.ts'
@@ -65,9 +65,8 @@ export class Connection implements Subscriber, PeerEvents {
       put()
       if (!this.#handling) void this.#handleInbox()
     } catch (error) {
-      const refusal = error instanceof Refusal ? error : null
-      if (refusal?.type === 'mutate') this.#hold.refused(refusal.n)
-      this.#send({ type: 'error', ...asErrorBody(refusal?.error ?? error), ...(refusal === null ? {} : { re: refusal.type }) })
+      if (error instanceof Refusal && error.type === 'mutate') this.#hold.refused(error.n)
+      this.#send(answerTo(error))
       if (this.#inbox.abused) this.close(1008, 'too many invalid messages')
     }
   }
@@ -86,7 +85,10 @@ export class Connection implements Subscriber, PeerEvents {
   closed(): void {
     if (!this.#open) return
     this.#open = false
-    this.#parts.log.debug({ kind: this.#peer.kind, client: this.session.client }, 'syncline: connection closed')
+    this.#parts.log.debug(
+      { kind: this.#peer.kind, client: this.session.client },
+      'syncline: connection closed',
+    )
     this.#hub().leave(this)
     this.#parts.connections.delete(this)
     for (const go of this.#waiting ?? []) go(false)
@@ -345,7 +347,8 @@ export class Connection implements Subscriber, PeerEvents {
   async #accept(first: AcceptEffect): Promise<void> {
     this.#hold.check(first.mutations, first.acked)
     const mutations: Mutation[] = [...first.mutations]
-    const acked = first.reply === 'results' ? Math.max(first.acked, await this.#gather(mutations)) : first.acked
+    const acked =
+      first.reply === 'results' ? Math.max(first.acked, await this.#gather(mutations)) : first.acked
     const sender = { user: this.session.user, client: this.session.client, lead: this.session.lead }
     const results = await this.#parts.acceptor.accept(sender, mutations, acked).catch((error: unknown) => {
       this.#hold.refused(mutations[0]?.n)
@@ -353,7 +356,9 @@ export class Connection implements Subscriber, PeerEvents {
     })
     this.#hold.passed(mutations, acked)
     if (first.reply === 'results') this.#results.push(new Frame(JSON.stringify({ type: 'results', results })))
-    else for (const [i, result] of results.entries()) this.#acknowledge(mutations[i], result)
+    else
+      for (const [i, result] of results.entries())
+        this.#results.push(...printAcks(mutations[i], result, this.#parts.store.entities))
     const settled = Math.max(0, ...results.map(result => result.version))
     for (const lane of this.lanes) lane.owed = Math.max(lane.owed, settled)
     await this.#parts.wake()
@@ -374,13 +379,6 @@ export class Connection implements Subscriber, PeerEvents {
       }
     }
     return acked
-  }
-
-  #acknowledge(mutation: Mutation | undefined, result: Parameters<typeof plainResult>[1]): void {
-    const entity = mutation?.writes[0]?.entity
-    if (mutation === undefined || entity === undefined) return
-    const numeric = this.#parts.store.entities.get(entity)?.integerKey === true
-    this.#results.push(new Frame(printPushAck(entity, plainResult(mutation, result, numeric))))
   }
 
   #complete(message: object): object {

@@ -1,8 +1,8 @@
 // Printing the frames of data, in both spellings. Row values arrive as JSON text and are spliced, never parsed.
 // Neighbours on the line: feed before it, the peers behind it, which turn a Frame into bytes once for all sockets.
-import type { Cursor, PlainChange } from '../core/index.ts'
-import { printChangeFrame } from '../core/index.ts'
-import type { ChangedRow } from './store.ts'
+import type { Cursor, Mutation, MutationResult, PlainChange } from '../core/index.ts'
+import { plainResult, printChangeFrame, printPushAck } from '../core/index.ts'
+import type { ChangedRow, EntityInfo } from './store.ts'
 
 /** A text frame that many connections share; each kind of connection keeps its encoded bytes here. */
 export class Frame {
@@ -104,4 +104,16 @@ export function plainChange(row: ChangedRow, previous: number): PlainChange {
 /** One `change` frame of the rhtmx dialect. */
 export function printPlain(row: ChangedRow, previous: number): Frame {
   return new Frame(printChangeFrame(plainChange(row, previous)), row.seq)
+}
+
+/** The `push_ack` of a bare push; nothing for a mutation that names no row. */
+export function printAcks(
+  mutation: Mutation | undefined,
+  result: MutationResult,
+  entities: ReadonlyMap<string, EntityInfo>,
+): Frame[] {
+  const entity = mutation?.writes[0]?.entity
+  if (mutation === undefined || entity === undefined) return []
+  const numeric = entities.get(entity)?.integerKey === true
+  return [new Frame(printPushAck(entity, plainResult(mutation, result, numeric)))]
 }

@@ -3,7 +3,8 @@ import type { Mutation } from '../core/index.ts'
 import { SyncError } from '../core/index.ts'
 import { Hold } from './hold.ts'
 
-const frame = (...ns: (number | null)[]): Mutation[] => ns.map(n => ({ n, base: null, stamp: null, writes: [] }))
+const frame = (...ns: (number | null)[]): Mutation[] =>
+  ns.map(n => ({ n, base: null, stamp: null, writes: [] }))
 
 function held(hold: Hold, mutations: Mutation[], acked: number): boolean {
   try {
@@ -38,7 +39,7 @@ test('[Q2] [Q4] or until the client gave it up', () => {
   expect(held(hold, frame(5), 3)).toBe(false)
 })
 
-test('[Q2] the earliest refusal counts; bare pushes are nobody\'s sequence', () => {
+test("[Q2] the earliest refusal counts; bare pushes are nobody's sequence", () => {
   const hold = new Hold()
   hold.refused(3)
   hold.refused(7)

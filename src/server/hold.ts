@@ -24,7 +24,9 @@ export class Hold {
   /** Throws OVERLOADED where it holds these. */
   check(mutations: readonly Mutation[], acked: number): void {
     if (!this.holds(mutations, acked)) return
-    throw new SyncError('OVERLOADED', `mutation ${this.#from} was refused; send from there`, { retryAfterMs: pauseMs })
+    throw new SyncError('OVERLOADED', `mutation ${this.#from} was refused; send from there`, {
+      retryAfterMs: pauseMs,
+    })
   }
 
   /** These were processed. */

@@ -1,6 +1,7 @@
 // What a connection has sent and is not handled yet: decoded at the door, counted, held back when it is too much.
 import { asObject, decodeRhtmx, decodeUp, parseJson, SyncError } from '../core/index.ts'
 import type { Mutate, RhtmxUp, Unknown, Up } from '../core/index.ts'
+import { asErrorBody } from './accept.ts'
 import type { ServerLimits } from './engine-parts.ts'
 import type { Peer } from './peer.ts'
 
@@ -26,6 +27,12 @@ export class Refusal {
     const n = typeof first === 'object' && first !== null && 'n' in first ? first.n : null
     this.n = typeof n === 'number' && Number.isSafeInteger(n) ? n : null
   }
+}
+
+/** What is said of a frame that could not be taken. */
+export function answerTo(error: unknown): object {
+  if (!(error instanceof Refusal)) return { type: 'error', ...asErrorBody(error) }
+  return { type: 'error', ...asErrorBody(error.error), re: error.type }
 }
 
 export class Inbox {

@@ -9,16 +9,33 @@ const at = (seq: number): Cursor => ({ epoch: 'e', seq, check: seq })
 
 function greeted(): Session {
   const session = openSession('u')
-  step(session, { type: 'up', message: { type: 'hello', protocol: 1, client: 'c', lead: 1, acked: 0 } }, known)
+  step(
+    session,
+    { type: 'up', message: { type: 'hello', protocol: 1, client: 'c', lead: 1, acked: 0 } },
+    known,
+  )
   return session
 }
 
 function mutate(base: number): Mutate {
-  return { type: 'mutate', acked: 0, mutations: [{ n: 1, base: { epoch: 'e', seq: base }, stamp: null, writes: [{ entity: 'notes', id: 'a', action: 'delete' }] }] }
+  return {
+    type: 'mutate',
+    acked: 0,
+    mutations: [
+      {
+        n: 1,
+        base: { epoch: 'e', seq: base },
+        stamp: null,
+        writes: [{ entity: 'notes', id: 'a', action: 'delete' }],
+      },
+    ],
+  }
 }
 
 function basesOf(effects: readonly Effect[]): (number | undefined)[] {
-  return effects.flatMap(effect => (effect.type === 'accept' ? effect.mutations.map(mutation => mutation.base?.seq) : []))
+  return effects.flatMap(effect =>
+    effect.type === 'accept' ? effect.mutations.map(mutation => mutation.base?.seq) : [],
+  )
 }
 
 test('[Q8] what was sent before its client knew of a lost branch is judged from the common place', () => {
@@ -26,25 +43,46 @@ test('[Q8] what was sent before its client knew of a lost branch is judged from 
   const request = { entity: 'notes', cursor: at(90), marks: [at(40)], shape: 'h' }
   const [verify] = step(session, { type: 'up', message: { type: 'subscribe', scopes: [request] } }, known)
   expect(verify?.type).toBe('verify')
-  const effects = step(session, { type: 'verified', scopes: [{ request, state: 'off', common: at(40) }], head: at(100), turn: session.turn }, known)
+  const effects = step(
+    session,
+    {
+      type: 'verified',
+      scopes: [{ request, state: 'off', common: at(40) }],
+      head: at(100),
+      turn: session.turn,
+    },
+    known,
+  )
   expect(effects.map(effect => effect.type)).toEqual(['send', 'repair'])
   expect(basesOf(step(session, { type: 'up', message: mutate(88) }, known))).toEqual([40])
   expect(basesOf(step(session, { type: 'up', message: mutate(30) }, known))).toEqual([30])
   // the client answers the reset: from here on its bases are its own affair
-  step(session, { type: 'up', message: { type: 'reconcile', entity: 'notes', cursor: at(100), buckets: [], held: [] } }, known)
+  step(
+    session,
+    { type: 'up', message: { type: 'reconcile', entity: 'notes', cursor: at(100), buckets: [], held: [] } },
+    known,
+  )
   expect(basesOf(step(session, { type: 'up', message: mutate(88) }, known))).toEqual([88])
 })
 
 test('[S6] another protocol version is closed 4400; a second hello is refused', () => {
   const session = openSession('u')
   const hello = { type: 'hello', protocol: 99, client: 'c', lead: 1, acked: 0 } as const
-  expect(step(session, { type: 'up', message: hello }, known).map(effect => (effect.type === 'close' ? effect.code : effect.type))).toEqual(['fail', 4400])
-  expect(step(greeted(), { type: 'up', message: { ...hello, protocol: 1 } }, known).map(effect => effect.type)).toEqual(['fail'])
+  expect(
+    step(session, { type: 'up', message: hello }, known).map(effect =>
+      effect.type === 'close' ? effect.code : effect.type,
+    ),
+  ).toEqual(['fail', 4400])
+  expect(
+    step(greeted(), { type: 'up', message: { ...hello, protocol: 1 } }, known).map(effect => effect.type),
+  ).toEqual(['fail'])
 })
 
 test('[Q7] a lower lead is closed 4409', () => {
   const session = greeted()
   const hello = { type: 'hello', protocol: 1, client: 'c', lead: 1, acked: 0 } as const
-  expect(step(session, { type: 'identified', hello, lead: 2 }, known)).toMatchObject([{ type: 'close', code: 4409 }])
+  expect(step(session, { type: 'identified', hello, lead: 2 }, known)).toMatchObject([
+    { type: 'close', code: 4409 },
+  ])
   expect(step(session, { type: 'identified', hello, lead: 1 }, known)).toMatchObject([{ type: 'welcome' }])
 })

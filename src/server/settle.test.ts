@@ -103,8 +103,8 @@ test('[L2] settling in any batches, again and again, is settling at once', () =>
     fc.property(ops, fc.array(fc.nat(9), { maxLength: 4 }), (list, cuts) => {
       let seq = 0
       const entries = list.map(({ op, columns, step, own }) =>
-        entry((seq += step), op as TailEntry['op'], { columns: op === 'u' ? columns : [], client: 'c', own }),
-      ) // reason: the list of constants widens to string
+        entry((seq += step), op, { columns: op === 'u' ? columns : [], client: 'c', own }),
+      )
       const whole = settled(null, entries)
       let line: Line | null = null
       for (const end of [...cuts.sort((a, b) => a - b), entries.length]) {

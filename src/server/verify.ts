@@ -4,7 +4,10 @@ import type { ScopeRequest } from '../core/index.ts'
 import type { VerifiedScope } from './session.ts'
 import type { ServerStore } from './store.ts'
 
-export async function verifyScopes(store: ServerStore, requests: readonly ScopeRequest[]): Promise<VerifiedScope[]> {
+export async function verifyScopes(
+  store: ServerStore,
+  requests: readonly ScopeRequest[],
+): Promise<VerifiedScope[]> {
   const scopes: VerifiedScope[] = []
   for (const request of requests) {
     if (request.cursor === null) {

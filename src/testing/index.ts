@@ -15,7 +15,15 @@ export { ConstraintError, LockedError } from './memory-table.ts'
 export type { ColumnSpec, Reference, Refusal, TableSpec } from './memory-table.ts'
 export type { MemoryTransaction, RowChange } from './memory-transaction.ts'
 export { contractDdl, contractTables, serverStoreContract, sqlApp } from './contracts/server-store.ts'
-export type { App, AppTransaction, Expect, Expectation, Statements, StoreUnderTest, TestApi } from './contracts/server-store.ts'
+export type {
+  App,
+  AppTransaction,
+  Expect,
+  Expectation,
+  Statements,
+  StoreUnderTest,
+  TestApi,
+} from './contracts/server-store.ts'
 export { clientStoreContract } from './contracts/client-store.ts'
 export type { StoreHome } from './contracts/client-store.ts'
 export type { Matchers, TestKit } from './contracts/kit.ts'

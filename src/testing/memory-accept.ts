@@ -18,7 +18,13 @@ export interface AcceptRequest {
 /** How one write of a mutation went. */
 type Outcome =
   | { readonly kind: 'stored'; readonly lost: readonly string[]; readonly merged: boolean }
-  | { readonly kind: 'refused'; readonly status: 'conflict' | 'rejected'; readonly code: ErrorCode; readonly message: string; readonly lost: readonly string[] }
+  | {
+      readonly kind: 'refused'
+      readonly status: 'conflict' | 'rejected'
+      readonly code: ErrorCode
+      readonly message: string
+      readonly lost: readonly string[]
+    }
   | { readonly kind: 'resolve'; readonly seq: number; readonly columns: readonly string[] }
 
 type Refused = Extract<Outcome, { kind: 'refused' }>
@@ -53,7 +59,9 @@ export function acceptAll(
   Object.assign(record, accept.record)
   const results = accept.written.map(entry => [key, entry] as const)
   accept.transaction.commit(() =>
-    database.commitWith(accept.transaction, results, () => numbered(accept.outcomes.map(outcome => outcome()))),
+    database.commitWith(accept.transaction, results, () =>
+      numbered(accept.outcomes.map(outcome => outcome())),
+    ),
   )
 }
 
@@ -67,7 +75,12 @@ class Accept {
   readonly #entities: ReadonlyMap<string, EntityInfo>
   readonly #request: AcceptRequest
 
-  constructor(database: MemoryDatabase, entities: ReadonlyMap<string, EntityInfo>, request: AcceptRequest, record: ClientRecord) {
+  constructor(
+    database: MemoryDatabase,
+    entities: ReadonlyMap<string, EntityInfo>,
+    request: AcceptRequest,
+    record: ClientRecord,
+  ) {
     this.#database = database
     this.#entities = entities
     this.#request = request
@@ -77,7 +90,8 @@ class Accept {
 
   run(): void {
     const { mutations, acked, sender } = this.#request
-    for (const n of this.record.results.keys()) if (typeof n === 'number' && n <= acked) this.record.results.delete(n)
+    for (const n of this.record.results.keys())
+      if (typeof n === 'number' && n <= acked) this.record.results.delete(n)
     if (sender.lead !== null) this.record.lead = Math.max(this.record.lead, sender.lead)
     for (const prepared of mutations) {
       // a mutation that waits for its resolver holds up those behind it: one client's are processed in order
@@ -91,7 +105,10 @@ class Accept {
     const key = mutation.n ?? mutation.mutationId
     const known = key === undefined ? undefined : this.record.results.get(key)
     if (known !== undefined || (mutation.n !== null && mutation.n <= this.record.last)) {
-      this.#answer(prepared, key, { ...(known ?? { ...named(prepared), version: this.#database.head.seq }), status: 'duplicate' })
+      this.#answer(prepared, key, {
+        ...(known ?? { ...named(prepared), version: this.#database.head.seq }),
+        status: 'duplicate',
+      })
       return true
     }
     if (prepared.rejected !== undefined) {
@@ -114,7 +131,10 @@ class Accept {
       this.outcomes.push(() => ({ kind: 'resolve', writes: resolve }))
       return false
     }
-    this.#book(prepared, refused === undefined ? this.#stored(prepared, outcomes) : refusal(prepared, refused, outcomes))
+    this.#book(
+      prepared,
+      refused === undefined ? this.#stored(prepared, outcomes) : refusal(prepared, refused, outcomes),
+    )
     return true
   }
 
@@ -205,12 +225,24 @@ class Accept {
     return real
   }
 
-  #carryOut(prepared: Prepared, spec: TableSpec, id: string | null, write: PreparedWrite, decision: Decision): Outcome {
+  #carryOut(
+    prepared: Prepared,
+    spec: TableSpec,
+    id: string | null,
+    write: PreparedWrite,
+    decision: Decision,
+  ): Outcome {
     switch (decision.kind) {
       case 'settled':
         return { kind: 'stored', lost: [], merged: false }
       case 'conflict':
-        return { kind: 'refused', status: 'conflict', code: decision.code, message: 'the row was changed by somebody else', lost: decision.lost }
+        return {
+          kind: 'refused',
+          status: 'conflict',
+          code: decision.code,
+          message: 'the row was changed by somebody else',
+          lost: decision.lost,
+        }
       case 'rejected':
         return rejected(decision.code, 'the mutation was not stored')
       case 'resolve':
@@ -228,7 +260,12 @@ class Accept {
     }
   }
 
-  #store(spec: TableSpec, id: string | null, write: PreparedWrite, decision: Extract<Decision, { stamp: string }>): string {
+  #store(
+    spec: TableSpec,
+    id: string | null,
+    write: PreparedWrite,
+    decision: Extract<Decision, { stamp: string }>,
+  ): string {
     if (decision.kind === 'insert') {
       const key = id === null ? {} : keyOfId(spec, id)
       if (key === null) throw new ConstraintError('type', `'${id}' is no id of ${spec.name}`)
@@ -237,7 +274,11 @@ class Accept {
     // reason: an update or delete was decided about a row that exists, so it has an id
     const known = id as string
     if (decision.kind === 'delete') this.transaction.remove(spec.name, known)
-    else this.transaction.update(spec.name, known, { ...picked(write.values, decision.columns), ...decision.resolved })
+    else
+      this.transaction.update(spec.name, known, {
+        ...picked(write.values, decision.columns),
+        ...decision.resolved,
+      })
     return known
   }
 
@@ -252,7 +293,8 @@ class Accept {
   ): void {
     const { client } = this.#request.sender
     const origin = { client, mutation: prepared.mutation.n ?? prepared.mutation.mutationId ?? null }
-    const resolved = decision.kind === 'update' && decision.resolved !== null ? Object.keys(decision.resolved) : []
+    const resolved =
+      decision.kind === 'update' && decision.resolved !== null ? Object.keys(decision.resolved) : []
     for (const effect of effects) {
       if (effect.table !== spec.name || effect.id !== id) continue
       Object.assign(effect, origin)
@@ -295,7 +337,9 @@ class Accept {
 const absent: Standing = { exists: false, whole: null, cells: {}, gone: null, seq: 0 }
 
 function picked(values: Row, columns: readonly string[]): Record<string, Json> {
-  return Object.fromEntries(columns.filter(column => Object.hasOwn(values, column)).map(column => [column, values[column] ?? null]))
+  return Object.fromEntries(
+    columns.filter(column => Object.hasOwn(values, column)).map(column => [column, values[column] ?? null]),
+  )
 }
 
 function named({ mutation }: Prepared): { n: number | null; mutation_id?: string } {
@@ -312,17 +356,33 @@ function firstRefusal(outcomes: readonly Outcome[]): Refused | undefined {
   if (refused !== undefined || outcomes.length === 1) return refused
   const partial = outcomes.find(outcome => outcome.kind === 'stored' && outcome.lost.length > 0)
   if (partial === undefined) return undefined
-  return { kind: 'refused', status: 'conflict', code: 'CONFLICT', message: 'a part of the transaction met another write', lost: [] }
+  return {
+    kind: 'refused',
+    status: 'conflict',
+    code: 'CONFLICT',
+    message: 'a part of the transaction met another write',
+    lost: [],
+  }
 }
 
 function refusal(prepared: Prepared, refused: Refused, outcomes: readonly Outcome[]): MutationResult {
   const error: ErrorBody = { code: refused.code, message: refused.message }
   const lost = refused.status === 'rejected' ? [] : lostOf(prepared, outcomes, true)
-  return { ...named(prepared), status: refused.status, version: 0, error, ...(lost.length === 0 ? {} : { lost }) }
+  return {
+    ...named(prepared),
+    status: refused.status,
+    version: 0,
+    error,
+    ...(lost.length === 0 ? {} : { lost }),
+  }
 }
 
 /** `whole`: nothing of the mutation was stored, so every written column is lost. */
-function lostOf(prepared: Prepared, outcomes: readonly Outcome[], whole = false): { entity: string; id: string; columns: readonly string[] }[] {
+function lostOf(
+  prepared: Prepared,
+  outcomes: readonly Outcome[],
+  whole = false,
+): { entity: string; id: string; columns: readonly string[] }[] {
   return prepared.attempts.flatMap(({ entity, id, attempt }, i) => {
     const outcome = outcomes[i]
     const partly = outcome?.kind === 'stored' ? outcome.lost : []

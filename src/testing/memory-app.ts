@@ -30,7 +30,9 @@ export function memoryApp(database: MemoryDatabase): App {
   }
 }
 
-function statements(execute: (run: (transaction: MemoryTransaction) => unknown) => Promise<void>): Statements {
+function statements(
+  execute: (run: (transaction: MemoryTransaction) => unknown) => Promise<void>,
+): Statements {
   return {
     insert: (table, row) => execute(transaction => transaction.insert(table, row)),
     update: (table, id, patch) => execute(transaction => transaction.update(table, id, patch)),

@@ -96,7 +96,7 @@ export class MemoryDatabase implements Home {
     this.#onCommit = options.onCommit ?? (() => {})
     this.#specs = new Map(options.tables.map(spec => [spec.name, spec]))
     this.#state = {
-      tables: new Map(options.tables.map(spec => [spec.name, new Map()])),
+      tables: new Map(options.tables.map(spec => [spec.name, new Map<string, Row>()])),
       nextKeys: new Map(),
       clients: new Map(),
       lines: new Map(),
@@ -248,11 +248,10 @@ export class MemoryDatabase implements Home {
         if (result !== undefined) record.results.set(key, { ...result, version: seq })
       }
     }
-    for (const waiter of [...this.#waiters]) {
-      this.#waiters.delete(waiter)
-      waiter()
-    }
-    for (const listener of [...this.listeners]) listener.wake()
+    const waiters = Array.from(this.#waiters)
+    this.#waiters.clear()
+    for (const waiter of waiters) waiter()
+    for (const listener of Array.from(this.listeners)) listener.wake()
   }
 
   #append(entry: TailEntry): void {
@@ -297,7 +296,8 @@ export class MemoryDatabase implements Home {
     const line = this.#state.lines.get(key) ?? null
     const gone = this.#state.gone.get(key) ?? null
     const entries = this.#fresh.get(key)
-    const settled = entries === undefined ? null : settleRow(line, entries, this.#table(table).has(id), this.epoch)
+    const settled =
+      entries === undefined ? null : settleRow(line, entries, this.#table(table).has(id), this.epoch)
     if (settled !== null) return { ...settled, seq: settled.line?.seq ?? settled.gone?.seq ?? 0 }
     return { line, gone: line === null ? gone : null, seq: line?.seq ?? gone?.seq ?? 0 }
   }
@@ -370,12 +370,11 @@ export class MemoryDatabase implements Home {
     const state = this.#state
     const old = (reading: number): boolean => reading < beforeMs * 1000
     // the log is forgotten from its beginning: a place that is kept keeps all that follows it
-    const keptFrom = state.tail.find(entry => !old(entry.reading) || entry.seq === state.seq)?.seq ?? state.seq
+    const keptFrom =
+      state.tail.find(entry => !old(entry.reading) || entry.seq === state.seq)?.seq ?? state.seq
     const forgotten = state.tail.filter(entry => entry.seq < keptFrom)
     state.tail = state.tail.filter(entry => entry.seq >= keptFrom)
-    for (const entry of forgotten) {
-      if (entry.seq > state.horizon) state.horizon = entry.seq
-    }
+    state.horizon = Math.max(state.horizon, forgotten.at(-1)?.seq ?? 0)
     for (const [key, { seq }] of state.gone) if (seq < keptFrom) state.gone.delete(key)
     for (const seq of state.nonces.keys()) if (seq < state.horizon) state.nonces.delete(seq)
     return forgotten.length

@@ -17,7 +17,11 @@ const env = {
 }
 
 async function make(): Promise<StoreUnderTest> {
-  const database = new MemoryDatabase({ tables: contractTables, env, sequenceAfter: () => Math.floor(Math.random() * 3) })
+  const database = new MemoryDatabase({
+    tables: contractTables,
+    env,
+    sequenceAfter: () => Math.floor(Math.random() * 3),
+  })
   const latency = async (): Promise<void> => {
     for (let i = Math.floor(Math.random() * 3); i > 0; i--) await Promise.resolve()
   }
@@ -42,7 +46,9 @@ test('the version of a result is known only after a pass, and passes are late', 
   const store = memoryStore({ database })
   await store.open([defineEntity({ name: 'notes' })])
   let settled = false
-  const result = push(store, alice, mutation(1, create('notes', 'a', { title: 't' }))).finally(() => (settled = true))
+  const result = push(store, alice, mutation(1, create('notes', 'a', { title: 't' }))).finally(
+    () => (settled = true),
+  )
   for (let i = 0; i < 20; i++) await Promise.resolve()
   expect(settled).toBe(false)
   expect(database.rows('notes').size).toBe(1)
@@ -52,21 +58,28 @@ test('the version of a result is known only after a pass, and passes are late', 
 })
 
 test('an open transaction locks its rows: accept waits for it, then gives up as DATABASE_BUSY', async () => {
-  const { app, store: open, dispose } = await make()
-  const store = open()
+  const under = await make()
+  const { app } = under
+  const store = under.store()
   await store.open([defineEntity({ name: 'notes' })])
   await app.insert('notes', { id: 'a' })
   const transaction = await app.begin()
   await transaction.update('notes', 'a', { title: 'held' })
-  const waiting = push(store, alice, mutation(1, { entity: 'notes', id: 'a', action: 'update', data: { body: 'waits' } }))
+  const waiting = push(
+    store,
+    alice,
+    mutation(1, { entity: 'notes', id: 'a', action: 'update', data: { body: 'waits' } }),
+  )
   setTimeout(() => void transaction.commit(), 20)
   expect((await waiting).status).toBe('applied')
   const again = await app.begin()
   await again.update('notes', 'a', { title: 'held for ever' })
-  await expect(push(store, alice, mutation(2, { entity: 'notes', id: 'a', action: 'delete' }))).rejects.toMatchObject({ code: 'DATABASE_BUSY' })
+  await expect(
+    push(store, alice, mutation(2, { entity: 'notes', id: 'a', action: 'delete' })),
+  ).rejects.toMatchObject({ code: 'DATABASE_BUSY' })
   await again.rollback()
   await store.close()
-  await dispose()
+  await under.dispose()
 })
 
 test('[C8] an added column renews the shape and is announced', async () => {

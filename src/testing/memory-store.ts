@@ -3,10 +3,24 @@
 // nothing. What works over it does not lean on the habits of one database.
 import { SyncError, isSeq, tableCandidates } from '../core/index.ts'
 import type { Cursor, CursorState, EntityDefinition, EntityShape, Json, Row } from '../core/index.ts'
-import type { Accepted, ChangedRow, Changes, Decide, EntityInfo, Head, Identified, LookedUp, Prepared, RowForm, Sender, ServerStore, SnapshotPage, StoreStats } from '../server/index.ts'
+import type {
+  Accepted,
+  ChangedRow,
+  Changes,
+  Decide,
+  EntityInfo,
+  Head,
+  Identified,
+  LookedUp,
+  Prepared,
+  RowForm,
+  Sender,
+  ServerStore,
+  SnapshotPage,
+  StoreStats,
+} from '../server/index.ts'
 import { acceptAll, clientKey } from './memory-accept.ts'
-import { MemoryDatabase } from './memory-database.ts'
-import type { Settlement } from './memory-database.ts'
+import type { MemoryDatabase, Settlement } from './memory-database.ts'
 import { LockedError, integerKeyOf } from './memory-table.ts'
 import type { TableSpec } from './memory-table.ts'
 
@@ -53,11 +67,20 @@ class MemoryStore implements ServerStore {
   #describe(definition: EntityDefinition): EntityInfo {
     const names = new Set([...this.#database.specs].map(spec => spec.name))
     const table = tableCandidates(definition).find(name => names.has(name))
-    if (table === undefined) throw new SyncError('UNKNOWN_TABLE', `there is no table for entity '${definition.name}'`)
+    if (table === undefined)
+      throw new SyncError('UNKNOWN_TABLE', `there is no table for entity '${definition.name}'`)
     const spec = this.#database.spec(table)
     if (spec.key.length === 0) throw new SyncError('NO_PRIMARY_KEY', `table '${table}' has no primary key`)
     const integerKey = integerKeyOf(spec)
-    return { name: definition.name, table, shape: shapeOf(spec, definition), definition, integerKey, assignsKey: integerKey, generated: new Set() }
+    return {
+      name: definition.name,
+      table,
+      shape: shapeOf(spec, definition),
+      definition,
+      integerKey,
+      assignsKey: integerKey,
+      generated: new Set(),
+    }
   }
 
   head(): Promise<Head> {
@@ -88,7 +111,12 @@ class MemoryStore implements ServerStore {
     })
   }
 
-  #changedRow(info: EntityInfo, id: string, { line, gone, seq }: Settlement, query: { readonly after: number; readonly form: RowForm }): ChangedRow {
+  #changedRow(
+    info: EntityInfo,
+    id: string,
+    { line, gone, seq }: Settlement,
+    query: { readonly after: number; readonly form: RowForm },
+  ): ChangedRow {
     const row = this.#database.rows(info.table).get(id)
     return {
       entity: info.name,
@@ -99,7 +127,10 @@ class MemoryStore implements ServerStore {
       created: row !== undefined && (line?.whole?.seq ?? 0) > query.after,
       reading: line?.reading ?? gone?.reading ?? 0,
       temporary: line?.temporary ?? null,
-      origin: line?.client == null || line.mutation === null ? undefined : { client: line.client, mutation: line.mutation },
+      origin:
+        line?.client == null || line.mutation === null
+          ? undefined
+          : { client: line.client, mutation: line.mutation },
     }
   }
 
@@ -111,14 +142,21 @@ class MemoryStore implements ServerStore {
     return this.#call('rowsAbove', () => this.#page(query, 'values', query.above))
   }
 
-  #page(query: { readonly entity: string; readonly after: string | null; readonly limit: number }, form: RowForm, above: number): SnapshotPage {
+  #page(
+    query: { readonly entity: string; readonly after: string | null; readonly limit: number },
+    form: RowForm,
+    above: number,
+  ): SnapshotPage {
     const info = this.#info(query.entity)
     const places = this.#places(info).filter(([, seq]) => seq > above)
     const { taken, next } = paged(places, query, this.#order(info))
     return { rows: taken.map(([id]) => this.#row(info, id, form)), next, head: this.#database.head }
   }
 
-  places(query: Parameters<ServerStore['places']>[0]): Promise<{ readonly rows: readonly (readonly [id: string, seq: number])[]; readonly next: string | null }> {
+  places(query: Parameters<ServerStore['places']>[0]): Promise<{
+    readonly rows: readonly (readonly [id: string, seq: number])[]
+    readonly next: string | null
+  }> {
     return this.#call('places', () => {
       const info = this.#info(query.entity)
       const { taken, next } = paged(this.#places(info), query, this.#order(info))
@@ -129,14 +167,20 @@ class MemoryStore implements ServerStore {
   rowsById(entity: string, ids: readonly string[]): Promise<Page> {
     return this.#call('rowsById', () => {
       const info = this.#info(entity)
-      return ids.filter(id => this.#database.rows(info.table).has(id)).map(id => this.#row(info, id, 'values'))
+      return ids
+        .filter(id => this.#database.rows(info.table).has(id))
+        .map(id => this.#row(info, id, 'values'))
     })
   }
 
   look(entity: string, ids: readonly string[]): Promise<LookedUp[]> {
     return this.#call('look', () => {
       const { table } = this.#info(entity)
-      return ids.map(id => ({ id, row: this.#database.rows(table).get(id) ?? null, standing: this.#database.standing(table, id) }))
+      return ids.map(id => ({
+        id,
+        row: this.#database.rows(table).get(id) ?? null,
+        standing: this.#database.standing(table, id),
+      }))
     })
   }
 
@@ -148,7 +192,12 @@ class MemoryStore implements ServerStore {
     })
   }
 
-  async accept(sender: Sender, mutations: readonly Prepared[], decide: Decide, acked: number): Promise<Accepted[]> {
+  async accept(
+    sender: Sender,
+    mutations: readonly Prepared[],
+    decide: Decide,
+    acked: number,
+  ): Promise<Accepted[]> {
     await this.#options.latency?.('accept', 'before')
     for (let round = 0; ; round++) {
       this.#check()
@@ -157,14 +206,15 @@ class MemoryStore implements ServerStore {
           try {
             acceptAll(this.#database, this.entities, { sender, mutations, decide, acked }, resolve)
           } catch (error) {
-            reject(error as Error) // reason: only errors are thrown here; the type of a caught value cannot say so
+            reject(error)
           }
         })
         await this.#options.latency?.('accept', 'after')
         return accepted
       } catch (error) {
         if (!(error instanceof LockedError)) throw error
-        if (round >= lockRetries) throw new SyncError('DATABASE_BUSY', 'another transaction holds a row', { cause: error })
+        if (round >= lockRetries)
+          throw new SyncError('DATABASE_BUSY', 'another transaction holds a row', { cause: error })
       }
       await new Promise<void>(resolve => {
         this.#database.env.after(lockPauseMs, resolve)
@@ -255,7 +305,13 @@ class MemoryStore implements ServerStore {
   #row(info: EntityInfo, id: string, form: RowForm): Page[number] {
     const { line } = this.#database.settlement(info.table, id)
     const row = this.#database.rows(info.table).get(id) ?? {}
-    return { id, seq: line?.seq ?? 0, json: jsonOf(info.shape, row, form), idJson: idJson(info, id), reading: line?.reading ?? 0 }
+    return {
+      id,
+      seq: line?.seq ?? 0,
+      json: jsonOf(info.shape, row, form),
+      idJson: idJson(info, id),
+      reading: line?.reading ?? 0,
+    }
   }
 }
 

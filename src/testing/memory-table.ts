@@ -86,18 +86,21 @@ export function typedRow(spec: TableSpec, given: Row): Row {
   for (const [column, { kind, default: fallback }] of Object.entries(spec.columns)) {
     const value = Object.hasOwn(given, column) ? given[column] : fallback
     const stored = typedValue(kind, value ?? null)
-    if (stored === undefined) throw new ConstraintError('type', `${spec.name}.${column} cannot hold ${JSON.stringify(value)}`)
+    if (stored === undefined)
+      throw new ConstraintError('type', `${spec.name}.${column} cannot hold ${JSON.stringify(value)}`)
     row[column] = stored
   }
   for (const column of Object.keys(given)) {
-    if (!Object.hasOwn(spec.columns, column)) throw new SyncError('UNKNOWN_FIELD', `${spec.name} has no column '${column}'`)
+    if (!Object.hasOwn(spec.columns, column))
+      throw new SyncError('UNKNOWN_FIELD', `${spec.name} has no column '${column}'`)
   }
   return row
 }
 
 export function checkRow(spec: TableSpec, row: Row): void {
   for (const [column, { notNull }] of Object.entries(spec.columns)) {
-    if (notNull === true && row[column] === null) throw new ConstraintError('not null', `NOT NULL: ${spec.name}.${column}`)
+    if (notNull === true && row[column] === null)
+      throw new ConstraintError('not null', `NOT NULL: ${spec.name}.${column}`)
   }
   if (spec.check?.(row) === false) throw new ConstraintError('check', `CHECK: ${spec.name}`)
 }

@@ -1,14 +1,25 @@
 // A transaction on the memory database, as any SQL client has it: statements that are whole or nothing, savepoints,
 // row locks until the end. Other transactions see nothing of it before it commits. Each statement leaves what our
 // triggers would log: names of rows, never images.
-import { sameJson } from '../core/index.ts'
+import { idOfValue, sameJson } from '../core/index.ts'
 import type { Json, Row } from '../core/index.ts'
 import type { TailEntry } from '../server/index.ts'
-import { ConstraintError, LockedError, checkRow, idOf, integerKeyOf, keyOfId, rowKey, typedRow } from './memory-table.ts'
+import {
+  ConstraintError,
+  LockedError,
+  checkRow,
+  idOf,
+  integerKeyOf,
+  keyOfId,
+  rowKey,
+  typedRow,
+} from './memory-table.ts'
 import type { TableSpec } from './memory-table.ts'
 
 /** An entry of the log that has no place in it yet; accept stamps those of a client's write. */
-export type Effect = { -readonly [K in Exclude<keyof TailEntry, 'seq' | 'entity'>]: TailEntry[K] } & { readonly table: string }
+export type Effect = { -readonly [K in Exclude<keyof TailEntry, 'seq' | 'entity'>]: TailEntry[K] } & {
+  readonly table: string
+}
 
 export interface RowChange {
   readonly table: string
@@ -170,10 +181,12 @@ export class MemoryTransaction {
     this.#put(spec.name, id, null)
     this.#log(spec.name, id, op, [])
     for (const [child, column, onDelete] of this.#childrenOf(spec.name)) {
-      this.#avoidOthers(child.name, row => row[column] !== null && String(row[column]) === id)
-      for (const [childId, row] of [...this.all(child.name)]) {
-        if (row[column] === null || String(row[column]) !== id) continue
-        if (onDelete === 'restrict') throw new ConstraintError('foreign key', `FOREIGN KEY: ${child.name}.${column}`)
+      const refers = (row: Row): boolean => idOfValue(row[column]) === id
+      this.#avoidOthers(child.name, refers)
+      const children = Array.from(this.all(child.name)).filter(([, row]) => refers(row))
+      for (const [childId] of children) {
+        if (onDelete === 'restrict')
+          throw new ConstraintError('foreign key', `FOREIGN KEY: ${child.name}.${column}`)
         if (onDelete === 'cascade') this.#remove(child, childId, 'd')
         else this.#update(child, childId, { [column]: null })
       }
@@ -203,12 +216,15 @@ export class MemoryTransaction {
 
   #check(spec: TableSpec, row: Row, self: string | null): void {
     checkRow(spec, row)
-    for (const _ of this.#meeting(spec, row, self)) throw new ConstraintError('unique', `UNIQUE: ${spec.name}`)
+    for (const _ of this.#meeting(spec, row, self))
+      throw new ConstraintError('unique', `UNIQUE: ${spec.name}`)
     for (const { column, table } of spec.references ?? []) {
       const value = row[column]
       if (value === null || value === undefined) continue
-      this.#avoid(table, String(value))
-      if (this.read(table, String(value)) === null) throw new ConstraintError('foreign key', `FOREIGN KEY: ${spec.name}.${column}`)
+      const parent = idOfValue(value) ?? ''
+      this.#avoid(table, parent)
+      if (this.read(table, parent) === null)
+        throw new ConstraintError('foreign key', `FOREIGN KEY: ${spec.name}.${column}`)
     }
   }
 
@@ -216,7 +232,8 @@ export class MemoryTransaction {
   #meeting(spec: TableSpec, row: Row, self: string | null): string[] {
     const met = new Set<string>()
     const keys = [spec.key, ...(spec.unique ?? [])].filter(key => key.every(column => row[column] !== null))
-    const meets = (other: Row): boolean => keys.some(key => key.every(column => sameJson(other[column], row[column])))
+    const meets = (other: Row): boolean =>
+      keys.some(key => key.every(column => sameJson(other[column], row[column])))
     for (const [id, other] of this.all(spec.name)) if (id !== self && meets(other)) met.add(id)
     this.#avoidOthers(spec.name, (other, id) => id !== self && meets(other))
     for (const id of met) this.#avoid(spec.name, id)

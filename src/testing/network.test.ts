@@ -14,7 +14,7 @@ interface Ends {
   readonly line: Line
   readonly log: string[]
   readonly peer: () => Peer
-  send(text: string): boolean
+  readonly send: (text: string) => boolean
 }
 
 async function connected(seed = 1): Promise<Ends> {
@@ -26,7 +26,12 @@ async function connected(seed = 1): Promise<Ends> {
   const server = {
     connect(given: Peer) {
       peer = given
-      return { frame: (text: string) => log.push(`up ${text}`), drained: () => log.push('drained'), alive: () => log.push('alive'), closed: () => log.push('server closed') }
+      return {
+        frame: (text: string) => log.push(`up ${text}`),
+        drained: () => log.push('drained'),
+        alive: () => log.push('alive'),
+        closed: () => log.push('server closed'),
+      }
     },
   }
   const events: TransportEvents = {
@@ -35,11 +40,20 @@ async function connected(seed = 1): Promise<Ends> {
     alive: () => log.push('client alive'),
     closed: code => log.push(`client closed ${code}`),
   }
-  const connection = network.transport({ kind: 'websocket', owner: 'b', server: () => server }).connect(events)
+  const connection = network
+    .transport({ kind: 'websocket', owner: 'b', server: () => server })
+    .connect(events)
   await time.run(100)
   const [line] = network.lines
   if (line === undefined) throw new Error('no line')
-  return { time, network, line, log, peer: () => peer as unknown as Peer, send: text => connection.send(text) } // reason: the server was asked by now
+  return {
+    time,
+    network,
+    line,
+    log,
+    peer: () => peer as unknown as Peer,
+    send: text => connection.send(text),
+  } // reason: the server was asked by now
 }
 
 test('frames arrive in order, later, both ways', async () => {
@@ -111,7 +125,17 @@ test('where nobody answers the client is told so', async () => {
   const events: TransportEvents = { open() {}, frame() {}, alive() {}, closed: code => codes.push(code) }
   network.transport({ kind: 'sse', owner: 'b', server: () => null }).connect(events)
   network.reachable = () => false
-  network.transport({ kind: 'sse', owner: 'b', server: () => ({ connect: () => { throw new Error('unreachable') } }) }).connect(events)
+  network
+    .transport({
+      kind: 'sse',
+      owner: 'b',
+      server: () => ({
+        connect: () => {
+          throw new Error('unreachable')
+        },
+      }),
+    })
+    .connect(events)
   await time.run(100)
   expect([codes, network.lines.size]).toEqual([[1006, 1006], 0])
 })

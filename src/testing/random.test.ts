@@ -27,9 +27,9 @@ test('numbers are spread evenly, bit by bit and in pairs', () => {
     const value = random.next()
     expect(value >= 0 && value < 1).toBe(true)
     const word = value * 0x100000000
-    for (let bit = 0; bit < 32; bit++) ones[bit]! += Math.floor(word / 2 ** bit) % 2 // reason: the index is below 32
+    for (let bit = 0; bit < 32; bit++) ones[bit] = (ones[bit] ?? 0) + (Math.floor(word / 2 ** bit) % 2)
     const now = Math.floor(value * 8)
-    cells[before * 8 + now]! += 1 // reason: both are below 8
+    cells[before * 8 + now] = (cells[before * 8 + now] ?? 0) + 1
     before = now
   }
   for (const count of ones) expect(Math.abs(count / draws - 0.5)).toBeLessThan(0.01)

@@ -9,7 +9,9 @@ test('events run in order of time, and promises between them', async () => {
   for (const ms of [30, 10, 20]) {
     time.after(ms, () => {
       log.push(`${time.now() - start}`)
-      void Promise.resolve().then(() => Promise.resolve()).then(() => log.push(`then ${ms}`))
+      void Promise.resolve()
+        .then(() => Promise.resolve())
+        .then(() => log.push(`then ${ms}`))
     })
   }
   await time.run(25)

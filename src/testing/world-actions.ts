@@ -1,4 +1,5 @@
 // What happens in a world: users write, other programs write, lines break, machines die, clocks step, backups return.
+import { idOfValue } from '../core/index.ts'
 import type { Json } from '../core/index.ts'
 import type { Client } from '../client/index.ts'
 import type { Statements } from './contracts/server-store.ts'
@@ -12,7 +13,15 @@ type Fields = Record<string, Json>
 export function userWrites(browser: Browser, books: Books, random: Random): void {
   const { client, name } = browser
   const mark = (): string => books.mark(name)
-  const kind = random.weighted({ create: 4, update: 9, remove: 1.5, family: 1.5, several: 1, poison: 1, letters: 0.5 })
+  const kind = random.weighted({
+    create: 4,
+    update: 9,
+    remove: 1.5,
+    family: 1.5,
+    several: 1,
+    poison: 1,
+    letters: 0.5,
+  })
   switch (kind) {
     case 'create':
       return create(client, random, mark)
@@ -37,13 +46,25 @@ function create(client: Client, random: Random, mark: () => string): void {
       return void client.create('lists', { name: mark() })
     case 'items': {
       const list = anyId(client, 'lists', random)
-      return void client.create('items', { title: mark(), amount: random.int(9), ...(list === null ? {} : { list_id: asKey(list) }) })
+      return void client.create('items', {
+        title: mark(),
+        amount: random.int(9),
+        ...(list === null ? {} : { list_id: asKey(list) }),
+      })
     }
     case 'docs':
       // few ids, so that two meet; one in three may also update
-      return void client.create('docs', { id: `d${random.int(6)}`, title: mark(), body: mark() }, { upsert: random.chance(0.3) })
+      return void client.create(
+        'docs',
+        { id: `d${random.int(6)}`, title: mark(), body: mark() },
+        { upsert: random.chance(0.3) },
+      )
     case 'blends':
-      return void client.create('blends', { id: `b${random.int(3)}`, title: mark() }, { upsert: random.chance(0.5) })
+      return void client.create(
+        'blends',
+        { id: `b${random.int(3)}`, title: mark() },
+        { upsert: random.chance(0.5) },
+      )
   }
 }
 
@@ -112,8 +133,7 @@ function letters(client: Client, random: Random): void {
 function anyId(client: Client, entity: string, random: Random): string | null {
   const rows = client.getAll(entity)
   const row = rows.length === 0 ? undefined : random.pick(rows)
-  const id = row?.['id']
-  return id === undefined || id === null ? null : String(id)
+  return idOfValue(row?.['id'])
 }
 
 /** An id as a foreign key: a number once the database has given one. */
@@ -124,7 +144,12 @@ function asKey(id: string): Json {
 // ---- programs that know nothing of us
 
 /** Statements of another program; what breaks a constraint or meets a lock fails, as it may. */
-export async function programWrites(on: Statements, ids: (table: string) => readonly string[], books: Books, random: Random): Promise<void> {
+export async function programWrites(
+  on: Statements,
+  ids: (table: string) => readonly string[],
+  books: Books,
+  random: Random,
+): Promise<void> {
   const mark = (): string => books.mark('sql')
   const table = random.pick(['lists', 'items', 'items', 'docs', 'docs', 'blends'])
   const id = random.pick([...ids(table), 'none'])
@@ -137,9 +162,17 @@ export async function programWrites(on: Statements, ids: (table: string) => read
     case 'remove':
       return on.remove(table, id)
     case 'replace':
-      return on.replace('items', { id: 500 + random.int(20), title: mark(), slug: random.pick(['taken', 's1', 's2']) })
+      return on.replace('items', {
+        id: 500 + random.int(20),
+        title: mark(),
+        slug: random.pick(['taken', 's1', 's2']),
+      })
     case 'move':
-      return on.move(table, id, table === 'docs' || table === 'blends' ? `m${mark()}` : String(1000 + random.int(100_000)))
+      return on.move(
+        table,
+        id,
+        table === 'docs' || table === 'blends' ? `m${mark()}` : String(1000 + random.int(100_000)),
+      )
     case 'nothing':
       return on.update(table, id, {})
   }

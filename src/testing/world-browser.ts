@@ -2,7 +2,15 @@
 import { SyncError } from '../core/index.ts'
 import type { EntityDefinition } from '../core/index.ts'
 import { createClient, memoryStore } from '../client/index.ts'
-import type { Change, Client, ClientEnv, ClientStore, Hint, PendingRecord, Transport } from '../client/index.ts'
+import type {
+  Change,
+  Client,
+  ClientEnv,
+  ClientStore,
+  Hint,
+  PendingRecord,
+  Transport,
+} from '../client/index.ts'
 import type { Random } from './random.ts'
 import { skewedClock, timersOf } from './time.ts'
 import type { Clock, VirtualTime } from './time.ts'
@@ -111,8 +119,8 @@ export class Browser {
     const hints = new Set<(hint: Hint) => void>()
     const disk = { dead: false, failing: false }
     const env: ClientEnv = {
-      now: this.clock.now,
-      random: random.next,
+      now: () => this.clock.now(),
+      random: () => random.next(),
       after: (ms, run) => timers.after(ms, () => this.#run(run)),
       unique: () => random.hex(16),
       online: () => true,

@@ -22,13 +22,17 @@ export interface WorldDatabase {
 }
 
 /** What makes a database for a world. */
-export type MakeDatabase = (world: { readonly time: VirtualTime; readonly random: Random; readonly clock: Clock }) => WorldDatabase
+export type MakeDatabase = (world: {
+  readonly time: VirtualTime
+  readonly random: Random
+  readonly clock: Clock
+}) => WorldDatabase
 
 export const memoryWorld: MakeDatabase = ({ time, random, clock }) => {
   let log: string[] = []
   const database = new MemoryDatabase({
     tables: worldTables,
-    env: { now: clock.now, random: random.next, after: (ms, run) => time.after(ms, run) },
+    env: { now: () => clock.now(), random: () => random.next(), after: (ms, run) => time.after(ms, run) },
     sequenceAfter: () => random.between(0, 40),
     onCommit: changes => {
       for (const { table, old, row } of changes) {

@@ -7,7 +7,11 @@ import type { TableSpec } from './memory-table.ts'
 import type { Random } from './random.ts'
 
 export const worldTables: readonly TableSpec[] = [
-  { name: 'lists', key: ['id'], columns: { id: { kind: 'integer' }, name: { kind: 'text', notNull: true }, note: { kind: 'text' } } },
+  {
+    name: 'lists',
+    key: ['id'],
+    columns: { id: { kind: 'integer' }, name: { kind: 'text', notNull: true }, note: { kind: 'text' } },
+  },
   {
     name: 'items',
     key: ['id'],
@@ -23,10 +27,19 @@ export const worldTables: readonly TableSpec[] = [
     unique: [['slug']],
     references: [{ column: 'list_id', table: 'lists', onDelete: 'cascade' }],
     check: row => row['amount'] === null || Number(row['amount']) >= 0,
-    trigger: (row, old) => (old === null || row['title'] === old['title'] ? row : { ...row, revision: Number(old['revision']) + 1 }),
+    trigger: (row, old) =>
+      old === null || row['title'] === old['title'] ? row : { ...row, revision: Number(old['revision']) + 1 },
   },
-  { name: 'docs', key: ['id'], columns: { id: { kind: 'text', notNull: true }, title: { kind: 'text' }, body: { kind: 'text' } } },
-  { name: 'blends', key: ['id'], columns: { id: { kind: 'text', notNull: true }, title: { kind: 'text' }, body: { kind: 'text' } } },
+  {
+    name: 'docs',
+    key: ['id'],
+    columns: { id: { kind: 'text', notNull: true }, title: { kind: 'text' }, body: { kind: 'text' } },
+  },
+  {
+    name: 'blends',
+    key: ['id'],
+    columns: { id: { kind: 'text', notNull: true }, title: { kind: 'text' }, body: { kind: 'text' } },
+  },
 ]
 
 /** Columns that hold marks, by table. */
@@ -60,13 +73,21 @@ export const worldDdl: readonly string[] = [
 
 /** The entities of a world: what is fixed covers the common cases, the rest is drawn. */
 export function worldEntities(random: Random): EntityDefinition[] {
-  const strategy = random.pick<FieldMergeStrategy>(['server-wins', 'client-wins', 'keep-both', 'last-write-wins'])
+  const strategy = random.pick<FieldMergeStrategy>([
+    'server-wins',
+    'client-wins',
+    'keep-both',
+    'last-write-wins',
+  ])
   return [
     defineEntity({ name: 'lists' }),
     defineEntity({ name: 'items', grain: 'field' }),
     defineEntity({ name: 'docs', strategy, grain: random.pick(['entity', 'field']) }),
-    // reason: a definition's row type is its user's affair
-    defineEntity({ name: 'blends', grain: random.pick(['entity', 'field']), resolver: (server, client) => blend(server as Row, client as Row) }) as EntityDefinition,
+    defineEntity({
+      name: 'blends',
+      grain: random.pick(['entity', 'field']),
+      resolver: (server, client) => blend(server, client),
+    }),
   ]
 }
 

@@ -28,7 +28,12 @@ export class Screen {
     this.#excused = true
   }
 
-  changed(change: Change, view: (entity: string, id: string) => Row | undefined, pending: (id: string) => boolean, who: string): void {
+  changed(
+    change: Change,
+    view: (entity: string, id: string) => Row | undefined,
+    pending: (id: string) => boolean,
+    who: string,
+  ): void {
     // a resolver's texts are made of others
     if (this.#excused || change.entity === 'blends') return
     for (const { from, to } of change.replaced ?? []) this.#rename(change.entity, from, to)
@@ -40,8 +45,16 @@ export class Screen {
         // a pending update is not shown while its row is deleted, and again if somebody makes the row anew
         const hidden = this.#hiding.has(change.entity) || before === undefined || row === undefined
         const source = hidden && pending(id) ? 'rollback' : change.source
-        const backwards = this.#cell(`${key} ${column}`, before?.[column] ?? null, row?.[column] ?? null, source)
-        if (backwards) this.problems.push(`[R2] ${who} showed ${key}.${column} go back to ${String(row?.[column])} (${change.source})`)
+        const backwards = this.#cell(
+          `${key} ${column}`,
+          before?.[column] ?? null,
+          row?.[column] ?? null,
+          source,
+        )
+        if (backwards)
+          this.problems.push(
+            `[R2] ${who} showed ${key}.${column} go back to ${JSON.stringify(row?.[column])} (${change.source})`,
+          )
       }
       if (row === undefined) this.#shown.delete(key)
       else this.#shown.set(key, row)

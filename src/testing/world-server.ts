@@ -78,8 +78,8 @@ class Process {
     const { time, random, database } = parts
     this.#timers = timersOf(time)
     const env: ServerEnv = {
-      now: clock.now,
-      random: random.next,
+      now: () => clock.now(),
+      random: () => random.next(),
       after: (ms, run) => this.#timers.after(ms, run),
       // not at once: who waits for something by asking again and again would stop time
       soon: run => this.#timers.after(0.1, run),
@@ -88,7 +88,14 @@ class Process {
     const store = database.store(env)
     this.#store = store
     const slow = slowStore(store, call => this.#wait(parts, call))
-    const options = { store: slow, entities: parts.entities(), env, logger: complaining(parts, () => this.#alive), retentionDays: 0, limits: { maxBuffered: 4096 } } as const
+    const options = {
+      store: slow,
+      entities: parts.entities(),
+      env,
+      logger: complaining(parts, () => this.#alive),
+      retentionDays: 0,
+      limits: { maxBuffered: 4096 },
+    } as const
     SyncEngine.create(options).then(
       engine => {
         if (this.#alive) this.engine = engine
@@ -103,7 +110,8 @@ class Process {
   async #wait({ time, random, faults }: ServerParts, call: string): Promise<void> {
     if (random.chance(0.7)) await time.sleep(random.between(0, 12))
     if (!this.#alive) await new Promise(() => {})
-    if (call === 'accept' && random.chance(faults.busy)) throw new SyncError('DATABASE_BUSY', 'the world keeps it busy')
+    if (call === 'accept' && random.chance(faults.busy))
+      throw new SyncError('DATABASE_BUSY', 'the world keeps it busy')
   }
 
   kill(): void {
@@ -126,12 +134,14 @@ class Process {
 
 /** The store behind a wait before and after each call that answers with a promise. */
 function slowStore(store: ServerStore, wait: (call: string) => Promise<void>): ServerStore {
-  const slow = <A extends unknown[], T>(name: string, call: (...args: A) => Promise<T>) => async (...args: A): Promise<T> => {
-    await wait(name)
-    const result = await call(...args)
-    await wait(`${name} done`)
-    return result
-  }
+  const slow =
+    <A extends unknown[], T>(name: string, call: (...args: A) => Promise<T>) =>
+    async (...args: A): Promise<T> => {
+      await wait(name)
+      const result = await call(...args)
+      await wait(`${name} done`)
+      return result
+    }
   return {
     get entities() {
       return store.entities
@@ -146,7 +156,9 @@ function slowStore(store: ServerStore, wait: (call: string) => Promise<void>): S
     rowsById: slow('rowsById', (entity, ids) => store.rowsById(entity, ids)),
     look: slow('look', (entity, ids) => store.look(entity, ids)),
     identify: slow('identify', sender => store.identify(sender)),
-    accept: slow('accept', (sender, mutations, decide, acked) => store.accept(sender, mutations, decide, acked)),
+    accept: slow('accept', (sender, mutations, decide, acked) =>
+      store.accept(sender, mutations, decide, acked),
+    ),
     fold: slow('fold', () => store.fold()),
     cleanup: slow('cleanup', beforeMs => store.cleanup(beforeMs)),
     stats: slow('stats', () => store.stats()),
@@ -158,7 +170,8 @@ function slowStore(store: ServerStore, wait: (call: string) => Promise<void>): S
 function complaining({ complaints }: ServerParts, alive: () => boolean): Logger {
   const quiet = (): void => {}
   const error = (details: object, message: string): void => {
-    if (alive()) complaints.push(`${message} ${'err' in details ? String(details.err) : JSON.stringify(details)}`)
+    if (alive())
+      complaints.push(`${message} ${'err' in details ? String(details.err) : JSON.stringify(details)}`)
   }
   return { debug: quiet, info: quiet, warn: quiet, error }
 }

@@ -34,8 +34,10 @@ export class Stamps {
     }
     this.#known.set(cell, now)
     if (before === undefined) return
-    const fine = now.seq === before.seq ? now.stamp === before.stamp : now.seq > before.seq && now.stamp > before.stamp
-    if (!fine) this.problems.push(`[L3] ${cell} went from ${JSON.stringify(before)} to ${JSON.stringify(now)}`)
+    const fine =
+      now.seq === before.seq ? now.stamp === before.stamp : now.seq > before.seq && now.stamp > before.stamp
+    if (!fine)
+      this.problems.push(`[L3] ${cell} went from ${JSON.stringify(before)} to ${JSON.stringify(now)}`)
   }
 }
 

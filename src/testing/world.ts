@@ -1,21 +1,19 @@
 // The seeded world: browsers, servers, programs and a network in one process and in virtual time. A seed is a whole
 // history, faults included; at its end everything is mended, time runs on until all is quiet, and the oracles are asked.
-import type { Row } from '../core/index.ts'
-import { sameJson } from '../core/index.ts'
 import type { EntityDefinition } from '../core/index.ts'
-import { nodeEnv } from '../server/index.ts'
-import type { ServerEnv, ServerStore } from '../server/index.ts'
-import type { AppTransaction } from './contracts/server-store.ts'
+import type { ServerStore } from '../server/index.ts'
 import { Network } from './network.ts'
 import { seededRandom } from './random.ts'
 import type { Random } from './random.ts'
 import { skewedClock, virtualTime } from './time.ts'
 import type { VirtualTime } from './time.ts'
-import { programWrites, userWrites } from './world-actions.ts'
+import { userWrites } from './world-actions.ts'
 import { Books } from './world-books.ts'
 import { Browser } from './world-browser.ts'
 import { memoryWorld } from './world-database.ts'
 import type { MakeDatabase, WorldDatabase } from './world-database.ts'
+import { differences, openInspector, unequalDisk } from './world-oracles.ts'
+import { Programs } from './world-programs.ts'
 import { worldEntities, worldNames } from './world-schema.ts'
 import { Screen } from './world-screens.ts'
 import { WorldServer } from './world-server.ts'
@@ -44,7 +42,8 @@ export interface WorldReport {
 /** Runs one seed; throws with the seed and all problems where there are any. */
 export async function checkWorld(options: WorldOptions): Promise<WorldReport> {
   const report = await runWorld(options)
-  if (report.problems.length > 0) throw new Error(`seed ${options.seed}:\n  ${report.problems.slice(0, 12).join('\n  ')}`)
+  if (report.problems.length > 0)
+    throw new Error(`seed ${options.seed}:\n  ${report.problems.slice(0, 12).join('\n  ')}`)
   return report
 }
 
@@ -67,6 +66,7 @@ class World {
   readonly servers: WorldServer[]
   readonly browsers: Browser[]
   readonly #options: WorldOptions
+  readonly #programs: Programs
   readonly #books = new Books()
   readonly #screens = new Map<string, Screen>()
   readonly #stamps = new Stamps()
@@ -74,7 +74,6 @@ class World {
   readonly #faults = { busy: 0.03, disk: 0 }
   readonly #entities: () => EntityDefinition[]
   readonly #unreachable = new Set<string>()
-  #transactions: AppTransaction[] = []
   #inspector: ServerStore | null = null
   #restore: (() => void) | null = null
   #restored = false
@@ -87,12 +86,24 @@ class World {
     const { time } = this
     this.network = new Network({ time, random })
     this.network.reachable = owner => !this.#unreachable.has(owner)
-    this.database = (options.database ?? memoryWorld)({ time, random, clock: skewedClock(time, random.between(-5000, 5000)) })
+    this.database = (options.database ?? memoryWorld)({
+      time,
+      random,
+      clock: skewedClock(time, random.between(-5000, 5000)),
+    })
+    this.#programs = new Programs(this.database, time, random, this.#books, line => this.#trace(line))
     const drawn = seededRandom(options.seed + 0.5)
     const definitions = worldEntities(drawn)
     this.#entities = () => definitions
     if (random.chance(0.03)) this.#faults.disk = 0.02
-    const parts = { time, random, database: this.database, entities: this.#entities, faults: this.#faults, complaints: this.#complaints }
+    const parts = {
+      time,
+      random,
+      database: this.database,
+      entities: this.#entities,
+      faults: this.#faults,
+      complaints: this.#complaints,
+    }
     this.servers = Array.from({ length: random.between(1, 2) }, () => new WorldServer(parts))
     this.browsers = Array.from({ length: random.between(1, 3) }, (_, i) => this.#browser(`u${i}`))
   }
@@ -122,9 +133,13 @@ class World {
       ),
       events: {
         changed: change => {
-          if (this.#options.trace !== undefined) this.#trace(`${name} changed ${JSON.stringify(change)} ${JSON.stringify(change.ids.map(id => browser.client.get(change.entity, id)))}`)
+          if (this.#options.trace !== undefined)
+            this.#trace(
+              `${name} changed ${JSON.stringify(change)} ${JSON.stringify(change.ids.map(id => browser.client.get(change.entity, id)))}`,
+            )
           const { client } = browser
-          const pending = (id: string): boolean => client.pending().some(({ writes }) => writes.some(write => write.id === id))
+          const pending = (id: string): boolean =>
+            client.pending().some(({ writes }) => writes.some(write => write.id === id))
           screen.changed(change, (entity, id) => client.get(entity, id), pending, name)
         },
         rejected: n => this.#books.rejected(name, n),
@@ -146,12 +161,18 @@ class World {
   }
 
   async run(): Promise<WorldReport> {
-    this.#trace(`docs: ${this.#entities().map(({ name, strategy, grain }) => `${name} ${strategy} ${grain}`).join(', ')}`)
+    this.#trace(
+      `docs: ${this.#entities()
+        .map(({ name, strategy, grain }) => `${name} ${strategy} ${grain}`)
+        .join(', ')}`,
+    )
     await this.#begin()
     const end = this.time.now() + (this.#options.seconds ?? 30) * 1000
     for (let round = 0; this.time.now() < end; round++) {
       await this.#act()
-      await this.time.run(this.random.weighted({ 0: 2, 1: 1 }) === '0' ? this.random.int(60) : this.random.int(1500))
+      await this.time.run(
+        this.random.weighted({ 0: 2, 1: 1 }) === '0' ? this.random.int(60) : this.random.int(1500),
+      )
       if (round % 12 === 11) await this.#inspect()
     }
     await this.#mend()
@@ -163,30 +184,49 @@ class World {
     await this.#inspector?.close()
     for (const server of this.servers) server.kill()
     for (const browser of this.browsers) browser.crash()
-    return { seed: this.#options.seed, problems, steps: this.time.steps, mutations: this.#books.size, quietAfter }
+    return {
+      seed: this.#options.seed,
+      problems,
+      steps: this.time.steps,
+      mutations: this.#books.size,
+      quietAfter,
+    }
   }
 
   /** Some rows are older than the log. */
   async #begin(): Promise<void> {
     const { app } = this.database
-    for (let i = 1; i <= this.random.int(4); i++) await app.insert('lists', { id: i, name: this.#books.mark('old') })
-    for (let i = 0; i < this.random.int(3); i++) await app.insert('docs', { id: `d${i}`, title: this.#books.mark('old') })
+    for (let i = 1; i <= this.random.int(4); i++)
+      await app.insert('lists', { id: i, name: this.#books.mark('old') })
+    for (let i = 0; i < this.random.int(3); i++)
+      await app.insert('docs', { id: `d${i}`, title: this.#books.mark('old') })
     for (const server of this.servers) server.start()
   }
 
   async #act(): Promise<void> {
     const { random } = this
     const action = random.weighted({
-      user: 40, program: 14, transaction: 3, line: 10, away: 4, crash: 3, freeze: 2, server: 4, clock: 3, cleanup: 1.5, backup: 0.8, pause: 3,
+      user: 40,
+      program: 14,
+      transaction: 3,
+      line: 10,
+      away: 4,
+      crash: 3,
+      freeze: 2,
+      server: 4,
+      clock: 3,
+      cleanup: 1.5,
+      backup: 0.8,
+      pause: 3,
     })
     this.#trace(`-- ${action}`)
     switch (action) {
       case 'user':
         return this.#userWrites()
       case 'program':
-        return this.#tolerate(() => programWrites(this.database.app, table => [...this.database.rows(table).keys()], this.#books, random))
+        return this.#programs.write()
       case 'transaction':
-        return this.#transaction()
+        return this.#programs.transaction()
       case 'line':
         return this.#line()
       case 'away':
@@ -224,38 +264,6 @@ class World {
     if (browser.running && !browser.frozen) userWrites(browser, this.#books, this.random)
   }
 
-  /** Another program's statement may fail: that is its affair. */
-  async #tolerate(run: () => Promise<void>): Promise<void> {
-    try {
-      await run()
-    } catch (error) {
-      this.#trace(`-- refused: ${String(error)}`)
-    }
-  }
-
-  /** Opened, written in, and ended some time later. */
-  async #transaction(): Promise<void> {
-    const { random, time } = this
-    if (this.#transactions.length > 0) return
-    let open: AppTransaction
-    try {
-      open = await this.database.app.begin()
-    } catch {
-      return
-    }
-    this.#transactions.push(open)
-    for (let i = 0; i < random.between(1, 3); i++) {
-      await this.#tolerate(() => programWrites(open, table => [...this.database.rows(table).keys()], this.#books, random))
-    }
-    time.after(random.int(400), () => void this.#endTransaction(open))
-  }
-
-  async #endTransaction(open: AppTransaction): Promise<void> {
-    if (!this.#transactions.includes(open)) return
-    this.#transactions = this.#transactions.filter(other => other !== open)
-    await this.#tolerate(() => (this.random.chance(0.6) ? open.commit() : open.rollback()))
-  }
-
   #line(): void {
     const { random, time } = this
     const lines = [...this.network.lines]
@@ -283,7 +291,8 @@ class World {
     const browser = this.random.pick(this.browsers)
     if (!browser.running) return
     browser.crash()
-    for (const line of this.network.lines) if (line.owner === browser.name) line.clientDied(this.random.chance(0.5))
+    for (const line of this.network.lines)
+      if (line.owner === browser.name) line.clientDied(this.random.chance(0.5))
     this.time.after(this.random.between(10, 5000), () => browser.start())
   }
 
@@ -314,7 +323,7 @@ class World {
   }
 
   #backup(): void {
-    if (this.#transactions.length > 0 || this.#restored || !this.servers.some(server => server.running)) return
+    if (this.#programs.busy || this.#restored || !this.servers.some(server => server.running)) return
     if (this.#restore === null) {
       this.#restore = this.database.backup()
       return
@@ -341,7 +350,7 @@ class World {
   async #mend(): Promise<void> {
     this.#trace('-- mend')
     Object.assign(this.#faults, { busy: 0, disk: 0 })
-    for (const open of this.#transactions) await this.#endTransaction(open)
+    await this.#programs.end()
     this.#unreachable.clear()
     for (const line of this.network.lines) line.thaw()
     for (const browser of this.browsers) {
@@ -354,74 +363,34 @@ class World {
 
   async #untilQuiet(): Promise<boolean> {
     const end = this.time.now() + quietLimitSeconds * 1000
-    for (let calm = 0; this.time.now() < end; ) {
+    for (let calm = 0; this.time.now() < end;) {
       await this.time.run(1500)
-      calm = this.#differences().length === 0 ? calm + 1 : 0
+      calm = differences(this.browsers, this.database).length === 0 ? calm + 1 : 0
       if (calm === 3) return true
     }
     return false
   }
 
-  /** Where replicas and queues are not yet what they have to become. */
-  #differences(): string[] {
-    const found: string[] = []
-    for (const browser of this.browsers) {
-      const { state, pending } = browser.client.status()
-      if (state !== 'ready') found.push(`${browser.name} is ${state}`)
-      if (pending > 0) found.push(`[Q4] ${browser.name} still has ${pending} pending: ${JSON.stringify(browser.client.pending()[0])}`)
-      for (const table of worldNames) {
-        const difference = unequal(browser.client.getAll(table), this.database.rows(table))
-        if (difference !== null) found.push(`${browser.name} shows ${table} otherwise than it is: ${difference}`)
-        if (found.length > 8) return found
-      }
-    }
-    return found
-  }
-
   async #ask(quiet: boolean): Promise<string[]> {
-    const problems = quiet ? [] : this.#differences()
+    const problems = quiet ? [] : differences(this.browsers, this.database)
     if (!quiet && problems.length === 0) problems.push('never quiet for long')
     for (const screen of this.#screens.values()) problems.push(...screen.problems)
     this.#books.check(this.database.history())
-    problems.push(...this.#books.problems, ...this.#stamps.problems, ...this.#complaints, ...this.time.errors.map(String))
-    if (quiet) for (const browser of this.browsers) problems.push(...(await this.#unequalDisk(browser)))
+    problems.push(
+      ...this.#books.problems,
+      ...this.#stamps.problems,
+      ...this.#complaints,
+      ...this.time.errors.map(String),
+    )
+    if (quiet)
+      for (const browser of this.browsers) problems.push(...(await unequalDisk(browser, this.database)))
     return problems
   }
 
-  /** A page that begins now from what is durable shows the same. */
-  async #unequalDisk(browser: Browser): Promise<string[]> {
-    if (browser.diskFailed) return []
-    const { entities, pending } = await browser.durable()
-    const found = pending.filter(record => record.dead === undefined).map(record => `[R7] the disk of ${browser.name} still holds mutation ${record.n}`)
-    for (const table of worldNames) {
-      const difference = unequal((entities.get(table)?.rows ?? []).map(({ row }) => row), this.database.rows(table))
-      if (difference !== null) found.push(`[R7] the disk of ${browser.name} holds ${table} otherwise than it is: ${difference}`)
-    }
-    return found
-  }
-
   async #inspect(): Promise<void> {
-    if (this.#transactions.length > 0) return
-    if (this.#inspector === null) {
-      const env: ServerEnv = { ...nodeEnv(), now: () => this.time.now(), random: this.random.next, after: () => () => {}, secret: bytes => this.random.hex(bytes * 2) }
-      this.#inspector = this.database.store(env)
-      await this.#inspector.open(this.#entities())
-    }
+    if (this.#programs.busy) return
+    this.#inspector ??= await openInspector(this.database, this.time, this.random, this.#entities())
     const ids = new Map(worldNames.map(table => [table, [...this.database.rows(table).keys()]]))
     await this.#stamps.check(this.#inspector, ids)
   }
-}
-
-/** The first difference between what is shown and what is. */
-function unequal(shown: readonly Row[], rows: ReadonlyMap<string, Row>): string | null {
-  const left = new Map(rows)
-  for (const row of shown) {
-    const id = String(row['id'])
-    const real = left.get(id)
-    if (real === undefined) return `${JSON.stringify(row)} is not there`
-    if (!sameJson(row, real)) return `${JSON.stringify(row)} is ${JSON.stringify(real)}`
-    left.delete(id)
-  }
-  const [missing] = left.values()
-  return missing === undefined ? null : `${JSON.stringify(missing)} is missing`
 }

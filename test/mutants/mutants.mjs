@@ -5,65 +5,276 @@
 
 const decide = ['src/core/decide.test.ts']
 const sqlite = ['src/server/sqlite/contract.test.ts']
-const client = ['src/client/replica.test.ts', 'src/client/heal.test.ts', 'src/client/settle.test.ts', 'src/client/client.test.ts', 'src/client/oracle.test.ts']
+const client = [
+  'src/client/replica.test.ts',
+  'src/client/heal.test.ts',
+  'src/client/settle.test.ts',
+  'src/client/client.test.ts',
+  'src/client/oracle.test.ts',
+]
 
-const core = (name, find, replace, file = 'decide.ts', unit = decide) => ({ name, file: `src/core/${file}`, find, replace, unit, world: 'memory' })
-const inClient = (name, file, find, replace, unit = client) => ({ name, file: `src/client/${file}`, find, replace, unit, world: 'memory' })
-const inServer = (name, file, find, replace, unit = [], world = 'sqlite') => ({ name, file: `src/server/${file}`, find, replace, unit, world })
+const core = (name, find, replace, file = 'decide.ts', unit = decide) => ({
+  name,
+  file: `src/core/${file}`,
+  find,
+  replace,
+  unit,
+  world: 'memory',
+})
+const inClient = (name, file, find, replace, unit = client) => ({
+  name,
+  file: `src/client/${file}`,
+  find,
+  replace,
+  unit,
+  world: 'memory',
+})
+const inServer = (name, file, find, replace, unit = [], world = 'sqlite') => ({
+  name,
+  file: `src/server/${file}`,
+  find,
+  replace,
+  unit,
+  world,
+})
 
 export const mutants = [
   // ---- who wins
-  core('D1 seen rule: a cell at base counts as unseen', 'return cell.seq > attempt.base', 'return cell.seq >= attempt.base'),
+  core(
+    'D1 seen rule: a cell at base counts as unseen',
+    'return cell.seq > attempt.base',
+    'return cell.seq >= attempt.base',
+  ),
   core('D1 seen rule: nothing is ever concurrent', 'return cell.seq > attempt.base', 'return false'),
-  core('D2 own-write rule: own cells count as unseen', 'cell.by === attempt.client', 'cell.by === `${attempt.client}!`'),
-  core('D3 without a base everything is seen', 'return attempt.stamp !== null && cell.stamp > attempt.stamp', 'return false'),
+  core(
+    'D2 own-write rule: own cells count as unseen',
+    'cell.by === attempt.client',
+    'cell.by === `${attempt.client}!`',
+  ),
+  core(
+    'D3 without a base everything is seen',
+    'return attempt.stamp !== null && cell.stamp > attempt.stamp',
+    'return false',
+  ),
   core('D4 last-write-wins takes the smaller stamp', 'mine > cell.stamp', 'mine < cell.stamp'),
   core('D4 last-write-wins: above one cell is enough', 'met.every(cell => mine', 'met.some(cell => mine'),
-  core('D4 the writer of the last arrival wins', "return met.every(cell => mine > cell.stamp) ? 'keep' : 'lose'", "return mine.length > 0 ? 'keep' : 'lose'"),
-  core('D5 client-wins loses', "case 'client-wins':\n      return 'keep'", "case 'client-wins':\n      return 'lose'"),
-  core('D5 server-wins and keep-both keep', "case 'keep-both':\n      return 'lose'", "case 'keep-both':\n      return 'keep'"),
+  core(
+    'D4 the writer of the last arrival wins',
+    "return met.every(cell => mine > cell.stamp) ? 'keep' : 'lose'",
+    "return mine.length > 0 ? 'keep' : 'lose'",
+  ),
+  core(
+    'D5 client-wins loses',
+    "case 'client-wins':\n      return 'keep'",
+    "case 'client-wins':\n      return 'lose'",
+  ),
+  core(
+    'D5 server-wins and keep-both keep',
+    "case 'keep-both':\n      return 'lose'",
+    "case 'keep-both':\n      return 'keep'",
+  ),
   core('D6 a stale resolution is taken', '|| resolution.seq !== standing.seq', ''),
-  core('D7 field grain judges the whole row', 'concurrent([cellOf(standing, column)], attempt)', 'concurrent(everyCell(standing), attempt)'),
-  core('D7 entity grain looks at the written columns only', 'const met = concurrent(everyCell(standing), attempt)\n  return sort', 'const met = concurrent(attempt.columns.map(column => cellOf(standing, column)), attempt)\n  return sort'),
+  core(
+    'D7 field grain judges the whole row',
+    'concurrent([cellOf(standing, column)], attempt)',
+    'concurrent(everyCell(standing), attempt)',
+  ),
+  core(
+    'D7 entity grain looks at the written columns only',
+    'const met = concurrent(everyCell(standing), attempt)\n  return sort',
+    'const met = concurrent(attempt.columns.map(column => cellOf(standing, column)), attempt)\n  return sort',
+  ),
   core('D8 an update revives a deleted row', 'standing.gone !== null || mayBeForgotten', 'mayBeForgotten'),
   core('D8 a forgotten delete is no delete', 'attempt.base < around.horizon', 'false'),
-  core('D9 a delete wins under every strategy', 'if (met.length > 0 && refused)', 'if (met.length < 0 && refused)'),
+  core(
+    'D9 a delete wins under every strategy',
+    'if (met.length > 0 && refused)',
+    'if (met.length < 0 && refused)',
+  ),
   core('D10 a create may update', 'return attempt.upsert\n', 'return standing.exists\n'),
-  core('D12 stamps are not clamped', 'return readingOf(written) > limit ?', 'return readingOf(written) > limit * 2 ?', 'clock.ts', ['src/core/clock.test.ts']),
-  core('L3 a stored stamp may repeat', 'if (stored === null || clamped > stored) return clamped', 'return clamped', 'clock.ts', ['src/core/clock.test.ts']),
+  core(
+    'D12 stamps are not clamped',
+    'return readingOf(written) > limit ?',
+    'return readingOf(written) > limit * 2 ?',
+    'clock.ts',
+    ['src/core/clock.test.ts'],
+  ),
+  core(
+    'L3 a stored stamp may repeat',
+    'if (stored === null || clamped > stored) return clamped',
+    'return clamped',
+    'clock.ts',
+    ['src/core/clock.test.ts'],
+  ),
 
   // ---- the replica
-  core('R3 contiguity: a gap is applied', "return 'gap'", "return 'apply'", 'cursor.ts', ['src/core/cursor.test.ts']),
-  core('R3 contiguity: an overtaken batch is applied', "return 'overtaken'", "return 'apply'", 'cursor.ts', ['src/core/cursor.test.ts']),
-  core('L6 the check of a cursor is not compared', ' && a.check === b.check', '', 'cursor.ts', ['src/core/cursor.test.ts']),
-  core('L6 marks never grow old', '<= spread * (at.seq - newer.seq)', '>= 0', 'cursor.ts', ['src/core/cursor.test.ts']),
-  inClient('Q8 base is taken when it is sent', 'outbox.ts', 'const text = JSON.stringify(entry.record.mutation)', 'const text = JSON.stringify({ ...entry.record.mutation, base: entry.record.mutation.base === null ? null : { ...entry.record.mutation.base, seq: Math.max(...[...state.entities.values()].map(kept => kept.cursor?.seq ?? 0)) } })'),
-  inClient('R2 an overlay goes when its result comes', 'settle.ts', '!writes.every(({ entity }) => reached(state, entity, result.version)) ||', ''),
-  inClient('R2 overlays go in any order', 'settle.ts', 'rows.some(row => waiting.has(row))', 'false', ['src/client/sweep.test.ts']),
+  core('R3 contiguity: a gap is applied', "return 'gap'", "return 'apply'", 'cursor.ts', [
+    'src/core/cursor.test.ts',
+  ]),
+  core('R3 contiguity: an overtaken batch is applied', "return 'overtaken'", "return 'apply'", 'cursor.ts', [
+    'src/core/cursor.test.ts',
+  ]),
+  core('L6 the check of a cursor is not compared', ' && a.check === b.check', '', 'cursor.ts', [
+    'src/core/cursor.test.ts',
+  ]),
+  core('L6 marks never grow old', '<= spread * (at.seq - newer.seq)', '>= 0', 'cursor.ts', [
+    'src/core/cursor.test.ts',
+  ]),
+  inClient(
+    'Q8 base is taken when it is sent',
+    'outbox.ts',
+    'const text = JSON.stringify(entry.record.mutation)',
+    'const text = JSON.stringify({ ...entry.record.mutation, base: entry.record.mutation.base === null ? null : { ...entry.record.mutation.base, seq: Math.max(...[...state.entities.values()].map(kept => kept.cursor?.seq ?? 0)) } })',
+  ),
+  inClient(
+    'R2 an overlay goes when its result comes',
+    'settle.ts',
+    '!writes.every(({ entity }) => reached(state, entity, result.version)) ||',
+    '',
+  ),
+  inClient('R2 overlays go in any order', 'settle.ts', 'rows.some(row => waiting.has(row))', 'false', [
+    'src/client/sweep.test.ts',
+  ]),
   inClient('Q1 sent before it is durable', 'outbox.ts', 'if (!entry.durable) break', ''),
-  inClient('Q2 what was in flight is not sent again', 'greet.ts', 'for (const entry of state.entries.values()) entry.sent = false', ''),
-  inClient('Q3 everything is acknowledged at once', 'greet.ts', 'return first - 1', 'return state.identity.n'),
+  inClient(
+    'Q2 what was in flight is not sent again',
+    'greet.ts',
+    'for (const entry of state.entries.values()) entry.sent = false',
+    '',
+  ),
+  inClient(
+    'Q3 everything is acknowledged at once',
+    'greet.ts',
+    'return first - 1',
+    'return state.identity.n',
+  ),
   inClient('R5 nothing is cut', 'write.ts', 'const data = cut(view, write.data)', 'const data = write.data'),
-  inClient('Q6 the row keeps its temporary id in later writes', 'rename.ts', 'for (const entry of state.temporary.get(from) ?? []) renameEntry(state, entry, from, to)', ''),
-  inClient('S7 a healed scope keeps what the server deleted', 'heal.ts', 'for (const [id] of gone) heal.staged.set(id, null)', ''),
+  inClient(
+    'Q6 the row keeps its temporary id in later writes',
+    'rename.ts',
+    'for (const entry of state.temporary.get(from) ?? []) renameEntry(state, entry, from, to)',
+    '',
+  ),
+  inClient(
+    'S7 a healed scope keeps what the server deleted',
+    'heal.ts',
+    'for (const [id] of gone) heal.staged.set(id, null)',
+    '',
+  ),
   inClient('R7 rows without their cursor', 'rows.ts', 'cursor: to,', 'cursor: from,'),
-  inClient('R7 IndexedDB does not compare the cursor', 'idb.ts', 'if (!sameCursor(stored?.value.cursor ?? null, commit.from)) return transaction.abort()', '', ['src/client/stores.test.ts']),
+  inClient(
+    'R7 IndexedDB does not compare the cursor',
+    'idb.ts',
+    'if (!sameCursor(stored?.value.cursor ?? null, commit.from)) return transaction.abort()',
+    '',
+    ['src/client/stores.test.ts'],
+  ),
 
   // ---- the log
-  { name: 'L2 the fold applies entries in reverse', file: 'src/server/settle.ts', find: 'for (const entry of fresh) next', replace: 'for (const entry of fresh.toReversed()) next', unit: ['src/server/settle.test.ts'], world: 'memory' },
-  { name: 'L2 settled entries count again', file: 'src/server/settle.ts', find: 'entry.seq > known', replace: 'entry.seq >= 0', unit: ['src/server/settle.test.ts'], world: 'memory' },
-  { name: 'C4 a suspected row counts as changed', file: 'src/server/settle.ts', find: "if (entry.op === '?') return line", replace: '', unit: ['src/server/settle.test.ts'], world: 'memory' },
-  { name: 'D2 what a resolver stored is the writer\'s own', file: 'src/server/settle.ts', find: 'by: entry.own ? entry.client : null', replace: 'by: entry.client', unit: ['src/server/settle.test.ts'], world: 'memory' },
-  inServer('L5 cleanup does not raise the horizon', 'sqlite/cleanup.ts', "if (horizon > Number(meta(db, 'horizon'))) setMeta(db, 'horizon', horizon)", '', sqlite),
-  inServer('L5 deletes are forgotten at the next cleanup', 'sqlite/cleanup.ts', 'young === undefined ? last : Math.min(last, integer(young) - 1)', 'last', sqlite),
-  inServer('L6 the nonce is not compared', 'sqlite/store.ts', "return check === cursor.check ? 'here' : 'off'", "return 'here'", sqlite),
-  inServer('L6 cursors above the head are on the log', 'sqlite/store.ts', ' || cursor.seq > head.seq) return', ') return', sqlite),
-  inServer('L3 an id that is used again forgets its delete', 'sqlite/writer.ts', 'if (gone === null) return decision', 'return decision', sqlite),
+  {
+    name: 'L2 the fold applies entries in reverse',
+    file: 'src/server/settle.ts',
+    find: 'for (const entry of fresh) next',
+    replace: 'for (const entry of fresh.toReversed()) next',
+    unit: ['src/server/settle.test.ts'],
+    world: 'memory',
+  },
+  {
+    name: 'L2 settled entries count again',
+    file: 'src/server/settle.ts',
+    find: 'entry.seq > known',
+    replace: 'entry.seq >= 0',
+    unit: ['src/server/settle.test.ts'],
+    world: 'memory',
+  },
+  {
+    name: 'C4 a suspected row counts as changed',
+    file: 'src/server/settle.ts',
+    find: "if (entry.op === '?') return line",
+    replace: '',
+    unit: ['src/server/settle.test.ts'],
+    world: 'memory',
+  },
+  {
+    name: "D2 what a resolver stored is the writer's own",
+    file: 'src/server/settle.ts',
+    find: 'by: entry.own ? entry.client : null',
+    replace: 'by: entry.client',
+    unit: ['src/server/settle.test.ts'],
+    world: 'memory',
+  },
+  inServer(
+    'L5 cleanup does not raise the horizon',
+    'sqlite/cleanup.ts',
+    "if (horizon > Number(meta(db, 'horizon'))) setMeta(db, 'horizon', horizon)",
+    '',
+    sqlite,
+  ),
+  inServer(
+    'L5 deletes are forgotten at the next cleanup',
+    'sqlite/cleanup.ts',
+    'young === undefined ? last : Math.min(last, integer(young) - 1)',
+    'last',
+    sqlite,
+  ),
+  inServer(
+    'L6 the nonce is not compared',
+    'sqlite/store.ts',
+    "return check === cursor.check ? 'here' : 'off'",
+    "return 'here'",
+    sqlite,
+  ),
+  inServer(
+    'L6 cursors above the head are on the log',
+    'sqlite/store.ts',
+    ' || cursor.seq > head.seq) return',
+    ') return',
+    sqlite,
+  ),
+  inServer(
+    'L3 an id that is used again forgets its delete',
+    'sqlite/writer.ts',
+    'if (gone === null) return decision',
+    'return decision',
+    sqlite,
+  ),
 
   // ---- exactly once
-  inServer('Q3 no duplicate is recognised', 'sqlite/accept.ts', 'if (n > this.#last) return undefined', 'return undefined', sqlite),
-  inServer('Q7 a lower lead may send', 'sqlite/clients.ts', 'sender.lead < known.lead', 'sender.lead < 0', sqlite),
-  inServer('Q2 frames behind a refused one are processed', 'hold.ts', 'n > this.#from && acked < this.#from', 'n < 0', ['src/server/hold.test.ts'], 'memory'),
-  inServer('Q8 bases on a lost branch are believed', 'session.ts', "if (state === 'off') session.clamps.set", "if (state === 'old') session.clamps.set", ['src/server/session.test.ts'], 'memory'),
-  inServer('Q2 mutations behind one that waits for its resolver are stored', 'sqlite/accept.ts', 'accepted.push(outcome)\n        break', 'accepted.push(outcome)\n        continue', sqlite),
+  inServer(
+    'Q3 no duplicate is recognised',
+    'sqlite/accept.ts',
+    'if (n > this.#last) return undefined',
+    'return undefined',
+    sqlite,
+  ),
+  inServer(
+    'Q7 a lower lead may send',
+    'sqlite/clients.ts',
+    'sender.lead < known.lead',
+    'sender.lead < 0',
+    sqlite,
+  ),
+  inServer(
+    'Q2 frames behind a refused one are processed',
+    'hold.ts',
+    'n > this.#from && acked < this.#from',
+    'n < 0',
+    ['src/server/hold.test.ts'],
+    'memory',
+  ),
+  inServer(
+    'Q8 bases on a lost branch are believed',
+    'session.ts',
+    "if (state === 'off') session.clamps.set",
+    "if (state === 'old') session.clamps.set",
+    ['src/server/session.test.ts'],
+    'memory',
+  ),
+  inServer(
+    'Q2 mutations behind one that waits for its resolver are stored',
+    'sqlite/accept.ts',
+    'accepted.push(outcome)\n        break',
+    'accepted.push(outcome)\n        continue',
+    sqlite,
+  ),
 ]

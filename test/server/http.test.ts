@@ -238,6 +238,17 @@ test('X46 a body that is too large is refused with 413 and the server goes on', 
   )
 })
 
+test('X34 every answer says that it is ours: JSON, also where it is an error', async () => {
+  const { url } = await startApp()
+  for (const path of ['users', 'ghosts', 'users?since=x', 'health', 'nothing/here']) {
+    const response = await fetch(`${url}/api/sync/${path}`)
+    expect(response.headers.get('content-type'), path).toContain('application/json')
+    expect(response.headers.get('cache-control'), path).toBe('no-store')
+    expect(response.headers.get('x-content-type-options'), path).toBe('nosniff')
+    expect(typeof (await response.json())).toBe('object')
+  }
+})
+
 test('a request as a whole can be bad: no JSON, no list, no content type, wrong method', async () => {
   const { url } = await startApp()
   expect((await post(`${url}/api/sync/users`, '{')).status).toBe(400)

@@ -115,7 +115,8 @@ test('[L6, S7] X17 a restored backup that was written on is recognised by its ch
   const copy = openDatabase(app.file)
   copy.exec(`VACUUM INTO '${backup}'`)
   app.db.exec("INSERT INTO users VALUES (3, 'lost', NULL); UPDATE users SET name = 'lost' WHERE id = 1")
-  const at = (): Place | undefined => session.frames.filter(isType('batch')).at(-1)?.['to'] as Place | undefined
+  const at = (): Place | undefined =>
+    session.frames.filter(isType('batch')).at(-1)?.['to'] as Place | undefined
   const last = await until('both changes', () => (at()?.seq === 4 ? at() : null))
   await app.stop()
   const restored = path.join(folder(), 'restored.db')

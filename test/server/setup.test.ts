@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import path from 'node:path'
 import { serve } from '@hono/node-server'
@@ -14,6 +15,7 @@ import {
   SyncError,
   SyncStrategy,
 } from 'syncline'
+import type { Frame } from 'syncline'
 import {
   cleanUp,
   closeServer,
@@ -313,6 +315,28 @@ describe('K71 exposure', () => {
   })
 })
 
+test('[S5] T-P09 a thousand subscribers, one change: one serialization, one write each', async () => {
+  const { db, engine } = await startApp()
+  const written: (readonly Frame[])[] = []
+  const peer = {
+    kind: 'local',
+    write: (frames: readonly Frame[]) => void written.push(frames),
+    buffered: () => 0,
+    pause() {},
+    resume() {},
+    probe() {},
+    close() {},
+  } as const
+  const connections = Array.from({ length: 1000 }, () => engine.connect(peer))
+  for (const connection of connections) connection.frame('{"type":"subscribe","entities":["users"]}')
+  await until('a thousand answers', () => written.length === 1000)
+  written.length = 0
+  db.exec("INSERT INTO users VALUES (1, 'Ann', NULL)")
+  await until('a thousand writes', () => written.length === 1000)
+  expect(written.every(frames => frames.length === 1)).toBe(true)
+  expect(new Set(written.flat()).size).toBe(1)
+})
+
 test('X76 stats say where the engine stands', async () => {
   const { db, engine, url } = await startApp()
   db.exec("INSERT INTO users VALUES (1, 'Ann', NULL)")
@@ -330,7 +354,7 @@ test('X76 stats say where the engine stands', async () => {
   })
 })
 
-test('X54 the script is served with its type, a tag, and is asked for again', async () => {
+test('T-S09 X54 the script is served with its type, a tag, and is asked for again', async () => {
   const { url } = await startApp()
   const response = await fetch(`${url}/api/sync/client.js`)
   const body = await response.text()
@@ -344,4 +368,12 @@ test('X54 the script is served with its type, a tag, and is asked for again', as
   const pinned = await fetch(`${url}/api/sync/client.js?v=${etag.replaceAll('"', '')}`)
   expect(pinned.headers.get('cache-control')).toContain('immutable')
   expect(body.length).toBeGreaterThan(100)
+})
+
+test('T-K03 MIT, and an issue comes before a pull request', () => {
+  const root = path.resolve(import.meta.dirname, '../..')
+  const text = (file: string): string => readFileSync(path.join(root, file), 'utf8')
+  expect(text('LICENSE')).toContain('MIT License')
+  expect((JSON.parse(text('package.json')) as { license: string }).license).toBe('MIT')
+  expect(text('CONTRIBUTING.md').toLowerCase()).toContain('open an issue first')
 })

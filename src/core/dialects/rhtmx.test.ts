@@ -29,11 +29,33 @@ test('every day of four centuries', () => {
 
 test('other spellings, and what is no time', () => {
   const noon = Date.UTC(2026, 1, 3, 12, 0, 0)
-  for (const text of ['2026-02-03T12:00', '2026-02-03 12:00:00', '2026-02-03t12:00:00z', '2026-02-03T12:00:00,000Z', '2026-02-03T12:00:00.0004Z', '2026-02-03T14:00+02:00', '2026-02-03T14:00+0200']) {
+  for (const text of [
+    '2026-02-03T12:00',
+    '2026-02-03 12:00:00',
+    '2026-02-03t12:00:00z',
+    '2026-02-03T12:00:00,000Z',
+    '2026-02-03T12:00:00.0004Z',
+    '2026-02-03T14:00+02:00',
+    '2026-02-03T14:00+0200',
+  ]) {
     expect(parseIso(text), text).toBe(noon)
   }
   expect(parseIso('2026-02-03T12:00:00.5Z')).toBe(noon + 500)
-  for (const text of ['', 'now', '2026', '2026-02', '2026-13-01', '2026-00-01', '2026-01-32', '2026-01-00', '2026-01-01T25:00Z', '2026-01-01T00:60Z', '2026-1-1', '+2026-01-01', '2026-01-01T00:00 Z']) {
+  for (const text of [
+    '',
+    'now',
+    '2026',
+    '2026-02',
+    '2026-13-01',
+    '2026-00-01',
+    '2026-01-32',
+    '2026-01-00',
+    '2026-01-01T25:00Z',
+    '2026-01-01T00:60Z',
+    '2026-1-1',
+    '+2026-01-01',
+    '2026-01-01T00:00 Z',
+  ]) {
     expect(parseIso(text), text).toBeNaN()
   }
 })
@@ -41,33 +63,76 @@ test('other spellings, and what is no time', () => {
 test('[D3] a timestamp is text, milliseconds or a stamp; absurd ones are pulled to tomorrow', () => {
   const now = Date.UTC(2026, 1, 3)
   const ms = (value: unknown): number => msOfReading(readingOf(decodeTimestamp(value, now) ?? ''))
-  expect([ms('2026-02-02T00:00:00Z'), ms(now - 5), ms(1e300)]).toEqual([now - 86_400_000, now - 5, now + 86_400_000])
+  expect([ms('2026-02-02T00:00:00Z'), ms(now - 5), ms(1e300)]).toEqual([
+    now - 86_400_000,
+    now - 5,
+    now + 86_400_000,
+  ])
   expect([decodeTimestamp(null, now), decodeTimestamp(undefined, now)]).toEqual([null, null])
   expect(decodeTimestamp('0000000000000001.n', now)).toBe('0000000000000001.n')
-  for (const bad of [Number.NaN, -1, true, {}, 'x', Number.POSITIVE_INFINITY]) expect(() => decodeTimestamp(bad, now)).toThrow('timestamp')
+  for (const bad of [Number.NaN, -1, true, {}, 'x', Number.POSITIVE_INFINITY])
+    expect(() => decodeTimestamp(bad, now)).toThrow('timestamp')
 })
 
 test('a push in all its spellings', () => {
   const decode = (push: object): object => decodePush({ ...push }, 'todo', defaultLimits, 1e12)
   expect(decode({ id: 5, data: { a: 1 }, base_version: 0, mutation_id: 'm' })).toEqual({
-    n: null, mutationId: 'm', base: { epoch: '', seq: 0 }, stamp: null, writes: [{ entity: 'todo', id: '5', action: 'update', data: { a: 1 } }],
+    n: null,
+    mutationId: 'm',
+    base: { epoch: '', seq: 0 },
+    stamp: null,
+    writes: [{ entity: 'todo', id: '5', action: 'update', data: { a: 1 } }],
   })
-  expect(decode({ entity_id: 'x', action: 'delete' })).toMatchObject({ base: null, writes: [{ id: 'x', action: 'delete' }] })
-  expect(decode({ action: 'create', data: { title: 't' } })).toMatchObject({ writes: [{ id: 'tmp_', action: 'create' }] })
-  expect(decode({ data: { id: 7, a: 1 }, upsert: true })).toMatchObject({ writes: [{ id: '7', upsert: true }] })
+  expect(decode({ entity_id: 'x', action: 'delete' })).toMatchObject({
+    base: null,
+    writes: [{ id: 'x', action: 'delete' }],
+  })
+  expect(decode({ action: 'create', data: { title: 't' } })).toMatchObject({
+    writes: [{ id: 'tmp_', action: 'create' }],
+  })
+  expect(decode({ data: { id: 7, a: 1 }, upsert: true })).toMatchObject({
+    writes: [{ id: '7', upsert: true }],
+  })
   expect(() => decode({ data: {} })).toThrow('id')
 })
 
 test('what is printed is JSON, whatever the names are', () => {
-  const frame = printChangeFrame({ entity: 'a"b', id: '\u2028"', idJson: '"\\u2028\\""', action: 'update', data: '{"x":1}', version: 4, previous: 3, reading: 5_000_000, origin: { client: 'c"', mutation: 'm' } })
+  const frame = printChangeFrame({
+    entity: 'a"b',
+    id: '\u2028"',
+    idJson: '"\\u2028\\""',
+    action: 'update',
+    data: '{"x":1}',
+    version: 4,
+    previous: 3,
+    reading: 5_000_000,
+    origin: { client: 'c"', mutation: 'm' },
+  })
   expect(JSON.parse(frame)).toEqual({
     type: 'change',
-    change: { entity: 'a"b', id: '\u2028"', entity_id: '\u2028"', action: 'update', data: { x: 1 }, version: 4, prev_version: 3, timestamp: 5000, mutation_id: 'm' },
+    change: {
+      entity: 'a"b',
+      id: '\u2028"',
+      entity_id: '\u2028"',
+      action: 'update',
+      data: { x: 1 },
+      version: 4,
+      prev_version: 3,
+      timestamp: 5000,
+      mutation_id: 'm',
+    },
   })
 })
 
 test('[Q6] a result speaks of the row under the id that it has now', () => {
-  const mutation = { n: null, base: null, stamp: null, writes: [{ entity: 'e', id: 'tmp_1', action: 'create' as const, data: {} }] }
-  expect(plainResult(mutation, { n: null, status: 'applied', version: 3, ids: { tmp_1: '12' } }, true)).toEqual({ id: 12, entity_id: '12', status: 'applied', version: 3, ids: { tmp_1: '12' } })
+  const mutation = {
+    n: null,
+    base: null,
+    stamp: null,
+    writes: [{ entity: 'e', id: 'tmp_1', action: 'create' as const, data: {} }],
+  }
+  expect(
+    plainResult(mutation, { n: null, status: 'applied', version: 3, ids: { tmp_1: '12' } }, true),
+  ).toEqual({ id: 12, entity_id: '12', status: 'applied', version: 3, ids: { tmp_1: '12' } })
   expect(plainResult(mutation, { n: null, status: 'rejected', version: 3 }, true).id).toBe('tmp_1')
 })

@@ -68,17 +68,26 @@ export class Access {
   }
 
   /** In order of arrival; `committed` follows the commit before anybody else gets a turn. */
-  async write<T>(run: (db: Connection) => T, committed?: (result: T) => void): Promise<T> {
+  write<T>(run: (db: Connection) => T, committed?: (result: T) => void): Promise<T> {
+    return this.#inTurn(() => {
+      const result = this.writeNow(run)
+      committed?.(result)
+      return result
+    })
+  }
+
+  /** In order of arrival, for what has to be seen by others but need not survive a power cut. */
+  note<T>(run: (db: Connection) => T): Promise<T> {
+    return this.#inTurn(() => this.noteNow(run))
+  }
+
+  async #inTurn<T>(attempt: () => T): Promise<T> {
     const before = this.#turn
     const alone = this.#waiting === 0
     this.#waiting++
     const mine = (async () => {
       if (!alone) await before
-      return this.#retry(() => {
-        const result = this.writeNow(run)
-        committed?.(result)
-        return result
-      })
+      return this.#retry(attempt)
     })()
     this.#turn = mine.catch(() => undefined)
     try {

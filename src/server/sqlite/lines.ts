@@ -74,11 +74,15 @@ function cellOf(packed: unknown): Cell {
   return { seq, stamp, by }
 }
 
+/** Columns that were written together share one cell, and are written down together: `[[cell, column, ...], ...]`. */
 function cellsOf(json: string): Record<string, Cell> {
   const cells: Record<string, Cell> = {}
-  const packed: unknown = JSON.parse(json)
+  const groups: unknown = JSON.parse(json)
   // reason: packCells wrote it, into a table that is ours alone
-  for (const [column, cell] of Object.entries(packed as Record<string, unknown>)) cells[column] = cellOf(cell)
+  for (const [packed, ...columns] of groups as [PackedCell, ...string[]][]) {
+    const cell = cellOf(packed)
+    for (const column of columns) cells[column] = cell
+  }
   return cells
 }
 
@@ -87,13 +91,13 @@ function packCell({ seq, stamp, by }: Cell): PackedCell {
 }
 
 function packCells(cells: Line['cells']): string | null {
-  const packed: Record<string, PackedCell> = {}
-  let any = false
+  const groups = new Map<Cell, [PackedCell, ...string[]]>()
   for (const [column, cell] of Object.entries(cells)) {
-    packed[column] = packCell(cell)
-    any = true
+    const group = groups.get(cell)
+    if (group === undefined) groups.set(cell, [packCell(cell), column])
+    else group.push(column)
   }
-  return any ? JSON.stringify(packed) : null
+  return groups.size === 0 ? null : JSON.stringify([...groups.values()])
 }
 
 /** Writes down what became of a row; `old` and the newest entry go with a record of a gone one. */

@@ -203,7 +203,8 @@ class SqliteStore implements ServerStore {
     const known = await this.#access.read(db => readClient(db, key))
     const { lead } = sender
     if (lead === null || lead <= known.lead) return known
-    return this.#access.write(db => {
+    // a lead lost in a power cut fences nobody wrongly: whoever leads says hello again
+    return this.#access.note(db => {
       const now = readClient(db, key)
       const noted = { last: now.last, lead: Math.max(lead, now.lead) }
       saveClient(db, key, noted, this.#env.now())

@@ -1,5 +1,20 @@
 // Rules D, from one end of accept to the other: what is judged, what is stored, what is answered.
-import { alice, anybody, bob, changesAfter, create, deciding, mutation, offer, push, remove, rowOf, sequenced, snapshotOf, stampIn, update } from './server-store-kit.ts'
+import {
+  alice,
+  anybody,
+  bob,
+  changesAfter,
+  create,
+  deciding,
+  mutation,
+  offer,
+  push,
+  rowOf,
+  sequenced,
+  snapshotOf,
+  stampIn,
+  update,
+} from './server-store-kit.ts'
 import type { ContractTests, Kit } from './server-store-kit.ts'
 import type { Row } from '../../core/index.ts'
 
@@ -23,7 +38,12 @@ async function note(kit: Kit, id = 'a'): Promise<Row | null> {
 export const decideTests: ContractTests = {
   '[D1] what the writer had seen is overwritten, whatever the clocks say': async kit => {
     const base = await noted(kit)
-    const result = await push(kit.store, alice, mutation(1, update('notes', 'a', { title: 'mine' }), { base, stamp: stampIn(-86_400_000) }), serverWins)
+    const result = await push(
+      kit.store,
+      alice,
+      mutation(1, update('notes', 'a', { title: 'mine' }), { base, stamp: stampIn(-86_400_000) }),
+      serverWins,
+    )
     kit.expect(result.status).toBe('applied')
     kit.expect(result.version).toBeGreaterThan(base)
     kit.expect((await note(kit))?.['title']).toBe('mine')
@@ -33,7 +53,12 @@ export const decideTests: ContractTests = {
     const base = await noted(kit)
     for (const [i, writer] of [alice, alice, bob].entries()) {
       const patch = { title: `${i}`, revision: 100 * (i + 1) }
-      const result = await push(kit.store, writer, mutation(i + 1, update('notes', 'a', patch), { base, stamp: stampIn(0) }), serverWins)
+      const result = await push(
+        kit.store,
+        writer,
+        mutation(i + 1, update('notes', 'a', patch), { base, stamp: stampIn(0) }),
+        serverWins,
+      )
       kit.expect(result.status, `mutation ${i}`).toBe(i < 2 ? 'applied' : 'conflict')
     }
   },
@@ -43,10 +68,14 @@ export const decideTests: ContractTests = {
     const outcomes = await offer(
       kit.store,
       alice,
-      [1, 2].map(n => mutation(n, update('notes', 'a', { title: `t${n}` }), { base, stamp: stampIn(-60_000 + n) })),
+      [1, 2].map(n =>
+        mutation(n, update('notes', 'a', { title: `t${n}` }), { base, stamp: stampIn(-60_000 + n) }),
+      ),
       serverWins,
     )
-    kit.expect(outcomes.map(outcome => outcome.kind === 'result' && outcome.result.status)).toEqual(['applied', 'applied'])
+    kit
+      .expect(outcomes.map(outcome => outcome.kind === 'result' && outcome.result.status))
+      .toEqual(['applied', 'applied'])
     kit.expect((await note(kit))?.['title']).toBe('t2')
     kit.expect((await note(kit))?.['revision']).toBe(2)
   },
@@ -55,42 +84,93 @@ export const decideTests: ContractTests = {
     const base = await noted(kit)
     await kit.app.update('notes', 'a', { title: 'theirs' })
     await sequenced(kit.store)
-    const asked = (await offer(kit.store, alice, [mutation(1, update('notes', 'a', { title: 'mine' }), { base })], resolver))[0]
+    const asked = (
+      await offer(
+        kit.store,
+        alice,
+        [mutation(1, update('notes', 'a', { title: 'mine' }), { base })],
+        resolver,
+      )
+    )[0]
     if (asked?.kind !== 'resolve') throw new Error('no resolver was asked for')
     const seq = asked.writes[0]?.seq ?? -1
     const resolution = { seq, changes: { title: 'merged' } }
-    const result = await push(kit.store, alice, mutation(1, update('notes', 'a', { title: 'mine' }), { base, resolution }), resolver)
+    const result = await push(
+      kit.store,
+      alice,
+      mutation(1, update('notes', 'a', { title: 'mine' }), { base, resolution }),
+      resolver,
+    )
     kit.expect(result.status).toBe('merged')
-    const again = await offer(kit.store, alice, [mutation(2, update('notes', 'a', { title: 'second' }), { base })], resolver)
+    const again = await offer(
+      kit.store,
+      alice,
+      [mutation(2, update('notes', 'a', { title: 'second' }), { base })],
+      resolver,
+    )
     kit.expect(again[0]?.kind).toBe('resolve')
   },
 
-  '[D3] without a base: with a stamp later cells are concurrent, without both the write is informed': async kit => {
-    await noted(kit)
-    const late = await push(kit.store, bob, mutation(1, update('notes', 'a', { title: 'late' }), { stamp: stampIn(-60_000) }))
-    kit.expect(late.status).toBe('conflict')
-    kit.expect((await push(kit.store, anybody, mutation(null, update('notes', 'a', { title: 'rest' })), serverWins)).status).toBe('applied')
-    kit.expect((await note(kit))?.['title']).toBe('rest')
-  },
+  '[D3] without a base: with a stamp later cells are concurrent, without both the write is informed':
+    async kit => {
+      await noted(kit)
+      const late = await push(
+        kit.store,
+        bob,
+        mutation(1, update('notes', 'a', { title: 'late' }), { stamp: stampIn(-60_000) }),
+      )
+      kit.expect(late.status).toBe('conflict')
+      kit
+        .expect(
+          (
+            await push(
+              kit.store,
+              anybody,
+              mutation(null, update('notes', 'a', { title: 'rest' })),
+              serverWins,
+            )
+          ).status,
+        )
+        .toBe('applied')
+      kit.expect((await note(kit))?.['title']).toBe('rest')
+    },
 
   '[D4] last-write-wins: the greater stamp, in whatever order they arrive': async kit => {
     const base = await noted(kit)
     const [older, newer] = [stampIn(1000), stampIn(2000)]
     await kit.app.insert('notes', { id: 'b', title: 'first' })
     const baseB = (await sequenced(kit.store)).seq
-    await push(kit.store, alice, mutation(1, update('notes', 'a', { title: 'older' }), { base, stamp: older }))
+    await push(
+      kit.store,
+      alice,
+      mutation(1, update('notes', 'a', { title: 'older' }), { base, stamp: older }),
+    )
     await push(kit.store, bob, mutation(1, update('notes', 'a', { title: 'newer' }), { base, stamp: newer }))
-    await push(kit.store, bob, mutation(2, update('notes', 'b', { title: 'newer' }), { base: baseB, stamp: newer }))
-    const lost = await push(kit.store, alice, mutation(2, update('notes', 'b', { title: 'older' }), { base: baseB, stamp: older }))
+    await push(
+      kit.store,
+      bob,
+      mutation(2, update('notes', 'b', { title: 'newer' }), { base: baseB, stamp: newer }),
+    )
+    const lost = await push(
+      kit.store,
+      alice,
+      mutation(2, update('notes', 'b', { title: 'older' }), { base: baseB, stamp: older }),
+    )
     kit.expect([(await note(kit))?.['title'], (await note(kit, 'b'))?.['title']]).toEqual(['newer', 'newer'])
-    kit.expect([lost.status, lost.lost]).toEqual(['conflict', [{ entity: 'notes', id: 'b', columns: ['title'] }]])
+    kit
+      .expect([lost.status, lost.lost])
+      .toEqual(['conflict', [{ entity: 'notes', id: 'b', columns: ['title'] }]])
   },
 
   '[D4] equal readings are ordered by node': async kit => {
     const base = await noted(kit)
     const stamp = stampIn(1000, 'node-b')
     await push(kit.store, bob, mutation(1, update('notes', 'a', { title: 'b' }), { base, stamp }))
-    await push(kit.store, alice, mutation(1, update('notes', 'a', { title: 'a' }), { base, stamp: stamp.replace('node-b', 'node-a') }))
+    await push(
+      kit.store,
+      alice,
+      mutation(1, update('notes', 'a', { title: 'a' }), { base, stamp: stamp.replace('node-b', 'node-a') }),
+    )
     kit.expect((await note(kit))?.['title']).toBe('b')
   },
 
@@ -99,30 +179,58 @@ export const decideTests: ContractTests = {
     await kit.app.update('notes', 'a', { title: 'theirs' })
     await sequenced(kit.store)
     const tried = { base, stamp: stampIn(50_000) }
-    const dropped = await push(kit.store, alice, mutation(1, update('notes', 'a', { title: 'mine' }), tried), serverWins)
-    const kept = await push(kit.store, alice, mutation(2, update('notes', 'a', { title: 'mine' }), tried), keepBoth)
-    kit.expect([dropped.status, kept.status, (await note(kit))?.['title']]).toEqual(['conflict', 'conflict', 'theirs'])
+    const dropped = await push(
+      kit.store,
+      alice,
+      mutation(1, update('notes', 'a', { title: 'mine' }), tried),
+      serverWins,
+    )
+    const kept = await push(
+      kit.store,
+      alice,
+      mutation(2, update('notes', 'a', { title: 'mine' }), tried),
+      keepBoth,
+    )
+    kit
+      .expect([dropped.status, kept.status, (await note(kit))?.['title']])
+      .toEqual(['conflict', 'conflict', 'theirs'])
     kit.expect(dropped.error?.code).toBe('CONFLICT')
-    const won = await push(kit.store, bob, mutation(1, update('notes', 'a', { title: 'mine' }), { base, stamp: stampIn(-50_000) }), clientWins)
+    const won = await push(
+      kit.store,
+      bob,
+      mutation(1, update('notes', 'a', { title: 'mine' }), { base, stamp: stampIn(-50_000) }),
+      clientWins,
+    )
     kit.expect([won.status, (await note(kit))?.['title']]).toEqual(['applied', 'mine'])
   },
 
-  '[D6] a resolution for a row that moved meanwhile is asked for again, and holds up what is behind it': async kit => {
-    const base = await noted(kit)
-    await kit.app.update('notes', 'a', { title: 'theirs' })
-    await sequenced(kit.store)
-    const mine = update('notes', 'a', { title: 'mine' })
-    const first = (await offer(kit.store, alice, [mutation(1, mine, { base }), mutation(2, create('notes', 'z', {}))], resolver))
-    kit.expect(first.map(outcome => outcome.kind)).toEqual(['resolve'])
-    kit.expect(await note(kit, 'z')).toBe(null)
-    const seq = first[0]?.kind === 'resolve' ? (first[0].writes[0]?.seq ?? -1) : -1
-    const [looked] = await kit.store.look('notes', ['a'])
-    kit.expect(looked?.standing.seq).toBe(seq)
-    await kit.app.update('notes', 'a', { body: 'moved' })
-    const stale = await offer(kit.store, alice, [mutation(1, mine, { base, resolution: { seq, changes: { title: 'merged' } } })], resolver)
-    kit.expect(stale[0]?.kind).toBe('resolve')
-    kit.expect((await note(kit))?.['title']).toBe('theirs')
-  },
+  '[D6] a resolution for a row that moved meanwhile is asked for again, and holds up what is behind it':
+    async kit => {
+      const base = await noted(kit)
+      await kit.app.update('notes', 'a', { title: 'theirs' })
+      await sequenced(kit.store)
+      const mine = update('notes', 'a', { title: 'mine' })
+      const first = await offer(
+        kit.store,
+        alice,
+        [mutation(1, mine, { base }), mutation(2, create('notes', 'z', {}))],
+        resolver,
+      )
+      kit.expect(first.map(outcome => outcome.kind)).toEqual(['resolve'])
+      kit.expect(await note(kit, 'z')).toBe(null)
+      const seq = first[0]?.kind === 'resolve' ? (first[0].writes[0]?.seq ?? -1) : -1
+      const [looked] = await kit.store.look('notes', ['a'])
+      kit.expect(looked?.standing.seq).toBe(seq)
+      await kit.app.update('notes', 'a', { body: 'moved' })
+      const stale = await offer(
+        kit.store,
+        alice,
+        [mutation(1, mine, { base, resolution: { seq, changes: { title: 'merged' } } })],
+        resolver,
+      )
+      kit.expect(stale[0]?.kind).toBe('resolve')
+      kit.expect((await note(kit))?.['title']).toBe('theirs')
+    },
 
   '[D7] at entity grain the row is one, at field grain each field is by itself': async kit => {
     const base = await noted(kit)
@@ -131,71 +239,26 @@ export const decideTests: ContractTests = {
     const patch = { base, stamp: stampIn(-1000) }
     const row = await push(kit.store, alice, mutation(1, update('notes', 'a', { title: 'mine' }), patch))
     kit.expect(row.status).toBe('conflict')
-    const fields = await push(kit.store, alice, mutation(2, update('notes', 'a', { title: 'mine', body: 'mine' }), patch), field)
-    kit.expect([fields.status, fields.lost]).toEqual(['merged', [{ entity: 'notes', id: 'a', columns: ['body'] }]])
+    const fields = await push(
+      kit.store,
+      alice,
+      mutation(2, update('notes', 'a', { title: 'mine', body: 'mine' }), patch),
+      field,
+    )
+    kit
+      .expect([fields.status, fields.lost])
+      .toEqual(['merged', [{ entity: 'notes', id: 'a', columns: ['body'] }]])
     const now = await note(kit)
     kit.expect([now?.['title'], now?.['body']]).toEqual(['mine', 'theirs'])
   },
 
-  '[D8] an update of a row deleted after base stores nothing; only a create revives': async kit => {
-    const base = await noted(kit)
-    await kit.app.remove('notes', 'a')
-    await sequenced(kit.store)
-    const late = await push(kit.store, alice, mutation(1, update('notes', 'a', { title: 'mine' }), { base, stamp: stampIn(50_000) }))
-    kit.expect([late.status, late.error?.code, await note(kit)]).toEqual(['conflict', 'ROW_DELETED', null])
-    const revived = await push(kit.store, alice, mutation(2, create('notes', 'a', { title: 'again' }), { base }))
-    kit.expect([revived.status, (await note(kit))?.['title'], (await note(kit))?.['body']]).toEqual(['applied', 'again', null])
-  },
-
-  '[D8] also when the delete may have been forgotten': async kit => {
-    const base = await noted(kit)
-    await kit.app.remove('notes', 'a')
-    await kit.app.insert('notes', { id: 'other' })
-    await sequenced(kit.store)
-    await kit.store.cleanup(Date.now() + 3_600_000)
-    const late = await push(kit.store, alice, mutation(1, update('notes', 'a', { title: 'mine' }), { base }))
-    kit.expect([late.status, late.error?.code]).toEqual(['conflict', 'ROW_DELETED'])
-  },
-
-  '[D9] a delete of an edited row wins or is a conflict by strategy; a delete of nothing is applied': async kit => {
-    const base = await noted(kit)
-    await kit.app.update('notes', 'a', { title: 'theirs' })
-    await sequenced(kit.store)
-    const refused = await push(kit.store, alice, mutation(1, remove('notes', 'a'), { base }), serverWins)
-    kit.expect([refused.status, (await note(kit))?.['title']]).toEqual(['conflict', 'theirs'])
-    const at = (await sequenced(kit.store)).seq
-    const won = await push(kit.store, alice, mutation(2, remove('notes', 'a'), { base }))
-    kit.expect([won.status, await note(kit)]).toEqual(['applied', null])
-    kit.expect((await changesAfter(kit.store, ['notes'], at)).map(row => [row.id, row.json])).toEqual([['a', null]])
-    kit.expect((await push(kit.store, alice, mutation(3, remove('notes', 'a'), { base }))).status).toBe('applied')
-    kit.expect((await push(kit.store, alice, mutation(4, remove('notes', 'never'), { base }))).status).toBe('applied')
-  },
-
-  '[D10] a create on an existing id is rejected under every strategy, unless it may update': async kit => {
-    const base = await noted(kit)
-    for (const [i, decide] of [deciding(), clientWins, serverWins, keepBoth].entries()) {
-      const result = await push(kit.store, alice, mutation(i + 1, create('notes', 'a', { title: 'mine' }), { base }), decide)
-      kit.expect([result.status, result.error?.code], `strategy ${i}`).toEqual(['rejected', 'ALREADY_EXISTS'])
-    }
-    const merged = await push(kit.store, alice, mutation(9, create('notes', 'a', { title: 'mine' }, true), { base }))
-    kit.expect([merged.status, (await note(kit))?.['title'], (await note(kit))?.['body']]).toEqual(['applied', 'mine', 'first'])
-  },
-
-  '[D11] an update of a row that never existed inserts it, or is NOT_FOUND where the table refuses': async kit => {
-    const inserted = await push(kit.store, alice, mutation(1, update('notes', 'new', { title: 'made' })))
-    kit.expect([inserted.status, (await note(kit, 'new'))?.['title']]).toEqual(['applied', 'made'])
-    const refused = await push(kit.store, alice, mutation(2, update('lists', '77', {})))
-    kit.expect([refused.status, refused.error?.code]).toEqual(['rejected', 'NOT_FOUND'])
-    const broken = await push(kit.store, alice, mutation(3, create('lists', '78', {})))
-    kit.expect([broken.status, broken.error?.code]).toEqual(['rejected', 'CONSTRAINT_FAILED'])
-    const [list] = await snapshotOf(kit.store, 'lists')
-    const emptied = await push(kit.store, alice, mutation(4, update('lists', list?.id ?? '', { name: null })))
-    kit.expect([emptied.status, emptied.error?.code]).toEqual(['rejected', 'CONSTRAINT_FAILED'])
-  },
-
   '[D12] a stamp from the future is clamped, a stored stamp is above the one it replaces': async kit => {
     const base = await noted(kit)
-    await push(kit.store, alice, mutation(1, update('notes', 'a', { title: 'mine' }), { base, stamp: stampIn(86_400_000) }))
+    await push(
+      kit.store,
+      alice,
+      mutation(1, update('notes', 'a', { title: 'mine' }), { base, stamp: stampIn(86_400_000) }),
+    )
     await sequenced(kit.store)
     const [looked] = await kit.store.look('notes', ['a'])
     const stamp = looked?.standing.cells['title']?.stamp ?? ''
@@ -208,11 +271,20 @@ export const decideTests: ContractTests = {
     await sequenced(kit.store)
     const both = mutation(1, [create('notes', 'n1', { title: 'x' }), create('lists', '5', {})])
     kit.expect((await push(kit.store, alice, both)).status).toBe('rejected')
-    const partly = mutation(2, [create('notes', 'n2', {}), update('notes', 'a', { title: 'mine', body: 'mine' })], { base, stamp: stampIn(-1000) })
+    const partly = mutation(
+      2,
+      [create('notes', 'n2', {}), update('notes', 'a', { title: 'mine', body: 'mine' })],
+      { base, stamp: stampIn(-1000) },
+    )
     const result = await push(kit.store, alice, partly, field)
     kit.expect(result.status).toBe('conflict')
-    kit.expect([await note(kit, 'n1'), await note(kit, 'n2'), (await note(kit))?.['title']]).toEqual([null, null, 'first'])
-    const whole = mutation(3, [create('lists', '6', { name: 'l' }), create('tasks', '6', { list_id: 6, title: 't' })])
+    kit
+      .expect([await note(kit, 'n1'), await note(kit, 'n2'), (await note(kit))?.['title']])
+      .toEqual([null, null, 'first'])
+    const whole = mutation(3, [
+      create('lists', '6', { name: 'l' }),
+      create('tasks', '6', { list_id: 6, title: 't' }),
+    ])
     const at = (await sequenced(kit.store)).seq
     kit.expect((await push(kit.store, alice, whole)).status).toBe('applied')
     await sequenced(kit.store)
@@ -225,8 +297,17 @@ export const decideTests: ContractTests = {
     await kit.app.update('notes', 'a', { title: 'theirs' })
     const at = await sequenced(kit.store)
     const [before] = await kit.store.look('notes', ['a'])
-    await push(kit.store, alice, mutation(1, update('notes', 'a', { title: 'mine', body: 'mine' }), { base, stamp: stampIn(-1000) }))
-    await push(kit.store, alice, mutation(2, update('notes', 'a', { title: 'mine' }), { base, stamp: stampIn(-1000) }), field)
+    await push(
+      kit.store,
+      alice,
+      mutation(1, update('notes', 'a', { title: 'mine', body: 'mine' }), { base, stamp: stampIn(-1000) }),
+    )
+    await push(
+      kit.store,
+      alice,
+      mutation(2, update('notes', 'a', { title: 'mine' }), { base, stamp: stampIn(-1000) }),
+      field,
+    )
     kit.expect((await kit.store.look('notes', ['a']))[0]).toEqual(before)
     kit.expect(await changesAfter(kit.store, ['notes'], at.seq)).toEqual([])
     kit.expect(rowOf((await changesAfter(kit.store, ['notes']))[0])?.['title']).toBe('theirs')

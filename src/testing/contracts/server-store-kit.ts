@@ -1,7 +1,17 @@
 // What the contract suite of the server store works with: the tables, the application's side of the database as ordinary
 // statements, and short words for pushing mutations and reading the log.
 import { SyncError, decide, defineEntity, readingOfMs, stampOf } from '../../core/index.ts'
-import type { Base, Cursor, ErrorCode, Json, Mutation, MutationResult, Row, Rules, Write } from '../../core/index.ts'
+import type {
+  Base,
+  Cursor,
+  ErrorCode,
+  Json,
+  Mutation,
+  MutationResult,
+  Row,
+  Rules,
+  Write,
+} from '../../core/index.ts'
 import type { Accepted, ChangedRow, Decide, Prepared, Sender, ServerStore } from '../../server/index.ts'
 import type { TableSpec } from '../memory-table.ts'
 
@@ -36,12 +46,17 @@ export const contractTables: readonly TableSpec[] = [
       picture: { kind: 'blob' },
       big: { kind: 'integer' },
     },
-    trigger: (row, old) => (old === null || row['title'] === old['title'] ? row : { ...row, revision: Number(old['revision']) + 1 }),
+    trigger: (row, old) =>
+      old === null || row['title'] === old['title'] ? row : { ...row, revision: Number(old['revision']) + 1 },
   },
   {
     name: 'pairs',
     key: ['a', 'b'],
-    columns: { a: { kind: 'text', notNull: true }, b: { kind: 'integer', notNull: true }, v: { kind: 'text' } },
+    columns: {
+      a: { kind: 'text', notNull: true },
+      b: { kind: 'integer', notNull: true },
+      v: { kind: 'text' },
+    },
   },
 ]
 
@@ -95,24 +110,34 @@ export interface StoreUnderTest {
 
 /** The statements over anything that executes SQL text. */
 export function sqlApp(exec: (sql: string) => void, tables: readonly TableSpec[] = contractTables): App {
-  const keyColumns = (table: string): readonly string[] => tables.find(spec => spec.name === table)?.key ?? ['id']
+  const keyColumns = (table: string): readonly string[] =>
+    tables.find(spec => spec.name === table)?.key ?? ['id']
   const keyValues = (table: string, id: string): Json[] => {
     if (keyColumns(table).length === 1) return [id]
     return JSON.parse(id) as Json[] // reason: the suite itself made the id
   }
   const where = (table: string, id: string): string =>
-    keyColumns(table).map((column, i) => `${column} = ${sqlLiteral(keyValues(table, id)[i] ?? null)}`).join(' AND ')
+    keyColumns(table)
+      .map((column, i) => `${column} = ${sqlLiteral(keyValues(table, id)[i] ?? null)}`)
+      .join(' AND ')
   const insert = (verb: string) => async (table: string, row: Row) => {
-    exec(`${verb} INTO ${table} (${Object.keys(row).join(', ')}) VALUES (${Object.values(row).map(sqlLiteral).join(', ')})`)
+    exec(
+      `${verb} INTO ${table} (${Object.keys(row).join(', ')}) VALUES (${Object.values(row).map(sqlLiteral).join(', ')})`,
+    )
   }
-  const set = (row: Row): string => Object.entries(row).map(([column, value]) => `${column} = ${sqlLiteral(value)}`).join(', ')
+  const set = (row: Row): string =>
+    Object.entries(row)
+      .map(([column, value]) => `${column} = ${sqlLiteral(value)}`)
+      .join(', ')
   const statements: Statements = {
     insert: insert('INSERT'),
     replace: insert('INSERT OR REPLACE'),
     update: async (table, id, patch) => exec(`UPDATE ${table} SET ${set(patch)} WHERE ${where(table, id)}`),
     remove: async (table, id) => exec(`DELETE FROM ${table} WHERE ${where(table, id)}`),
     move: async (table, id, newId) => {
-      const moved = Object.fromEntries(keyColumns(table).map((column, i) => [column, keyValues(table, newId)[i] ?? null]))
+      const moved = Object.fromEntries(
+        keyColumns(table).map((column, i) => [column, keyValues(table, newId)[i] ?? null]),
+      )
       exec(`UPDATE ${table} SET ${set(moved)} WHERE ${where(table, id)}`)
     },
   }
@@ -204,7 +229,11 @@ export interface MutationParts {
   readonly resolution?: { readonly seq: number; readonly changes: Row }
 }
 
-export function mutation(n: number | null, writes: Write | readonly Write[], parts: MutationParts = {}): Prepared {
+export function mutation(
+  n: number | null,
+  writes: Write | readonly Write[],
+  parts: MutationParts = {},
+): Prepared {
   const list = 'entity' in writes ? [writes] : writes
   const base: Base | null = parts.base == null ? null : { epoch: '', seq: parts.base }
   const made: Mutation = { n, base, stamp: parts.stamp ?? null, writes: list }
@@ -228,7 +257,13 @@ export function mutation(n: number | null, writes: Write | readonly Write[], par
 }
 
 /** Pushes as `sender`; every outcome as the store gave it. */
-export function offer(store: ServerStore, sender: Sender, mutations: readonly Prepared[], decideBy: Decide = deciding(), acked = 0): Promise<Accepted[]> {
+export function offer(
+  store: ServerStore,
+  sender: Sender,
+  mutations: readonly Prepared[],
+  decideBy: Decide = deciding(),
+  acked = 0,
+): Promise<Accepted[]> {
   const sent = mutations.map(({ attempts, ...rest }) => ({
     ...rest,
     attempts: attempts.map(write => ({ ...write, attempt: { ...write.attempt, client: sender.client } })),
@@ -237,16 +272,26 @@ export function offer(store: ServerStore, sender: Sender, mutations: readonly Pr
 }
 
 /** Pushes one that is settled at once; its result. */
-export async function push(store: ServerStore, sender: Sender, prepared: Prepared, decideBy: Decide = deciding()): Promise<MutationResult> {
+export async function push(
+  store: ServerStore,
+  sender: Sender,
+  prepared: Prepared,
+  decideBy: Decide = deciding(),
+): Promise<MutationResult> {
   const [outcome] = await offer(store, sender, [prepared], decideBy)
   if (outcome?.kind !== 'result') throw new Error(`no result but ${JSON.stringify(outcome)}`)
   return outcome.result
 }
 
 /** Every change after a place, page by page; each row in the form of an object. */
-export async function changesAfter(store: ServerStore, entities: readonly string[], after = 0, limit = 1000): Promise<ChangedRow[]> {
+export async function changesAfter(
+  store: ServerStore,
+  entities: readonly string[],
+  after = 0,
+  limit = 1000,
+): Promise<ChangedRow[]> {
   const all: ChangedRow[] = []
-  for (let at = after, more = true; more; ) {
+  for (let at = after, more = true; more;) {
     const page = await store.changes({ entities, after: at, limit, form: 'object' })
     all.push(...page.rows)
     if (page.more && page.to.seq <= at) throw new Error(`a page that goes nowhere: ${at} to ${page.to.seq}`)
@@ -262,11 +307,16 @@ export function rowOf(changed: { readonly json: string | null } | undefined): Ro
 }
 
 /** Whole snapshot, page by page, as objects. */
-export async function snapshotOf(store: ServerStore, entity: string, limit = 1000): Promise<{ id: string; seq: number; row: Row; head: Cursor }[]> {
+export async function snapshotOf(
+  store: ServerStore,
+  entity: string,
+  limit = 1000,
+): Promise<{ id: string; seq: number; row: Row; head: Cursor }[]> {
   const all: { id: string; seq: number; row: Row; head: Cursor }[] = []
-  for (let after: string | null = null; ; ) {
+  for (let after: string | null = null; ;) {
     const page = await store.snapshot({ entity, after, limit, form: 'object' })
-    for (const { id, seq, json } of page.rows) all.push({ id, seq, row: rowOf({ json }) ?? {}, head: page.head })
+    for (const { id, seq, json } of page.rows)
+      all.push({ id, seq, row: rowOf({ json }) ?? {}, head: page.head })
     after = page.next
     if (after === null) return all
   }
@@ -275,7 +325,11 @@ export async function snapshotOf(store: ServerStore, entity: string, limit = 100
 /** Waits until what was committed before has its place in the log: a store may sequence late. */
 export async function sequenced(store: ServerStore): Promise<Cursor> {
   // a write of the suite's own marks the place: whatever was committed before it is at or below it
-  const marker = await push(store, anybody, mutation(null, create('pairs', '["marker",0]', { v: String(Math.random()) }, true)))
+  const marker = await push(
+    store,
+    anybody,
+    mutation(null, create('pairs', '["marker",0]', { v: String(Math.random()) }, true)),
+  )
   for (let round = 0; round < 200; round++) {
     const head = await store.head()
     if (head.seq >= marker.version) return { epoch: head.epoch, seq: head.seq, check: head.check }

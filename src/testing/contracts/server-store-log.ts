@@ -1,5 +1,18 @@
 // Rules L: the log's order, its pages, its places, what it forgets.
-import { alice, changesAfter, create, mutation, push, remove, rowOf, sequenced, snapshotOf, stampIn, update, pause } from './server-store-kit.ts'
+import {
+  alice,
+  changesAfter,
+  create,
+  mutation,
+  push,
+  remove,
+  rowOf,
+  sequenced,
+  snapshotOf,
+  stampIn,
+  update,
+  pause,
+} from './server-store-kit.ts'
 import type { ContractTests, Kit } from './server-store-kit.ts'
 import type { Cell, Cursor, Standing } from '../../core/index.ts'
 
@@ -65,14 +78,31 @@ export const logTests: ContractTests = {
     const { app, store, expect } = kit
     await app.insert('notes', { id: 'a', title: '0' })
     let last = cellOf(await standingOf(kit, 'notes', 'a'), 'title')
+    let head = 0
     const steps: (() => Promise<unknown>)[] = [
-      () => push(store, alice, mutation(1, update('notes', 'a', { title: '1' }), { base: last?.seq ?? 0, stamp: stampIn(-3_600_000) })),
+      () =>
+        push(
+          store,
+          alice,
+          mutation(1, update('notes', 'a', { title: '1' }), { base: head, stamp: stampIn(-3_600_000) }),
+        ),
       () => app.update('notes', 'a', { title: '2' }),
-      () => push(store, alice, mutation(2, update('notes', 'a', { title: '3' }), { base: last?.seq ?? 0, stamp: stampIn(86_400_000) })),
+      () =>
+        push(
+          store,
+          alice,
+          mutation(2, update('notes', 'a', { title: '3' }), { base: head, stamp: stampIn(86_400_000) }),
+        ),
       () => app.update('notes', 'a', { title: '4' }),
-      () => push(store, alice, mutation(3, update('notes', 'a', { title: '5' }), { base: last?.seq ?? 0, stamp: stampIn(-1) })),
+      () =>
+        push(
+          store,
+          alice,
+          mutation(3, update('notes', 'a', { title: '5' }), { base: head, stamp: stampIn(-1) }),
+        ),
     ]
     for (const [i, step] of steps.entries()) {
+      head = (await sequenced(store)).seq
       await step()
       const cell = cellOf(await standingOf(kit, 'notes', 'a'), 'title')
       if (cell === null || last === null) throw new Error('the cell has no place')
@@ -89,15 +119,25 @@ export const logTests: ContractTests = {
       const n = byClient ? 3 : 1
       await app.insert('tasks', { id: 41, title: 'first life' })
       const base = (await sequenced(store)).seq
-      if (byClient) await push(store, alice, mutation(n, remove('tasks', '41'), { base, stamp: stampIn(-7_200_000) }))
+      if (byClient)
+        await push(store, alice, mutation(n, remove('tasks', '41'), { base, stamp: stampIn(-7_200_000) }))
       else await app.remove('tasks', '41')
       const gone = (await standingOf(kit, 'tasks', '41')).gone
       if (byClient) while (await store.fold());
-      const made = await push(store, alice, mutation(n + 1, create('tasks', `tmp_${n}`, { title: 'second life' }), { stamp: stampIn(-3_600_000) }))
+      const made = await push(
+        store,
+        alice,
+        mutation(n + 1, create('tasks', `tmp_${n}`, { title: 'second life' }), {
+          stamp: stampIn(-3_600_000),
+        }),
+      )
       const id = made.ids?.[`tmp_${n}`] ?? ''
       const again = cellOf(await standingOf(kit, 'tasks', id), 'title')
       const floor = id === '41' ? (gone?.stamp ?? '') : ''
-      expect((again?.stamp ?? '') > floor, `${again?.stamp} above ${floor}, deleted by ${byClient ? 'a client' : 'the application'}`).toBe(true)
+      expect(
+        (again?.stamp ?? '') > floor,
+        `${again?.stamp} above ${floor}, deleted by ${byClient ? 'a client' : 'the application'}`,
+      ).toBe(true)
       await app.remove('tasks', id)
     }
   },
@@ -112,7 +152,10 @@ export const logTests: ContractTests = {
     await sequenced(store)
     for (const limit of [1, 2, 5, 100]) {
       const rows = await changesAfter(store, ['notes'], at, limit)
-      expect(rows.map(row => row.id), `pages of ${limit}`).toEqual(['n2', 'n4', 'n6', 'n8', 'n10', 'n0', 'n1'])
+      expect(
+        rows.map(row => row.id),
+        `pages of ${limit}`,
+      ).toEqual(['n2', 'n4', 'n6', 'n8', 'n10', 'n0', 'n1'])
       expect(rows.map(row => row.seq)).toEqual(rows.map(row => row.seq).sort((a, b) => a - b))
       expect(rowOf(rows[5])?.['title']).toBe('c')
       expect(rows[6]?.json ?? null).toBe(null)
@@ -132,28 +175,29 @@ export const logTests: ContractTests = {
     expect(page.to.seq).toBe(head.seq)
   },
 
-  '[L5] cleanup forgets deletes and superseded entries, never the newest state or the newest entry': async kit => {
-    const { app, store, expect } = kit
-    await app.insert('notes', { id: 'kept', title: '1' })
-    await app.insert('notes', { id: 'dead', title: '1' })
-    await app.update('notes', 'kept', { title: '2' })
-    const before = await sequenced(store)
-    await app.remove('notes', 'dead')
-    await app.update('notes', 'kept', { title: '3' })
-    const head = await sequenced(store)
-    const places = await store.places({ entity: 'notes', after: null, limit: 10 })
-    expect(await store.cleanup(Date.now() - 3_600_000)).toBe(0)
-    expect(await store.verify([before, head])).toEqual(['here', 'here'])
-    await pause(5)
-    expect(await store.cleanup(Date.now() + 3_600_000)).toBeGreaterThan(0)
-    expect(await store.places({ entity: 'notes', after: null, limit: 10 })).toEqual(places)
-    expect((await snapshotOf(store, 'notes')).map(({ row }) => row['title'])).toEqual(['3'])
-    expect(await store.verify([before, head])).toEqual(['old', 'here'])
-    expect((await store.head()).horizon).toBeGreaterThan(before.seq)
-    expect((await store.head()).seq).toBe(head.seq)
-    await app.insert('notes', { id: 'more' })
-    expect((await sequenced(store)).seq).toBeGreaterThan(head.seq)
-  },
+  '[L5] cleanup forgets deletes and superseded entries, never the newest state or the newest entry':
+    async kit => {
+      const { app, store, expect } = kit
+      await app.insert('notes', { id: 'kept', title: '1' })
+      await app.insert('notes', { id: 'dead', title: '1' })
+      await app.update('notes', 'kept', { title: '2' })
+      const before = await sequenced(store)
+      await app.remove('notes', 'dead')
+      await app.update('notes', 'kept', { title: '3' })
+      const head = await sequenced(store)
+      const places = await store.places({ entity: 'notes', after: null, limit: 10 })
+      expect(await store.cleanup(Date.now() - 3_600_000)).toBe(0)
+      expect(await store.verify([before, head])).toEqual(['here', 'here'])
+      await pause(5)
+      expect(await store.cleanup(Date.now() + 3_600_000)).toBeGreaterThan(0)
+      expect(await store.places({ entity: 'notes', after: null, limit: 10 })).toEqual(places)
+      expect((await snapshotOf(store, 'notes')).map(({ row }) => row['title'])).toEqual(['3'])
+      expect(await store.verify([before, head])).toEqual(['old', 'here'])
+      expect((await store.head()).horizon).toBeGreaterThan(before.seq)
+      expect((await store.head()).seq).toBe(head.seq)
+      await app.insert('notes', { id: 'more' })
+      expect((await sequenced(store)).seq).toBeGreaterThan(head.seq)
+    },
 
   '[L6] a cursor is here, old, or off this log': async kit => {
     const { app, store, expect } = kit
@@ -188,11 +232,21 @@ export const logTests: ContractTests = {
   '[L7] keyset pages cover every row once, with its place; ids sort as their keys': async kit => {
     const { app, store, expect } = kit
     for (const id of [2, 10, 1, 33, 9]) await app.insert('tasks', { id, title: `t${id}` })
-    for (const [a, b] of [['x', 2], ['x', 10], ['w', 5]] as const) await app.insert('pairs', { a, b, v: 'v' })
+    for (const [a, b] of [
+      ['x', 2],
+      ['x', 10],
+      ['w', 5],
+    ] as const)
+      await app.insert('pairs', { a, b, v: 'v' })
     await sequenced(store)
     for (const limit of [1, 2, 100]) {
-      expect((await snapshotOf(store, 'tasks', limit)).map(row => row.id).sort(), `pages of ${limit}`).toEqual(['1', '10', '2', '33', '9'])
-      const pairs = (await snapshotOf(store, 'pairs', limit)).map(row => row.id).filter(id => !id.includes('marker'))
+      expect(
+        (await snapshotOf(store, 'tasks', limit)).map(row => row.id).sort(),
+        `pages of ${limit}`,
+      ).toEqual(['1', '10', '2', '33', '9'])
+      const pairs = (await snapshotOf(store, 'pairs', limit))
+        .map(row => row.id)
+        .filter(id => !id.includes('marker'))
       expect(pairs.sort()).toEqual(['["w",5]', '["x",10]', '["x",2]'])
     }
     const places = await store.places({ entity: 'tasks', after: null, limit: 100 })
@@ -200,22 +254,40 @@ export const logTests: ContractTests = {
     const last = places.rows.map(([, seq]) => seq).sort((a, b) => a - b)
     const above = await store.rowsAbove({ entity: 'tasks', above: last[2] ?? 0, after: null, limit: 100 })
     expect(above.rows.map(row => row.seq).sort((a, b) => a - b)).toEqual(last.slice(3))
-    expect((await store.rowsAbove({ entity: 'lists', above: -1, after: null, limit: 10 })).rows.map(row => row.id)).toEqual(['900'])
+    expect(
+      (await store.rowsAbove({ entity: 'lists', above: -1, after: null, limit: 10 })).rows.map(row => row.id),
+    ).toEqual(['900'])
     expect((await store.rowsAbove({ entity: 'lists', above: 0, after: null, limit: 10 })).rows).toEqual([])
-    const byId = await store.rowsById('tasks', ['33', 'nobody', '2'].filter(id => id !== 'nobody'))
+    const byId = await store.rowsById(
+      'tasks',
+      ['33', 'nobody', '2'].filter(id => id !== 'nobody'),
+    )
     expect(byId.map(row => row.id).sort()).toEqual(['2', '33'])
     expect(await store.rowsById('tasks', ['777'])).toEqual([])
   },
 
   '[L8] JSON is exact by kind': async kit => {
     const { app, store, expect } = kit
-    await app.insert('notes', { id: 'x', title: 'ü\u{1f600}', revision: 9_007_199_254_740_991, big: null, data: [true, { a: 1.5 }], picture: { $blob: 'AAEC' } })
+    await app.insert('notes', {
+      id: 'x',
+      title: 'ü\u{1f600}',
+      revision: 9_007_199_254_740_991,
+      big: null,
+      data: [true, { a: 1.5 }],
+      picture: { $blob: 'AAEC' },
+    })
     await push(store, alice, mutation(1, update('notes', 'x', { big: '9007199254740993' })))
     await app.insert('tasks', { id: 5, done: true, rank: 0.1 })
     await sequenced(store)
     const [note] = await snapshotOf(store, 'notes')
     expect(note?.row).toEqual({
-      id: 'x', title: 'ü\u{1f600}', body: null, revision: 9_007_199_254_740_991, data: [true, { a: 1.5 }], picture: { $blob: 'AAEC' }, big: '9007199254740993',
+      id: 'x',
+      title: 'ü\u{1f600}',
+      body: null,
+      revision: 9_007_199_254_740_991,
+      data: [true, { a: 1.5 }],
+      picture: { $blob: 'AAEC' },
+      big: '9007199254740993',
     })
     const [task] = await snapshotOf(store, 'tasks')
     expect(task?.row).toEqual({ id: 5, list_id: null, title: '', done: true, slug: null, rank: 0.1 })
@@ -223,8 +295,22 @@ export const logTests: ContractTests = {
     expect(JSON.parse(`[${values.rows[0]?.json}]`)).toEqual([5, null, '', true, null, 0.1])
     expect(values.rows[0]?.idJson).toBe('5')
     const [, shape] = [...store.entities].find(([name]) => name === 'tasks') ?? []
-    expect(shape?.shape.columns.map(([name]) => name)).toEqual(['id', 'list_id', 'title', 'done', 'slug', 'rank'])
-    expect(shape?.shape.columns.map(([, kind]) => kind)).toEqual(['integer', 'integer', 'text', 'boolean', 'text', 'real'])
+    expect(shape?.shape.columns.map(([name]) => name)).toEqual([
+      'id',
+      'list_id',
+      'title',
+      'done',
+      'slug',
+      'rank',
+    ])
+    expect(shape?.shape.columns.map(([, kind]) => kind)).toEqual([
+      'integer',
+      'integer',
+      'text',
+      'boolean',
+      'text',
+      'real',
+    ])
     expect([shape?.shape.key, shape?.integerKey, shape?.assignsKey]).toEqual([['id'], true, true])
   },
 }

@@ -3,13 +3,21 @@
 import type { ServerStore } from '../../server/index.ts'
 import { captureTests } from './server-store-capture.ts'
 import { decideTests } from './server-store-decide.ts'
+import { existenceTests } from './server-store-existence.ts'
 import { contractEntities } from './server-store-kit.ts'
 import type { Expect, Kit, StoreUnderTest } from './server-store-kit.ts'
 import { logTests } from './server-store-log.ts'
 import { queueTests } from './server-store-queue.ts'
 
 export { contractDdl, contractTables, sqlApp } from './server-store-kit.ts'
-export type { App, AppTransaction, Expect, Expectation, Statements, StoreUnderTest } from './server-store-kit.ts'
+export type {
+  App,
+  AppTransaction,
+  Expect,
+  Expectation,
+  Statements,
+  StoreUnderTest,
+} from './server-store-kit.ts'
 
 export interface TestApi {
   readonly test: (name: string, run: () => Promise<void>) => void
@@ -18,7 +26,13 @@ export interface TestApi {
 
 /** `make` gives an empty database with the tables of `contractTables` (in SQL: `contractDdl`), before any capture. */
 export function serverStoreContract(name: string, make: () => Promise<StoreUnderTest>, api: TestApi): void {
-  for (const [title, run] of Object.entries({ ...captureTests, ...logTests, ...decideTests, ...queueTests })) {
+  for (const [title, run] of Object.entries({
+    ...captureTests,
+    ...logTests,
+    ...decideTests,
+    ...existenceTests,
+    ...queueTests,
+  })) {
     api.test(`${name}: ${title}`, async () => {
       const under = await make()
       const stores: ServerStore[] = []
