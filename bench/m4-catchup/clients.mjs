@@ -12,11 +12,11 @@ let counter
 /** Passes everything on and counts what comes from the server. */
 async function countingProxy(port) {
   let bytes = 0
-  let open = 0
+  const held = { open: 0 }
   const server = createServer(near => {
     const far = dial(port, '127.0.0.1')
-    open += 1
-    near.on('close', () => (open -= 1))
+    held.open += 1
+    near.on('close', () => (held.open -= 1))
     near.setNoDelay(true)
     far.setNoDelay(true)
     far.on('data', data => (bytes += data.length))
@@ -29,7 +29,7 @@ async function countingProxy(port) {
     port: server.address().port,
     /** Away is who has no connection left, not who has said so. */
     async away() {
-      for (const deadline = Date.now() + 5000; open > 0 && Date.now() < deadline;)
+      for (const deadline = Date.now() + 5000; held.open > 0 && Date.now() < deadline;)
         await new Promise(resolve => setTimeout(resolve, 5))
     },
     take() {

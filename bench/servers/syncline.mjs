@@ -25,7 +25,7 @@ answerCalls({
   stats: () => engine.stats(),
   /** What was written a while ago is folded, as it is for a client that was away. */
   async settled() {
-    for (const deadline = Date.now() + 10_000; Date.now() < deadline; ) {
+    for (const deadline = Date.now() + 10_000; Date.now() < deadline;) {
       const { folded, head } = await engine.stats()
       if (folded === head) return
       await new Promise(resolve => setTimeout(resolve, 20))

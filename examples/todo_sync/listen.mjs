@@ -29,6 +29,6 @@ export async function listen({ name, apps }) {
     server.closeAllConnections()
     process.exit(0)
   }
-  process.on('SIGINT', end)
-  process.on('SIGTERM', end)
+  process.on('SIGINT', () => void end())
+  process.on('SIGTERM', () => void end())
 }

@@ -112,7 +112,9 @@ export function normalizeEntities(sources: readonly EntitySource[]): EntityDefin
   const seen = new Set<string>()
   return sources.map(source => {
     // reason: a definition's row type is its user's affair; inside the engine every row is a Row
-    const definition = (typeof source === 'string' ? defineEntity({ name: source }) : source) as EntityDefinition
+    const definition = (
+      typeof source === 'string' ? defineEntity({ name: source }) : source
+    ) as EntityDefinition
     if (seen.has(definition.name))
       throw new SyncError('INVALID_CONFIG', `entity '${definition.name}' is listed twice`)
     seen.add(definition.name)

@@ -41,7 +41,7 @@ test('errors answer with their status, and say when to come again', () => {
   expect(busy).toMatchObject({ status: 503, headers: { 'retry-after': '3' } })
   const unknown = errorAnswer(new Error('a secret of the database'))
   expect(unknown.status).toBe(500)
-  expect(String(unknown.body)).not.toContain('secret')
+  expect(JSON.stringify(unknown.body)).not.toContain('secret')
 })
 
 test.each([

@@ -1,5 +1,5 @@
 // A request and an answer apart from what carries them, so that one set of routes serves Node middleware and fetch.
-import { SyncError } from '../core/index.ts'
+import { statusOf, SyncError } from '../core/index.ts'
 import type { StreamSink } from './event-stream.ts'
 
 export interface SyncRequest {
@@ -50,11 +50,12 @@ export function errorAnswer(error: unknown): SyncAnswer {
     error instanceof SyncError
       ? error
       : new SyncError('INTERNAL', 'the server failed; its log names the cause')
+  const status = statusOf(known)
   const retryAfter =
-    known.status === 503 || known.status === 429
+    status === 503 || status === 429
       ? { 'retry-after': String(Math.ceil((known.retryAfterMs ?? 1000) / 1000)) }
       : {}
-  return jsonAnswer(known.status, JSON.stringify({ error: known.toJSON() }), retryAfter)
+  return jsonAnswer(status, JSON.stringify({ error: known.toJSON() }), retryAfter)
 }
 
 /** The path below `base`, split and decoded once; null: not below it. Throws NOT_FOUND for broken escapes. */

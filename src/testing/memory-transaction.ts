@@ -2,7 +2,7 @@
 // row locks until the end. Other transactions see nothing of it before it commits. Each statement leaves what our
 // triggers would log: names of rows, never images.
 import { idOfValue, sameJson } from '../core/index.ts'
-import type { Json, Row } from '../core/index.ts'
+import type { Row } from '../core/index.ts'
 import type { TailEntry } from '../server/index.ts'
 import {
   ConstraintError,
@@ -283,10 +283,4 @@ export class MemoryTransaction {
       temporary: null,
     })
   }
-}
-
-/** Column values for a row that names its key by id. */
-export function withId(spec: TableSpec, id: string, values: Row): Record<string, Json> | null {
-  const key = keyOfId(spec, id)
-  return key === null ? null : { ...values, ...key }
 }

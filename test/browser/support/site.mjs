@@ -61,7 +61,7 @@ const server = createServer((request, response) => {
         'text/html',
         users
           .all()
-          .map(({ id, name }) => `<p data-id="${id}">${name}</p>`)
+          .map(({ id, name }) => `<p data-id="${String(id)}">${String(name)}</p>`)
           .join(''),
       )
     case '/fetched':
@@ -72,8 +72,7 @@ const server = createServer((request, response) => {
 })
 engine.attach(server)
 server.listen(Number(port), '127.0.0.1', () => console.log(`port ${server.address().port}`))
-process.on('SIGTERM', async () => {
+process.on('SIGTERM', () => {
   server.close()
-  await engine.close()
-  process.exit(0)
+  void engine.close().then(() => process.exit(0))
 })
