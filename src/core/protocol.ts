@@ -178,4 +178,8 @@ export interface Failure extends ErrorBody {
   readonly type: 'error'
   /** The message type that failed, where it could be read. */
   readonly re?: string
+  /** Of `mutate`: the first mutation of the frame that failed. It and what was sent behind it have to come again. */
+  readonly n?: number
+  /** Of `subscribe`, `unsubscribe` and `reconcile`: which entity, where it is about one. */
+  readonly entity?: string
 }

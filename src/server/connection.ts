@@ -9,6 +9,7 @@ import { Frame, printAcks } from './frames.ts'
 import type { Hub, Lane, Subscriber } from './hub.ts'
 import { Hold } from './hold.ts'
 import { answerTo, Inbox, Refusal } from './inbox.ts'
+import type { Message } from './inbox.ts'
 import type { Peer, PeerEvents } from './peer.ts'
 import { Reader } from './reader.ts'
 import { compareSummaries } from './reconcile.ts'
@@ -171,17 +172,17 @@ export class Connection implements Subscriber, PeerEvents {
         this.#parts.log.debug({ client: this.session.client, type: message.type }, 'syncline: message')
         await this.#apply({ type: 'up', message })
       } catch (error) {
-        this.#failed(error, message.type)
+        this.#failed(error, message.type, firstOf(message))
       }
     }
     this.#handling = false
   }
 
-  #failed(error: unknown, re: string): void {
+  #failed(error: unknown, re: string, n?: number | null): void {
     if (error instanceof SyncError && error.code === 'FENCED') return this.close(4409, error.message)
     if (!(error instanceof SyncError))
       this.#parts.log.error({ err: error, re }, 'syncline: a message could not be handled')
-    this.#send({ type: 'error', ...asErrorBody(error), re })
+    this.#send({ type: 'error', ...asErrorBody(error), re, ...(n == null ? {} : { n }) })
   }
 
   async #apply(event: SessionEvent): Promise<void> {
@@ -193,7 +194,12 @@ export class Connection implements Subscriber, PeerEvents {
       case 'send':
         return this.#send(this.#complete(effect.message))
       case 'fail':
-        return this.#send({ type: 'error', ...effect.error, re: effect.re })
+        return this.#send({
+          type: 'error',
+          ...effect.error,
+          re: effect.re,
+          ...(effect.entity === undefined ? {} : { entity: effect.entity }),
+        })
       case 'close':
         return this.close(effect.code, effect.reason)
       case 'identify': {
@@ -397,3 +403,8 @@ export class Connection implements Subscriber, PeerEvents {
 }
 
 export type Shapes = Readonly<Record<string, EntityShape>>
+
+/** The first mutation of a message that has numbered ones. */
+function firstOf(message: Message): number | null {
+  return message.type === 'mutate' ? (message.mutations[0]?.n ?? null) : null
+}

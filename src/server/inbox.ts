@@ -32,7 +32,12 @@ export class Refusal {
 /** What is said of a frame that could not be taken. */
 export function answerTo(error: unknown): object {
   if (!(error instanceof Refusal)) return { type: 'error', ...asErrorBody(error) }
-  return { type: 'error', ...asErrorBody(error.error), re: error.type }
+  return {
+    type: 'error',
+    ...asErrorBody(error.error),
+    re: error.type,
+    ...(error.n === null ? {} : { n: error.n }),
+  }
 }
 
 export class Inbox {

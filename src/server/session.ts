@@ -122,7 +122,7 @@ export type Effect =
   | { readonly type: 'join'; readonly entities: readonly string[]; readonly at: Cursor }
   | { readonly type: 'leave'; readonly entities: readonly string[] }
   | { readonly type: 'send'; readonly message: object }
-  | { readonly type: 'fail'; readonly error: ErrorBody; readonly re: string }
+  | { readonly type: 'fail'; readonly error: ErrorBody; readonly re: string; readonly entity?: string }
   | { readonly type: 'close'; readonly code: CloseCode; readonly reason: string }
 
 export function step(session: Session, event: SessionEvent, known: Known): Effect[] {
@@ -347,9 +347,10 @@ function push(message: Push): Effect[] {
 }
 
 function unknownEntity(entity: string, re: string): Effect {
-  return fail('UNKNOWN_ENTITY', `no entity '${entity.slice(0, 80)}' is synced here`, re)
+  const { error } = fail('UNKNOWN_ENTITY', `no entity '${entity.slice(0, 80)}' is synced here`, re)
+  return { type: 'fail', error, re, entity: entity.slice(0, 128) }
 }
 
-function fail(code: ErrorBody['code'], message: string, re: string): Effect {
+function fail(code: ErrorBody['code'], message: string, re: string): Extract<Effect, { type: 'fail' }> {
   return { type: 'fail', error: new SyncError(code, message).toJSON(), re }
 }
