@@ -16,25 +16,34 @@ export function receiveBatch(state: State, batch: Batch): void {
       .filter(set => set.entity === name)
       .map(({ rows, gone = [], renamed = [] }) => ({ rows, gone, renamed }))
     // a live batch of a scope under repair is left: what it brought will be a gap, and a gap asks
-    if (batch.repair !== true && kept.heal === null) receiveParts(state, kept, batch, parts)
+    // but for the snapshot that heals what was too large to compare
+    if (batch.repair !== true && (kept.heal === null || batch.from === null))
+      receiveParts(state, kept, batch, parts)
     else if (batch.repair === true && kept.heal !== null)
       state.healing?.repair(state, kept, kept.heal, batch, parts)
   }
 }
 
 function receiveParts(state: State, kept: Kept, { from, to }: Batch, parts: readonly Part[]): void {
+  const { heal } = kept
+  const at = heal === null ? kept.cursor : null
   if (to === undefined) {
-    if (!sameCursor(kept.cursor, from)) return
+    if (!sameCursor(at, from)) return
     if (kept.stage === null || !sameCursor(kept.stage.from, from)) kept.stage = { from, parts: [] }
     kept.stage.parts.push(...parts)
     return
   }
-  const fit = contiguity(kept.cursor, from, to)
+  const fit = contiguity(at, from, to)
   if (fit === 'gap') ask(state, kept)
   if (fit === 'overtaken') answered(kept)
   if (fit !== 'apply') return
   const staged = kept.stage !== null && sameCursor(kept.stage.from, from) ? kept.stage.parts : []
   answered(kept)
+  if (heal !== null) {
+    kept.shape = heal.shape
+    kept.heal = null
+    kept.marks = []
+  }
   applyParts(state, kept, [...staged, ...parts], from === null, to)
 }
 

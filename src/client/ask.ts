@@ -6,7 +6,6 @@ import { send } from './state.ts'
 /** Once per gap: what else does not fit is left until the answer is here. */
 export function ask(state: State, kept: Kept): void {
   if (kept.asked || kept.refused) return
-  kept.stage = null
   askAll(state, [kept])
 }
 
@@ -14,7 +13,11 @@ export function askAll(state: State, all: readonly Kept[]): void {
   if (all.length === 0) return
   const scopes = all.map((kept): ScopeRequest => {
     kept.asked = true
+    kept.again = false
     kept.current = false
+    // a snapshot begins anew. What was staged from a cursor stays: its last part may still fit, and would be taken for
+    // the whole without the others (rule R4)
+    if (kept.cursor === null) kept.stage = null
     return { entity: kept.name, cursor: kept.cursor, marks: kept.marks, shape: kept.shape?.hash ?? null }
   })
   send(state, { type: 'subscribe', scopes })
@@ -23,6 +26,7 @@ export function askAll(state: State, all: readonly Kept[]): void {
 /** The scope is caught up on this connection. */
 export function answered(kept: Kept): void {
   kept.asked = false
+  kept.again = false
   kept.current = true
   kept.stage = null
 }

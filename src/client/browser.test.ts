@@ -2,7 +2,7 @@ import { IDBFactory, IDBKeyRange } from 'fake-indexeddb'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { FakeEnv } from '../testing/fake-env.ts'
 import { FakeServer } from '../testing/fake-server.ts'
-import { createClient } from './index.ts'
+import { createClient, platformEnv } from './index.ts'
 import type { StorageDetail } from './index.ts'
 
 /** Web Locks, as far as they are used. */
@@ -106,6 +106,24 @@ test('a second tab works in memory, as a client of its own, and is told when the
   expect(third.client.status().storage).toBe('indexeddb')
   await second.client.close()
   await third.client.close()
+})
+
+test('a page over plain http, without Web Locks and randomUUID, works in memory, announced', async () => {
+  vi.stubGlobal('navigator', { onLine: true })
+  const whole = crypto
+  vi.stubGlobal('crypto', {
+    getRandomValues: (bytes: Uint8Array<ArrayBuffer>) => whole.getRandomValues(bytes),
+  })
+  const names = [platformEnv().unique(), platformEnv().unique()]
+  expect(names).toEqual(names.map(() => expect.stringMatching(/^[0-9a-f]{32}$/)))
+  expect(names[0]).not.toBe(names[1])
+  const [one, two] = [open(), open()]
+  await Promise.all([one.client.ready, two.client.ready])
+  expect(one.storage).toMatchObject([{ storage: 'memory', reason: 'failed' }])
+  expect(one.client.status().client).not.toBe(two.client.status().client)
+  await one.client.create('todos', { id: 'a' }).confirmed
+  await two.client.create('todos', { id: 'b' }).confirmed
+  expect(server.rows('todos')).toEqual([{ id: 'a' }, { id: 'b' }])
 })
 
 test('each user has a database of their own, and comes back to it', async () => {

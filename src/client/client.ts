@@ -14,7 +14,7 @@ import type {
 } from './api.ts'
 import { drive } from './connector.ts'
 import { encodeId, encodeRow } from './encode.ts'
-import { createEngine, settle, tell, transportOf } from './engine.ts'
+import { check, createEngine, settle, tell, transportOf } from './engine.ts'
 import type { Engine, Parts } from './engine.ts'
 import { platformEnv } from './env.ts'
 import { deferred, failHandle, newHandle } from './handles.ts'
@@ -218,11 +218,11 @@ function connecting(engine: Engine): Connecting {
   return {
     async sync(entity) {
       checkEntity(engine, entity)
-      if (engine.connector.link.state !== 'ready')
-        throw new SyncError('NOT_CONNECTED', 'there is no connection')
       const done = deferred<void>()
-      tell(engine, { type: 'ask', entity })
+      // a welcome asks for everything
+      if (engine.connector.link.state === 'ready') tell(engine, { type: 'ask', entity })
       engine.syncs.push({ entity, done })
+      check(engine)
       return done.promise
     },
     connect() {

@@ -93,3 +93,45 @@ test('[R8] when nothing can be stored, everything goes on in memory, announced o
   expect(log).toEqual(['failed STORAGE_FAILED true', 'durable 1 STORAGE_FAILED', 'durable 2 STORAGE_FAILED'])
   expect(works).toHaveLength(1)
 })
+
+const dead = (n: number): PendingRecord => ({
+  ...put(n),
+  dead: { error: { code: 'VALIDATION_FAILED', message: '' }, at: 1 },
+})
+
+test('[Q5] a record is durable when the newest that was given is: a dead letter is not stored by what it was', async () => {
+  const { disk, log } = rig()
+  disk.save({ ...none, puts: [put(1), put(2)] })
+  await Promise.resolve()
+  disk.save({ ...none, puts: [dead(2)], refusals: [2] })
+  await disk.idle()
+  expect(log).toEqual(['durable 1 ok', 'durable 2 ok'])
+})
+
+test('[Q5] [R8] in memory alone, edits may be sent, but no refusal counts as stored', async () => {
+  const { disk, log } = rig(() => new SyncError('STORAGE_FAILED', ''))
+  disk.save({ ...none, puts: [put(1), put(2)] })
+  await disk.idle()
+  disk.save({ ...none, puts: [dead(1)], refusals: [1] })
+  // never answered by the server, so nothing there waits for it
+  disk.save({ ...none, puts: [dead(2)] })
+  await disk.idle()
+  disk.save({ ...none, puts: [dead(1), put(3)] })
+  await disk.idle()
+  expect(log.slice(1)).toEqual([
+    'durable 1,2 STORAGE_FAILED',
+    'durable 2 STORAGE_FAILED',
+    'durable 3 STORAGE_FAILED',
+  ])
+})
+
+test('[Q5] a retried dead letter goes in the transaction of what takes its place, other removals with their rows', async () => {
+  const { disk, works } = rig()
+  disk.save({ ...none, commits: [commit(null, 1)], removes: [1] })
+  disk.save({ ...none, puts: [put(3)], removes: [2], discards: [2] })
+  await disk.idle()
+  expect(works.map(({ puts, removes, commits }) => [puts.length, removes, commits.length])).toEqual([
+    [1, [2], 0],
+    [0, [1, 2], 1],
+  ])
+})

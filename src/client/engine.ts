@@ -1,7 +1,7 @@
 // Wires a replica to its disk, its connection and those who listen; decides nothing. Neighbours: `client` puts the
 // public methods on it; `replica` and `link` decide.
 import type { Down } from '../core/index.ts'
-import { decodeDown, SyncError } from '../core/index.ts'
+import { decodeDown, jitteredDelay, SyncError } from '../core/index.ts'
 import type { ClientEvents, ClientOptions } from './api.ts'
 import { createConnector, drive, send } from './connector.ts'
 import type { Connector } from './connector.ts'
@@ -18,7 +18,7 @@ import { noStore } from './memory.ts'
 import { createReplica } from './replica.ts'
 import type { Replica, ReplicaEvent } from './replica.ts'
 import type { Effect, Healing, Settled } from './state.ts'
-import type { ClientStore, Identity, Loaded } from './store.ts'
+import type { ClientStore, Identity, Loaded, Saving } from './store.ts'
 import type { Transport } from './transport.ts'
 
 /** What is decided about databases, in `opening`. */
@@ -37,6 +37,8 @@ export interface Parts {
   readonly healing: Healing | (() => Promise<Healing>)
 }
 
+type Handles = Map<number, Handle>
+
 export interface Engine {
   readonly parts: Parts
   readonly hooks: Hooks
@@ -45,7 +47,9 @@ export interface Engine {
   readonly entities: readonly string[]
   readonly connector: Connector
   /** By `n`, until settled. */
-  readonly handles: Map<number, Handle>
+  handles: Handles
+  /** Of each client that this page has been: numbers are a client's own. */
+  readonly shelves: Map<string, Handles>
   readonly live: Live
   readonly ready: Deferred<void>
   readonly listeners: Map<keyof ClientEvents, Set<(detail: never) => void>>
@@ -67,6 +71,8 @@ export interface Engine {
   syncs: { readonly entity: string; readonly done: Deferred<void> }[]
   effects: Effect[]
   busy: boolean
+  /** The part that heals is being loaded. */
+  healing: boolean
 }
 
 export function createEngine(options: ClientOptions, env: ClientEnv, parts: Parts, hooks: Hooks): Engine {
@@ -80,6 +86,7 @@ export function createEngine(options: ClientOptions, env: ClientEnv, parts: Part
     entities,
     store,
     handles: new Map(),
+    shelves: new Map(),
     ready: deferred<void>(),
     listeners: new Map(),
     lease: null,
@@ -94,6 +101,7 @@ export function createEngine(options: ClientOptions, env: ClientEnv, parts: Part
     syncs: [],
     effects: [],
     busy: false,
+    healing: false,
     replica: newReplica(options, entities, env, newIdentity(env), parts),
     disk: newDisk(() => engine, store),
     live: createLive(
@@ -160,9 +168,7 @@ function newDisk(engine: () => Engine, store: ClientStore): Disk {
       tell(engine(), { type: 'durable', ns })
     },
     failed(error, everything) {
-      if (everything) engine().storage = 'memory'
-      emit(engine(), 'storage', { storage: engine().storage, reason: 'failed', error })
-      report(engine(), error)
+      storageFailed(engine(), error, everything)
     },
   })
 }
@@ -175,27 +181,68 @@ export async function boot(engine: Engine, store: ClientStore, fallback: () => C
   } catch (cause) {
     store = fallback()
     loaded = await store.load(engine.entities)
-    const error = asError(cause, 'STORAGE_FAILED')
-    emit(engine, 'storage', { storage: store.kind, reason: 'failed', error })
-    report(engine, error)
+    storageFailed(engine, asError(cause, 'STORAGE_FAILED'))
   }
-  const known = loaded.identity ?? newIdentity(engine.env)
-  // each load of a page is a lead of its own: what an older one still sends is fenced
-  const identity = { ...known, lead: known.lead + 1 }
+  let identity = nextLead(loaded.identity ?? newIdentity(engine.env))
+  try {
+    await store.save({ ...nothing, identity })
+  } catch (cause) {
+    // the next load takes the same lead, and with it our numbers: so we are a client of our own, and what waits on this
+    // disk is left to the one that can strike it off; whose rows these are stays known
+    identity = { ...identity, client: engine.env.unique() }
+    loaded = { ...loaded, pending: [] }
+    store = brokenStore(store, cause)
+  }
+  const { replica: before, shelves } = engine
   engine.store = store
   engine.storage = store.kind
   engine.disk = newDisk(() => engine, store)
   engine.replica = newReplica(engine.options, engine.entities, engine.env, identity, engine.parts)
-  engine.disk.save({ identity, puts: [], removes: [], commits: [], overlays: [] })
+  engine.handles = shelves.get(identity.client) ?? new Map()
+  shelves.set(identity.client, engine.handles)
+  // once more: so a disk that does not work is found out and announced at once
+  engine.disk.save({ ...nothing, identity })
   tell(engine, { type: 'loaded', loaded: { ...loaded, identity } })
   const all = new Map(engine.entities.map(entity => [entity, null]))
   engine.live.forget(all)
+  for (const { name: entity, rows, overlays } of before.state.entities.values()) {
+    const ids = [...new Set([...rows.keys(), ...overlays.keys()])].filter(id => before.view(entity, id))
+    if (ids.length > 0)
+      emit(engine, 'changed', { entity, ids, action: 'delete', source: 'local', version: 0 })
+  }
   engine.live.notify(all)
   const { early } = engine
   engine.early = null
   for (const run of early ?? []) run()
   check(engine)
   await engine.disk.idle()
+}
+
+/**
+ * Each load of a page is a lead of its own: what an older one still sends is fenced. It has numbers of its own too: those
+ * that the last one sent from memory, with no disk to note them, are not given again. There is room for 2 ** 22 loads.
+ */
+function nextLead(known: Identity): Identity {
+  return { ...known, n: Math.max(known.n, known.lead * 2 ** 31), lead: known.lead + 1 }
+}
+
+const nothing: Saving = { identity: null, puts: [], removes: [], commits: [], overlays: [] }
+
+/** Takes nothing any more. */
+function brokenStore(store: ClientStore, cause: unknown): ClientStore {
+  return {
+    kind: store.kind,
+    load: entities => store.load(entities),
+    save: () => Promise.reject(cause),
+    clear: () => store.clear(),
+    close: () => store.close(),
+  }
+}
+
+export function storageFailed(engine: Engine, error: SyncError, everything = true): void {
+  if (everything) engine.storage = 'memory'
+  emit(engine, 'storage', { storage: engine.storage, reason: 'failed', error })
+  report(engine, error)
 }
 
 /** One event through the replica, its effects in order, also where a listener causes more. */
@@ -267,24 +314,30 @@ export function settle({ handles }: Engine, n: number, { status, version, ids }:
 }
 
 /** Whoever waits for a write is told that this client will not tell. */
-export function failHandles({ handles }: Engine, error: SyncError): void {
+export function failHandles(handles: Handles, error: SyncError): void {
   for (const handle of handles.values()) failHandle(handle, error)
   handles.clear()
 }
 
-async function loadHealing(engine: Engine): Promise<void> {
-  const { healing } = engine.parts
+/** Once for all who need it, again and again until it is there. */
+async function loadHealing(engine: Engine, attempt = 1): Promise<void> {
+  const { parts, env, connector } = engine
+  if (typeof parts.healing !== 'function' || engine.closed || (engine.healing && attempt === 1)) return
+  engine.healing = true
   try {
-    if (typeof healing === 'function') tell(engine, { type: 'healing', healing: await healing() })
+    const healing = await parts.healing()
+    engine.healing = false
+    if (engine.replica.state.healing === null) tell(engine, { type: 'healing', healing })
   } catch (error) {
-    // the next connection brings the next reset, and with it the next try
     report(engine, asError(error))
+    const ms = jitteredDelay(connector.link.policy, attempt, env.random())
+    if (engine.healing) env.after(ms, () => void loadHealing(engine, attempt + 1))
   }
 }
 
 function receive(engine: Engine, message: Down | undefined): 'welcome' | 'frame' | null {
   if (message === undefined) return null
-  engine.options.debug?.('received', message)
+  quietly(() => engine.options.debug?.('received', message))
   if (message.type === 'ping') send(engine.connector, '{"type":"ping"}')
   tell(engine, { type: 'frame', message })
   if (message.type !== 'welcome') return 'frame'
@@ -293,25 +346,28 @@ function receive(engine: Engine, message: Down | undefined): 'welcome' | 'frame'
 }
 
 /** What waits for the replica or the link is told; called after every event. */
-function check(engine: Engine): void {
+export function check(engine: Engine): void {
   const { link } = engine.connector
   const { entities } = engine.replica.state
+  /** The first attempt is to come, or it runs. */
+  const first = engine.wanted && !engine.closed && link.attempt === 0 && link.state !== 'stopped'
   engine.syncs = engine.syncs.filter(({ entity, done }) => {
-    if (link.state !== 'ready') done.reject(new SyncError('NOT_CONNECTED', 'the connection was lost'))
-    else if (entities.get(entity)?.current !== false) done.resolve()
+    const ready = link.state === 'ready'
+    if (!ready && !first) done.reject(new SyncError('NOT_CONNECTED', 'there is no connection'))
+    else if (ready && entities.get(entity)?.current !== false) done.resolve()
     else return true
     return false
   })
   if (engine.isReady || engine.early !== null) return
   const synced = link.state === 'ready' && [...entities.values()].every(kept => kept.current)
-  if (!synced && engine.wanted && link.attempt === 0 && link.state !== 'stopped') return
+  if (!synced && first) return
   engine.isReady = true
   emit(engine, 'ready', { storage: engine.storage, synced })
   engine.ready.resolve()
 }
 
 export function emit<K extends keyof ClientEvents>(engine: Engine, event: K, detail: ClientEvents[K]): void {
-  engine.options.debug?.(event, detail)
+  quietly(() => engine.options.debug?.(event, detail))
   for (const listener of Array.from(engine.listeners.get(event) ?? [])) {
     try {
       // reason: a set holds only listeners of its own event, which a map of sets cannot say
@@ -324,8 +380,15 @@ export function emit<K extends keyof ClientEvents>(engine: Engine, event: K, det
 
 export function report(engine: Engine, error: SyncError): void {
   engine.lastError = error
-  engine.options.onError?.(error)
+  quietly(() => engine.options.onError?.(error))
   emit(engine, 'error', error)
+}
+
+/** What those throw who are told of errors can be told to nobody; it must not stop what goes on. */
+function quietly(run: () => void): void {
+  try {
+    run()
+  } catch {}
 }
 
 export function asError(cause: unknown, code: SyncError['code'] = 'INTERNAL'): SyncError {

@@ -27,7 +27,11 @@ export function platformEnv(): ClientEnv {
       const timer = setTimeout(run, ms)
       return () => clearTimeout(timer)
     },
-    unique: () => crypto.randomUUID(),
+    // `randomUUID` is missing where a page came over plain http
+    unique: () =>
+      Array.from(crypto.getRandomValues(new Uint8Array(16)), byte => byte.toString(16).padStart(2, '0')).join(
+        '',
+      ),
     online: () => typeof navigator === 'undefined' || !('onLine' in navigator) || navigator.onLine,
     onHint: listenToPage,
   }

@@ -31,6 +31,7 @@ export function receiveWelcome(state: State, welcome: Welcome): void {
     return
   }
   state.epoch = welcome.epoch
+  state.maxPayload = welcome.max_payload
   const n = Math.max(identity.n, welcome.last)
   if (n !== identity.n || identity.user !== welcome.user) {
     state.identity = { ...identity, n, user: welcome.user }
@@ -71,6 +72,7 @@ export function lost(state: State): void {
     kept.stage = null
     kept.heal = null
     kept.asked = false
+    kept.again = false
     kept.current = false
   }
   for (const entry of state.entries.values()) entry.sent = false

@@ -1,8 +1,8 @@
 // The client's half of healing a scope (rule S7): repairs are staged; after the batch that ends them come the hashes,
 // after a mismatch the (id, seq) pairs, after the last batch everything shows at once. Pending edits are not touched.
-import type { Batch, Mismatch, Reset } from '../core/index.ts'
+import type { Batch, Cursor, Mismatch, Reset } from '../core/index.ts'
 import { bucketOf, Summary } from '../core/index.ts'
-import { answered } from './ask.ts'
+import { answered, ask } from './ask.ts'
 import { rename } from './rename.ts'
 import { advance, dropRow, putRow, rowReader } from './rows.ts'
 import { dequeue, enqueue, send } from './state.ts'
@@ -16,7 +16,7 @@ function receiveReset(state: State, { entity, common, shape }: Reset): void {
   kept.stage = null
   kept.asked = true
   kept.current = false
-  kept.heal = { shape, common, staged: new Map(), renamed: [], to: null, held: false }
+  kept.heal = { shape, common, staged: new Map(), renamed: [], to: null, pairs: 0, owed: 0 }
   for (const entry of [...state.entries.values(), ...state.dead.values()]) {
     const { record } = entry
     const { base, writes } = record.mutation
@@ -43,8 +43,18 @@ function stageRepair(state: State, kept: Kept, heal: Heal, { to }: Batch, parts:
   }
   if (to === undefined) return
   heal.to = to
-  if (heal.held) finish(state, kept, heal)
-  else send(state, { type: 'reconcile', entity: kept.name, cursor: to, hashes: summarize(kept, heal) })
+  if (heal.pairs === 0) return summarize(state, kept, heal, to)
+  heal.owed -= 1
+  if (heal.owed > 0) return
+  finish(state, kept, heal)
+  // the server takes the first answer for the last: what it sent from there on came while the others were under way
+  if (heal.pairs > 1) ask(state, kept)
+}
+
+function summarize(state: State, kept: Kept, heal: Heal, cursor: Cursor): void {
+  const summary = new Summary()
+  for (const [id, seq] of places(kept, heal)) summary.toggle(id, seq)
+  send(state, { type: 'reconcile', entity: kept.name, cursor, hashes: summary.values() })
 }
 
 function receiveMismatch(state: State, { entity, cursor, buckets }: Mismatch): void {
@@ -55,23 +65,47 @@ function receiveMismatch(state: State, { entity, cursor, buckets }: Mismatch): v
     finish(state, kept, heal)
     return
   }
-  const unequal = new Set(buckets)
-  const held: [string, number][] = []
-  for (const [id, seq] of places(kept, heal)) if (unequal.has(bucketOf(id))) held.push([id, seq])
-  heal.held = true
-  send(state, { type: 'reconcile', entity, cursor, held, buckets })
+  const held = new Map<number, Pair[]>(buckets.map(bucket => [bucket, []]))
+  for (const pair of places(kept, heal)) held.get(bucketOf(pair[0]))?.push(pair)
+  const chunks = chunked(held, state.maxPayload / 2)
+  if (chunks === null) {
+    // no frame can hold it: everything again, which pending edits survive like any snapshot
+    send(state, { type: 'subscribe', scopes: [{ entity, cursor: null, marks: [], shape: null }] })
+    return
+  }
+  heal.pairs = heal.owed = chunks.length
+  for (const chunk of chunks) send(state, { type: 'reconcile', entity, cursor, ...chunk })
+}
+
+type Pair = readonly [id: string, seq: number]
+interface Chunk {
+  readonly held: Pair[]
+  readonly buckets: number[]
+}
+
+/** Whole buckets, since what is not named of one counts as not held; null: one alone is larger than `max` bytes. */
+function chunked(all: ReadonlyMap<number, readonly Pair[]>, max: number): Chunk[] | null {
+  const chunks: Chunk[] = []
+  let chunk: Chunk | null = null
+  let room = 0
+  for (const [bucket, pairs] of all) {
+    const bytes = new TextEncoder().encode(JSON.stringify(pairs)).length
+    if (bytes > max) return null
+    room -= bytes
+    if (chunk === null || room < 0) {
+      chunks.push((chunk = { held: [], buckets: [] }))
+      room = max - bytes
+    }
+    for (const pair of pairs) chunk.held.push(pair)
+    chunk.buckets.push(bucket)
+  }
+  return chunks
 }
 
 /** What would be held if the staged rows were applied. */
-function* places(kept: Kept, heal: Heal): Generator<readonly [string, number]> {
+function* places(kept: Kept, heal: Heal): Generator<Pair> {
   for (const { id, seq } of kept.rows.values()) if (!heal.staged.has(id)) yield [id, seq]
   for (const row of heal.staged.values()) if (row !== null) yield [row.id, row.seq]
-}
-
-function summarize(kept: Kept, heal: Heal): number[] {
-  const summary = new Summary()
-  for (const [id, seq] of places(kept, heal)) summary.toggle(id, seq)
-  return summary.values()
 }
 
 function finish(state: State, kept: Kept, heal: Heal): void {

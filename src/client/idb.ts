@@ -17,7 +17,8 @@ import type {
 
 /** The version of a fresh database. A page that needs more stores moves it on by one; `_meta` keeps saying 2. */
 const freshVersion = 2
-const blockedMs = 3_000
+/** Another page may keep an older database open, or be frozen within its own upgrade. */
+const openMs = 5_000
 
 interface Handle {
   db: IDBDatabase | null
@@ -113,19 +114,21 @@ function open({ name, entities, after }: Handle, version?: number): Promise<IDBD
   return new Promise((resolve, reject) => {
     const request = indexedDB.open(name, version)
     let late = false
-    let cancel: (() => void) | undefined
+    const cancel = after(openMs, () => {
+      late = true
+      reject(new SyncError('STORAGE_FAILED', 'another page keeps the database from being opened'))
+    })
     request.onupgradeneeded = ({ oldVersion }) => {
+      // nobody is in the way any more, and much data takes its time
+      cancel()
       if (request.transaction !== null) upgrade(request.result, request.transaction, entities, oldVersion)
     }
-    request.onblocked = () => {
-      cancel = after(blockedMs, () => {
-        late = true
-        reject(new SyncError('STORAGE_FAILED', 'another page keeps an older database open'))
-      })
+    request.onerror = () => {
+      cancel()
+      reject(request.error)
     }
-    request.onerror = () => reject(request.error)
     request.onsuccess = () => {
-      cancel?.()
+      cancel()
       if (late) request.result.close()
       else resolve(request.result)
     }

@@ -7,10 +7,13 @@ export interface Lease {
   release(): void
 }
 
-/** `freed` is called when the tab that had the lock is gone. Without Web Locks everybody may. */
-export async function takeLock(name: string, freed: () => void): Promise<Lease> {
+/**
+ * `freed` is called when the tab that had the lock is gone. Null without Web Locks, as on pages over plain http: two
+ * tabs with one client's name would overwrite each other's queue, and the server take one's edits for the other's.
+ */
+export async function takeLock(name: string, freed: () => void): Promise<Lease | null> {
   const locks = typeof navigator === 'undefined' ? undefined : navigator.locks
-  if (locks === undefined) return { held: true, release() {} }
+  if (locks === undefined) return null
   const waiting = new AbortController()
   const held = await new Promise<(() => void) | null>(resolve => {
     locks
@@ -32,12 +35,18 @@ interface Users {
   readonly keys: { readonly [user: string]: string }
 }
 
-/** The key of the database of `user`; of the last one where it is null; `anon` before anybody was known. */
+/**
+ * The key of the database of `user`; of the last one where it is null; `anon` before anybody was known. It is never one
+ * that is somebody else's already, whatever users are called.
+ */
 export function databaseKey(name: string, user: string | null): string {
   const { last, keys } = readUsers(name)
-  const known = user ?? last
-  if (known === '') return 'anon'
-  return Object.hasOwn(keys, known) ? (keys[known] ?? known) : known
+  let key = user ?? last
+  if (key === '') return 'anon'
+  if (Object.hasOwn(keys, key)) return keys[key] ?? key
+  const taken = ['anon', ...Object.values(keys)]
+  while (taken.includes(key)) key += '_'
+  return key
 }
 
 export function rememberUser(name: string, user: string, key: string): void {

@@ -169,6 +169,18 @@ describe('signs of life', () => {
     expect(timer('ping', 20_000)).toEqual(['pong 5000', 'ping'])
   })
 
+  test('[K2] a wall clock that is set back delays nothing; a pause ends after five minutes', () => {
+    const { step, closed, timer, ready } = rig()
+    step({ type: 'start' })
+    closed()
+    expect(timer('retry', 1000 - 3_600_000)).toEqual(['answer 10000', 'connect 0'])
+    closed(1013, 30 * 86_400_000)
+    expect(timer('retry', 300_000)).toEqual(['answer 10000', 'connect 0'])
+    expect(closed(1013, 30 * 86_400_000).at(-1)).toBe('retry 300000')
+    ready()
+    expect(timer('ping', 30_000 - 3_600_000)).toEqual(['ping 30000'])
+  })
+
   test('[K3] a late timer proves nothing: it probes', () => {
     const { link, ready, timer } = rig()
     ready()

@@ -67,6 +67,8 @@ const pingMs = 30_000
 const pongMs = 5_000
 /** A timer that fires later than this after its time says that this machine slept, not that the other one died. */
 const lateMs = 1_000
+/** A server that says more was misunderstood, or is wrong. */
+const maxRetryAfterMs = 300_000
 /** From this attempt on, a transport that worked before is no longer tried alone. */
 const wholeRounds = 3
 
@@ -197,8 +199,9 @@ function closed(act: Act, code: number, reason: string, retryAfterMs: number | n
     return
   }
   link.attempt += 1
-  link.delay = Math.max(nominalDelay(link.policy, link.attempt), retryAfterMs ?? 0)
-  const ms = Math.max(jitteredDelay(link.policy, link.attempt, chance), retryAfterMs ?? 0)
+  const wait = Math.min(retryAfterMs ?? 0, maxRetryAfterMs)
+  link.delay = Math.max(nominalDelay(link.policy, link.attempt), wait)
+  const ms = Math.max(jitteredDelay(link.policy, link.attempt, chance), wait)
   Object.assign(link, { state: 'waiting', retryAt: now + ms })
   timer(act, 'retry', ms)
 }
@@ -207,10 +210,8 @@ function fired(act: Act, name: Timer, buffered: number, chance: number): void {
   const { link, now, out } = act
   const due = link.due.get(name)
   if (due === undefined) return
-  if (due > now) {
-    timer(act, name, due - now) // it was moved on
-    return
-  }
+  // only this one is moved on; any other that seems early is on time, and the wall clock was set back
+  if (name === 'ping' && due > now) return timer(act, name, Math.min(due - now, pingMs))
   link.due.delete(name)
   const late = now - due > lateMs
   const pong = name === 'pong'

@@ -1,6 +1,6 @@
 // Opening, changing and leaving the database: which store, whose, and what when it cannot be had.
 import { SyncError } from '../core/index.ts'
-import { asError, boot, emit, failHandles, report } from './engine.ts'
+import { asError, boot, check, emit, failHandles, storageFailed } from './engine.ts'
 import { drive } from './connector.ts'
 import type { Engine } from './engine.ts'
 import { databaseKey, rememberUser, takeLock } from './lead.ts'
@@ -9,18 +9,33 @@ import type { ClientStore } from './store.ts'
 
 /** `user` null: the last one of this browser. Connects when the store is open and a connection is wanted. */
 export function openDatabase(engine: Engine, user: string | null): void {
-  begin(engine, async () => boot(engine, await chooseStore(engine, user), noStore))
+  void begin(engine, async () => boot(engine, await chooseStore(engine, user), noStore))
 }
 
-/** One change of database at a time; what users write meanwhile waits in `early`. */
-function begin(engine: Engine, open: () => Promise<void>): void {
+/**
+ * One change of database at a time; what users write meanwhile waits in `early`. No connection lives through a change,
+ * and none is made before the last one. The result is of `open`; where it fails, all goes on in memory.
+ */
+function begin(engine: Engine, open: () => Promise<void>): Promise<void> {
   engine.early ??= []
-  engine.opening = engine.opening.then(open).then(
-    () => {
-      if (engine.wanted && !engine.closed) drive(engine.connector, { type: 'start' })
-    },
-    (cause: unknown) => report(engine, asError(cause)),
-  )
+  const opened = engine.opening.then(() => {
+    engine.early ??= []
+    drive(engine.connector, { type: 'stop' })
+    return open()
+  })
+  const mine: Promise<void> = opened
+    .catch(async (cause: unknown) => {
+      const error = asError(cause, 'STORAGE_FAILED')
+      failHandles(engine.handles, error)
+      await boot(engine, noStore(), noStore)
+      storageFailed(engine, error)
+    })
+    .then(() => {
+      if (engine.opening === mine && engine.wanted && !engine.closed)
+        drive(engine.connector, { type: 'start' })
+    })
+  engine.opening = mine
+  return opened
 }
 
 async function chooseStore(engine: Engine, user: string | null): Promise<ClientStore> {
@@ -39,14 +54,14 @@ async function chooseStore(engine: Engine, user: string | null): Promise<ClientS
     emit(engine, 'storage', { storage: 'memory', reason: 'free', error: null })
   })
   engine.lease = lease
-  if (lease.held) return engine.parts.database(database, (ms, run) => engine.env.after(ms, run))
-  emit(engine, 'storage', { storage: 'memory', reason: 'busy', error: null })
+  if (lease?.held === true) return engine.parts.database(database, (ms, run) => engine.env.after(ms, run))
+  emit(engine, 'storage', { storage: 'memory', reason: lease === null ? 'failed' : 'busy', error: null })
   return noStore()
 }
 
 /** The server takes this connection for somebody else: on with that user's own database. */
 export function switchUser(engine: Engine, user: string): void {
-  begin(engine, async () => {
+  void begin(engine, async () => {
     await leave(engine)
     await boot(engine, await chooseStore(engine, user), noStore)
   })
@@ -57,15 +72,15 @@ export function welcomed(engine: Engine, user: string): void {
   if (engine.storage === 'indexeddb') rememberUser(engine.options.name ?? 'syncline', user, engine.key)
 }
 
-export function forget(engine: Engine): Promise<void> {
+export async function forget(engine: Engine): Promise<void> {
   drive(engine.connector, { type: 'stop' })
-  begin(engine, async () => {
+  await begin(engine, async () => {
     await engine.disk.idle()
     await engine.store.clear()
-    failHandles(engine, new SyncError('DISCARDED', 'the client was cleared'))
+    failHandles(engine.handles, new SyncError('DISCARDED', 'the client was cleared'))
     await boot(engine, engine.store, noStore)
   })
-  return engine.opening
+  await engine.opening
 }
 
 export async function shut(engine: Engine): Promise<void> {
@@ -73,8 +88,15 @@ export async function shut(engine: Engine): Promise<void> {
   engine.closed = true
   drive(engine.connector, { type: 'stop' })
   await engine.opening
-  await leave(engine)
-  failHandles(engine, new SyncError('CLOSED', 'the client is closed'))
+  try {
+    await leave(engine)
+  } finally {
+    const error = new SyncError('CLOSED', 'the client is closed')
+    for (const handles of engine.shelves.values()) failHandles(handles, error)
+    check(engine)
+    // it will never be, and nobody need wait for it
+    engine.ready.resolve()
+  }
 }
 
 async function leave(engine: Engine): Promise<void> {

@@ -12,19 +12,23 @@ const maxMutations = 1000
 const frameChars = 256 * 1024
 const maxFrames = 4
 
+/** A frame in flight: its first and its last `n`. */
+interface Frame {
+  readonly first: number
+  readonly last: number
+}
+
 export interface Outbox {
   /** Welcomed, every scope answered, not paused: frames may go. */
   open: boolean
   paused: boolean
-  maxPayload: number
-  /** The last `n` of each frame in flight. */
-  readonly frames: number[]
+  frames: Frame[]
   /** A frame was refused as a whole: one mutation at a time until this `n`, to find the one. */
   single: number
 }
 
 export function newOutbox(): Outbox {
-  return { open: false, paused: false, maxPayload: Infinity, frames: [], single: 0 }
+  return { open: false, paused: false, frames: [], single: 0 }
 }
 
 /** The one decision: called after every event that may open the way. */
@@ -32,14 +36,17 @@ export function pump(state: State, box: Outbox): void {
   if (!box.open || box.paused || state.entries.size === 0) return
   // pushes do not wait for catch-up: where a scope turns out to be on another branch, the server, which was asked for
   // it first, judges bases from the common place until we know (Session.clamps)
-  while (box.frames.length > 0 && landed(state, box.frames[0] ?? 0)) box.frames.shift()
+  // they lie in `n` order, and each is answered before the next
+  for (let head = box.frames[0]; head !== undefined && landed(state, head); head = box.frames[0])
+    box.frames.shift()
   let chars = 0
   let texts: string[] = []
+  let first = 0
   let last = 0
   const flush = (): void => {
     if (texts.length === 0) return
     for (const entry of state.entries.values()) if (entry.record.n <= last) entry.sent = true
-    box.frames.push(last)
+    box.frames.push({ first, last })
     state.out.push({
       do: 'send',
       text: `{"type":"mutate","acked":${ackedOf(state)},"mutations":[${texts.join(',')}]}`,
@@ -50,18 +57,21 @@ export function pump(state: State, box: Outbox): void {
   for (const entry of state.entries.values()) {
     if (entry.sent || entry.result !== null || entry.record.dead !== undefined) continue
     if (!entry.durable) break
+    // those behind a refused frame were held back, and say so: what overtook them would make them duplicates (rule Q2)
+    if (box.frames.some(frame => frame.first > entry.record.n)) break
     const text = JSON.stringify(entry.record.mutation)
-    if (tooLarge(text, box.maxPayload)) {
+    if (tooLarge(text, state.maxPayload)) {
       die(state, entry, { code: 'PAYLOAD_TOO_LARGE', message: 'larger than the server takes' })
       continue
     }
     const alone = entry.record.n <= box.single
     if (
-      texts.length >= (alone ? 1 : maxMutations) ||
-      (chars > 0 && chars + text.length > Math.min(frameChars, box.maxPayload / 4))
+      texts.length >= (first <= box.single ? 1 : maxMutations) ||
+      (chars > 0 && chars + text.length > Math.min(frameChars, state.maxPayload / 4))
     )
       flush()
     if (box.frames.length >= (alone ? 1 : maxFrames)) break
+    if (texts.length === 0) first = entry.record.n
     texts.push(text)
     chars += text.length
     last = entry.record.n
@@ -69,12 +79,16 @@ export function pump(state: State, box: Outbox): void {
   if (box.frames.length < maxFrames) flush()
 }
 
-function landed(state: State, last: number): boolean {
+/** What of the frame has no answer yet. */
+function* flying(state: State, { first, last }: Frame): Generator<Entry> {
   for (const entry of state.entries.values()) {
     if (entry.record.n > last) break
-    if (entry.sent && entry.result === null) return false
+    if (entry.record.n >= first && entry.sent && entry.result === null) yield entry
   }
-  return true
+}
+
+function landed(state: State, frame: Frame): boolean {
+  return flying(state, frame).next().done === true
 }
 
 /** Bytes of UTF-8 against the limit, with room for the frame around it. */
@@ -83,18 +97,21 @@ function tooLarge(text: string, max: number): boolean {
   return text.length * 3 > room && new TextEncoder().encode(text).length > room
 }
 
-/** The server refused a whole `mutate` frame. */
+/**
+ * The server refused a whole `mutate` frame: the one that begins with `n`; a server that does not say, all of them. After
+ * a transient failure those behind it come again too: some were stored together with it, and have no answer of their own.
+ */
 export function frameRefused(state: State, box: Outbox, failure: Failure): void {
-  const flying = [...state.entries.values()].filter(entry => entry.sent && entry.result === null)
-  box.frames.length = 0
-  for (const entry of flying) entry.sent = false
-  const first: Entry | undefined = flying[0]
+  const { n = 0 } = failure
+  const retryable = isRetryable(failure.code)
+  const at = n === 0 ? 0 : box.frames.findIndex(({ first }) => first === n)
+  if (at < 0) return
+  const gone = box.frames.splice(at, retryable || n === 0 ? Infinity : 1)
+  const flown = gone.flatMap(frame => [...flying(state, frame)])
+  for (const entry of flown) entry.sent = false
+  const [first] = flown
   if (first === undefined) return
-  if (isRetryable(failure.code)) {
-    refused(state, first, failure)
-  } else if (flying.length === 1) {
-    die(state, first, failure)
-  } else {
-    box.single = flying.at(-1)?.record.n ?? 0
-  }
+  if (retryable) refused(state, first, failure)
+  else if (flown.length === 1) die(state, first, failure)
+  else box.single = flown.at(-1)?.record.n ?? 0
 }

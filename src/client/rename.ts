@@ -5,13 +5,18 @@ import type { Entry, Kept, State } from './state.ts'
 
 /** A temporary id has become a real one: in later ids, and in values that point to it (rule Q6). */
 export function rename(state: State, kept: Kept, from: string, to: string): void {
-  if (state.alias.has(from)) return
+  if (state.alias.has(from) || !known(state, kept, from)) return
   state.alias.set(from, to)
   touch(kept, from, null)
   touch(kept, to, 'server')
   for (const entry of state.temporary.get(from) ?? []) renameEntry(state, entry, from, to)
   state.temporary.delete(from)
   state.replaced.set(kept, (state.replaced.get(kept) ?? new Map<string, string>()).set(from, to))
+}
+
+/** Everybody's temporary ids come with the rows: those of others are nowhere here, and would only fill the memory. */
+function known(state: State, { queue, overlays }: Kept, id: string): boolean {
+  return state.temporary.has(id) || queue.has(id) || overlays.has(id)
 }
 
 function renameEntry(state: State, entry: Entry, from: string, to: string): void {

@@ -184,6 +184,29 @@ describe('writes', () => {
   })
 })
 
+test('[R4] a question between the parts of a batch leaves what was staged', () => {
+  const r = synced()
+  r.batch(at(10), null, [[20, 'x1', 'one', 'no']])
+  r.step({ type: 'ask', entity: 't' })
+  r.batch(at(10), null, [[20, 'x2', 'two', 'no']])
+  r.batch(at(10), at(20), [[20, 'x3', 'three', 'no']])
+  r.batch(at(10), at(20), [[20, 'x1', 'one', 'no']])
+  expect(r.replica.rows('t').map(row => row['id'])).toEqual(['a', 'b', 'x1', 'x2', 'x3'])
+  expect(r.replica.state.entities.get('t')).toMatchObject({ cursor: at(20), current: true, asked: false })
+})
+
+test('[R4] staged before a question, and again in its answer, with what happened since', () => {
+  const r = synced()
+  r.batch(at(10), null, [
+    [20, 'x1', 'one', 'no'],
+    [20, 'x2', 'two', 'no'],
+  ])
+  r.step({ type: 'ask', entity: 't' })
+  r.batch(at(10), at(22), [[21, 'x1', 'newer', 'no']], { gone: [['x2', 22]] })
+  expect(r.view('x1')?.['title']).toBe('newer')
+  expect(r.view('x2')).toBeUndefined()
+})
+
 describe('results', () => {
   for (const order of ['batch first', 'result first']) {
     test(`[R2] the overlay stays until result and cursor are there: ${order}`, () => {
@@ -258,6 +281,57 @@ describe('results', () => {
     r.result(1, 'applied', 11)
     r.result(1, 'rejected', 11, { error: { code: 'FORBIDDEN', message: '' } })
     expect(r.replica.state.dead.size).toBe(0)
+  })
+
+  test('[R3] a scope that cannot be read now is asked for again after a pause, and is not refused', () => {
+    const r = rig({ entities: ['t', 'u'] })
+    r.welcome()
+    r.frame({
+      type: 'error',
+      re: 'subscribe',
+      entity: 't',
+      code: 'DATABASE_BUSY',
+      message: '',
+      retry_after_ms: 70,
+    })
+    expect(r.log).toContainEqual({ do: 'pause', ms: 70 })
+    const kept = r.replica.state.entities.get('t')
+    expect(kept).toMatchObject({ asked: true, refused: false, current: false })
+    r.sent.length = 0
+    r.step({ type: 'resume' })
+    expect(r.sent).toMatchObject([{ type: 'subscribe', scopes: [{ entity: 't', cursor: null }] }])
+    r.step({ type: 'resume' })
+    expect(r.sent).toHaveLength(1)
+    r.batch(null, at(10), [[3, 'a', 'A', 'no']])
+    expect(kept?.current).toBe(true)
+    expect(r.view('a')?.['title']).toBe('A')
+  })
+
+  test('[R4] what was staged of a snapshot that failed is not in the next', () => {
+    const r = rig()
+    r.welcome()
+    r.batch(null, null, [[3, 'deleted', 'A', 'no']])
+    r.frame({ type: 'error', re: 'subscribe', code: 'DATABASE_BUSY', message: '' })
+    r.step({ type: 'resume' })
+    r.batch(null, at(10), [[4, 'b', 'B', 'no']])
+    expect(r.replica.rows('t').map(row => row['id'])).toEqual(['b'])
+  })
+
+  test('[S7] a repair that fails for now begins anew', () => {
+    const r = synced()
+    r.frame({ type: 'reset', entity: 't', state: 'old', common: at(10), shape })
+    r.frame({ type: 'error', re: 'reconcile', entity: 't', code: 'DATABASE_BUSY', message: '' })
+    r.step({ type: 'resume' })
+    expect(r.replica.state.entities.get('t')?.heal).toBeNull()
+    expect(r.sent).toMatchObject([{ type: 'subscribe', scopes: [{ cursor: at(10) }] }])
+  })
+
+  test('only the scope that the server names is refused', () => {
+    const r = rig({ entities: ['t', 'u'] })
+    r.welcome()
+    r.frame({ type: 'error', re: 'subscribe', entity: 'u', code: 'FORBIDDEN', message: 'no' })
+    expect(r.replica.state.entities.get('u')).toMatchObject({ refused: true, current: true })
+    expect(r.replica.state.entities.get('t')).toMatchObject({ refused: false, asked: true })
   })
 
   test('a refused scope holds no overlay for ever', () => {

@@ -1,14 +1,14 @@
 // A browser's copy as a machine: events in, effects out; touches neither clock, storage nor network. Neighbours on the
 // lines: the client root, which feeds it and carries its effects out; `state` holds what it remembers.
-import type { Down, Row, Write } from '../core/index.ts'
-import { SyncError } from '../core/index.ts'
+import type { Down, Failure, Row, Write } from '../core/index.ts'
+import { isRetryable, SyncError } from '../core/index.ts'
 import { receiveBatch } from './apply.ts'
 import { answered, ask, askAll } from './ask.ts'
 import { hello, lost, receiveWelcome } from './greet.ts'
 import { frameRefused, newOutbox, pump } from './outbox.ts'
 import type { Outbox } from './outbox.ts'
 import { discard, receiveResults, retry, sweep } from './settle.ts'
-import { conclude, enqueue, viewOf } from './state.ts'
+import { conclude, enqueue, register, viewOf } from './state.ts'
 import type { Effect, Healing, Kept, State } from './state.ts'
 import type { Identity, Loaded } from './store.ts'
 import { newEntry, write } from './write.ts'
@@ -17,7 +17,7 @@ export type ReplicaEvent =
   /** What the disk held; first of all. */
   | { readonly type: 'loaded'; readonly loaded: Loaded }
   | { readonly type: 'write'; readonly writes: readonly Write[] }
-  /** These are durable, or there is no disk any more. */
+  /** The newest records of these are durable, or may be sent all the same, because there is no disk any more. */
   | { readonly type: 'durable'; readonly ns: readonly number[] }
   /** A connection is open: say hello. */
   | { readonly type: 'opened' }
@@ -83,6 +83,7 @@ function newState({ entities, identity, node, strategy = null, healing = null }:
     node,
     now: 0,
     epoch: null,
+    maxPayload: Infinity,
     alias: new Map(),
     temporary: new Map(),
     healing,
@@ -90,6 +91,8 @@ function newState({ entities, identity, node, strategy = null, healing = null }:
     out: [],
     puts: new Map(),
     removes: [],
+    discards: [],
+    refusals: [],
     commits: [],
     replaced: new Map(),
     saveIdentity: false,
@@ -112,6 +115,7 @@ function newKept(name: string): Kept {
     stage: null,
     heal: null,
     asked: false,
+    again: false,
     current: false,
     refused: false,
   }
@@ -154,6 +158,10 @@ function handle(state: State, box: Outbox, event: ReplicaEvent): number {
       return 0
     case 'resume':
       box.paused = false
+      askAll(
+        state,
+        [...state.entities.values()].filter(kept => kept.again),
+      )
       return 0
     case 'healing':
       state.healing = event.healing
@@ -177,7 +185,6 @@ function receive(state: State, box: Outbox, message: Down): void {
     case 'welcome':
       receiveWelcome(state, message)
       box.open = state.identity.user === message.user
-      box.maxPayload = message.max_payload
       break
     case 'batch':
       receiveBatch(state, message)
@@ -199,8 +206,8 @@ function receive(state: State, box: Outbox, message: Down): void {
       break
     case 'error':
       if (message.re === 'mutate') frameRefused(state, box, message)
-      if (message.re === 'subscribe')
-        for (const kept of state.entities.values()) if (kept.asked && kept.heal === null) refuse(kept)
+      if (message.re === 'subscribe' || (message.re === 'reconcile' && message.entity !== undefined))
+        scopesFailed(state, message)
       state.out.push({
         do: 'error',
         error: new SyncError(message.code, message.message, { details: message.details }),
@@ -213,9 +220,22 @@ function receive(state: State, box: Outbox, message: Down): void {
   for (const effect of state.out) if (effect.do === 'pause') box.paused = true
 }
 
-function refuse(kept: Kept): void {
-  answered(kept)
-  kept.refused = true
+/** A scope could not be read: for good, or for now. */
+function scopesFailed(state: State, { entity, code, retry_after_ms: ms = 1000 }: Failure): void {
+  const again = isRetryable(code)
+  for (const kept of state.entities.values()) {
+    // without a name it is of any that was asked for; those under repair were taken already
+    const meant = entity === undefined ? again || kept.heal === null : kept.name === entity
+    if (!kept.asked || !meant) continue
+    kept.heal = null
+    if (again) {
+      kept.again = true
+    } else {
+      answered(kept)
+      kept.refused = true
+    }
+  }
+  if (again) state.out.push({ do: 'pause', ms })
 }
 
 function load(state: State, { entities, pending, identity }: Loaded): void {
@@ -232,6 +252,7 @@ function load(state: State, { entities, pending, identity }: Loaded): void {
     const entry = newEntry(record, true)
     if (record.dead !== undefined) {
       state.dead.set(record.n, entry)
+      register(state, entry)
       continue
     }
     state.entries.set(record.n, entry)

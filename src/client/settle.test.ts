@@ -65,6 +65,54 @@ describe('temporary ids', () => {
   })
 })
 
+describe('temporary ids of others and of dead letters', () => {
+  test('[Q6] the temporary ids of others are neither kept nor told', () => {
+    const r = synced()
+    r.create('tmp_mine', { title: 'm' })
+    r.batch(
+      at(10),
+      at(11),
+      [
+        [11, 'r1', 'x', 'no'],
+        [11, 'r2', 'm', null],
+      ],
+      {
+        renamed: [
+          ['tmp_theirs', 'r1'],
+          ['tmp_mine', 'r2'],
+        ],
+      },
+    )
+    expect([...r.replica.state.alias]).toEqual([['tmp_mine', 'r2']])
+    expect(r.changes.flatMap(({ replaced = [] }) => replaced)).toEqual([{ from: 'tmp_mine', to: 'r2' }])
+    expect(r.changes.flatMap(({ ids }) => ids)).toContain('r1')
+  })
+
+  test('[Q6] dead letters from disk are renamed too', () => {
+    const r = rig()
+    const record = (n: number, action: 'create' | 'update') => ({
+      n,
+      timestamp: 0,
+      mutation: {
+        n,
+        base: null,
+        stamp: null,
+        writes: [{ entity: 't', id: 'tmp_1', action, data: { title: 'p' } }],
+      },
+    })
+    const error = { code: 'VALIDATION_FAILED', message: '' }
+    const identity = { client: 'c', n: 2, lead: 2, user: 'u', reading: 0 }
+    const pending = [record(1, 'create'), { ...record(2, 'update'), dead: { error, at: 1 } }]
+    r.step({ type: 'loaded', loaded: { identity, entities: new Map(), pending } })
+    r.welcome()
+    r.batch(null, at(6), [[6, 'r1', 'p', null]], { renamed: [['tmp_1', 'r1']] })
+    expect(r.replica.state.dead.get(2)?.record.mutation.writes[0]?.id).toBe('r1')
+    r.result(1, 'applied', 6, { ids: { tmp_1: 'r1' } })
+    r.step({ type: 'retry', n: 2 })
+    expect(r.replica.rows('t')).toEqual([{ id: 'r1', title: 'p', done: null }])
+  })
+})
+
 describe('dead letters', () => {
   const no = { error: { code: 'VALIDATION_FAILED', message: 'no' } } as const
 
@@ -148,6 +196,59 @@ describe('dead letters', () => {
     expect(r.sentMutations().map(({ n }) => n)).toEqual([1, 2, 3, 1, 2, 3])
   })
 
+  const flying = (r: ReturnType<typeof rig>) =>
+    r.sent.filter(message => message.type === 'mutate').map(({ mutations }) => mutations.map(({ n }) => n))
+
+  test('[Q4] only the frame that the server names is refused, whatever else is in flight', () => {
+    const r = synced()
+    for (const id of ['w', 'x', 'y']) r.create(id, { title: id })
+    expect(flying(r)).toEqual([[1], [2], [3]])
+    r.frame({ type: 'error', re: 'mutate', n: 2, code: 'INVALID_MESSAGE', message: 'bad' })
+    expect([...r.replica.state.dead.keys()]).toEqual([2])
+    expect(flying(r)).toHaveLength(3)
+    r.result(1, 'applied', 10)
+    expect([...r.replica.state.entries.keys()]).toEqual([3])
+  })
+
+  test('[Q2] [Q4] a refused frame is split only when those behind it were held back, and they follow it', () => {
+    const r = rig()
+    for (const id of ['x', 'y']) r.create(id, { title: id })
+    r.welcome()
+    r.create('z', { title: 'z' })
+    expect(flying(r)).toEqual([[1, 2], [3]])
+    r.frame({ type: 'error', re: 'mutate', n: 1, code: 'INVALID_MESSAGE', message: 'bad' })
+    r.create('later', { title: 'l' })
+    expect(flying(r)).toHaveLength(2)
+    r.frame({ type: 'error', re: 'mutate', n: 3, code: 'OVERLOADED', message: 'held', retry_after_ms: 100 })
+    expect(r.replica.state.dead.size).toBe(0)
+    r.step({ type: 'resume' })
+    expect(flying(r).slice(2)).toEqual([[1]])
+    r.result(1, 'applied', 0)
+    expect(flying(r).slice(3)).toEqual([[2], [3, 4]])
+    r.frame({ type: 'error', re: 'mutate', n: 2, code: 'INVALID_MESSAGE', message: 'bad' })
+    expect([...r.replica.state.dead.keys()]).toEqual([2])
+    r.frame({ type: 'error', re: 'mutate', n: 3, code: 'OVERLOADED', message: 'held' })
+    r.step({ type: 'resume' })
+    expect(flying(r).slice(5)).toEqual([[3, 4]])
+  })
+
+  test('[Q2] [Q4] after a transient failure of a frame, those behind it come again, said or not', () => {
+    const r = synced()
+    for (const id of ['w', 'x', 'y']) r.create(id, { title: id })
+    r.frame({ type: 'error', re: 'mutate', n: 2, code: 'DATABASE_BUSY', message: '' })
+    r.frame({ type: 'error', re: 'mutate', n: 3, code: 'OVERLOADED', message: 'held' })
+    r.step({ type: 'resume' })
+    expect(flying(r)).toEqual([[1], [2], [3], [2, 3]])
+  })
+
+  test('[Q4] a refusal of a frame that is not in flight any more harms nobody', () => {
+    const r = synced()
+    r.create('x', { title: 'x' })
+    r.frame({ type: 'error', re: 'mutate', n: 7, code: 'INVALID_MESSAGE', message: 'bad' })
+    expect(r.replica.state.dead.size).toBe(0)
+    expect(flying(r)).toEqual([[1]])
+  })
+
   test('[Q4] what is larger than a frame may be is refused here', () => {
     const r = rig()
     r.welcome({ max_payload: 1000 })
@@ -174,6 +275,9 @@ describe('dead letters', () => {
     r.step({ type: 'discard', n: 2 })
     expect(r.replica.state.dead.size).toBe(0)
     expect(r.saves.at(-1)).toMatchObject({ removes: [2] })
+    expect(r.log.flatMap(effect => (effect.do === 'save' ? (effect.work.discards ?? []) : []))).toEqual([
+      1, 2,
+    ])
   })
 
   test('acked never covers a refusal that is not on disk', () => {
@@ -182,6 +286,7 @@ describe('dead letters', () => {
     r.update('b', { title: 'y' })
     r.result(1, 'rejected', 10, no)
     r.result(2, 'applied', 10)
+    expect(r.log.flatMap(effect => (effect.do === 'save' ? (effect.work.refusals ?? []) : []))).toEqual([1])
     r.step({ type: 'closed' })
     r.step({ type: 'opened' })
     expect(r.sent.at(-1)).toMatchObject({ type: 'hello', acked: 0 })

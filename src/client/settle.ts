@@ -56,6 +56,7 @@ export function die(state: State, entry: Entry, error: ErrorBody): void {
   dequeue(state, entry, 'rollback')
   entry.record = { ...record, dead: { error, at: state.now } }
   entry.durable = false
+  if (entry.sent) state.refusals.push(record.n)
   state.dead.set(record.n, entry)
   state.puts.set(record.n, entry.record)
   const { code, message, details } = error
@@ -156,5 +157,6 @@ export function retry(state: State, n: number): number {
 export function discard(state: State, n: number): void {
   if (!state.dead.delete(n)) return
   state.puts.delete(n)
+  state.discards.push(n)
   state.removes.push(n)
 }

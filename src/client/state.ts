@@ -43,8 +43,16 @@ export interface Settled {
   readonly ids: { readonly [temporary: string]: string }
 }
 
+/** What a disk has to know of a saving beside what is stored. */
+export interface Work extends Saving {
+  /** Of `removes`: dead letters, which go together with what takes their place. */
+  readonly discards?: readonly number[]
+  /** Of `puts`: refusals that the server forgets once they are acknowledged. */
+  readonly refusals?: readonly number[]
+}
+
 export type Effect =
-  | { readonly do: 'save'; readonly work: Saving }
+  | { readonly do: 'save'; readonly work: Work }
   | { readonly do: 'send'; readonly text: string }
   | { readonly do: 'changed'; readonly changes: readonly Change[]; readonly views: Views }
   | { readonly do: 'settle'; readonly n: number; readonly settled: Settled }
@@ -87,8 +95,9 @@ export interface Heal {
   readonly staged: Map<string, StoredRow | null>
   readonly renamed: (readonly [string, string])[]
   to: Cursor | null
-  /** The client's pairs were sent: the next end is the last. */
-  held: boolean
+  /** The client's pairs were sent in so many messages, and so many are not answered. */
+  pairs: number
+  owed: number
 }
 
 /** What `heal` does; a part of its own, because a page seldom needs it. */
@@ -131,6 +140,8 @@ export interface Kept {
   heal: Heal | null
   /** A subscribe was sent and not answered. */
   asked: boolean
+  /** It failed for now: to be sent again at `resume`. */
+  again: boolean
   /** Caught up on this connection, or refused. */
   current: boolean
   refused: boolean
@@ -149,6 +160,8 @@ export interface State {
   now: number
   /** Of the server's log, since a welcome. */
   epoch: string | null
+  /** Bytes that the server takes as one frame. */
+  maxPayload: number
   readonly alias: Map<string, string>
   /** The mutations that name a temporary id. */
   readonly temporary: Map<string, Set<Entry>>
@@ -159,6 +172,8 @@ export interface State {
   out: Effect[]
   puts: Map<number, PendingRecord>
   removes: number[]
+  discards: number[]
+  refusals: number[]
   commits: EntityCommit[]
   /** Per entity: the temporary id of each real one. */
   replaced: Map<Kept, Map<string, string>>
@@ -183,11 +198,10 @@ export function touch(kept: Kept, id: string, source: Source | null): void {
 
 /** Links the writes of a pending mutation to their rows. */
 export function enqueue(state: State, entry: Entry, source: Source | null): void {
+  register(state, entry)
   for (const write of entry.record.mutation.writes) {
     const kept = state.entities.get(write.entity)
     if (kept === undefined) continue
-    for (const value of [write.id, ...Object.values(write.data ?? {})])
-      if (typeof value === 'string' && isTemporaryId(value)) named(state, value).add(entry)
     touch(kept, write.id, source)
     const queued = kept.queue.get(write.id)
     const item = { entry, write }
@@ -195,6 +209,13 @@ export function enqueue(state: State, entry: Entry, source: Source | null): void
     // a renamed entry comes back to its place
     else if (queued.push(item) > 1) queued.sort((a, b) => a.entry.record.n - b.entry.record.n)
   }
+}
+
+/** Notes the temporary ids that it names, to be renamed (rule Q6). */
+export function register(state: State, entry: Entry): void {
+  for (const write of entry.record.mutation.writes)
+    for (const value of [write.id, ...Object.values(write.data ?? {})])
+      if (typeof value === 'string' && isTemporaryId(value)) named(state, value).add(entry)
 }
 
 function named(state: State, id: string): Set<Entry> {
@@ -277,17 +298,20 @@ export function conclude(state: State): Effect[] {
       version: kept.cursor?.seq ?? 0,
     })
   }
-  const { puts, removes, commits, out } = state
+  const { puts, removes, discards, refusals, commits, out } = state
   if (puts.size + removes.length + commits.length + overlays.length > 0 || state.saveIdentity) {
     const identity = state.saveIdentity ? state.identity : null
     // before frames and promises: what is said was saved first, where the order matters
-    out.unshift({ do: 'save', work: { identity, puts: [...puts.values()], removes, commits, overlays } })
+    const work = { identity, puts: [...puts.values()], removes, discards, refusals, commits, overlays }
+    out.unshift({ do: 'save', work })
   }
   if (changes.length > 0 || views.size > 0) out.unshift({ do: 'changed', changes, views })
   Object.assign(state, {
     out: [],
     puts: new Map(),
     removes: [],
+    discards: [],
+    refusals: [],
     commits: [],
     replaced: new Map(),
     saveIdentity: false,

@@ -3,10 +3,13 @@
 import type { Transport, TransportEvents } from './transport.ts'
 import { absolute } from './transport-websocket.ts'
 
+/** Of one POST, unless one frame alone is more: half of what the server takes. */
+const postBytes = 512 * 1024
+
 interface Stream {
   session: string
   /** Frames that wait for the POST in flight, and their size with it. */
-  queue: string[]
+  readonly queue: string[]
   bytes: number
   posting: boolean
   over: boolean
@@ -136,13 +139,19 @@ function parse(data: string): Readonly<Record<string, unknown>> {
   }
 }
 
+/** Takes from the queue what fits into one POST, at least one. */
+function nextFrames(queue: string[]): string[] {
+  let bytes = 0
+  const end = queue.findIndex(text => (bytes += new TextEncoder().encode(text).length + 1) > postBytes)
+  return queue.splice(0, end < 0 ? queue.length : Math.max(end, 1))
+}
+
 async function post(stream: Stream): Promise<void> {
   if (stream.posting) return
   stream.posting = true
   try {
     while (stream.queue.length > 0 && !stream.over) {
-      const frames = stream.queue
-      stream.queue = []
+      const frames = nextFrames(stream.queue)
       const response = await fetch(`${stream.url}?session=${encodeURIComponent(stream.session)}`, {
         method: 'POST',
         headers: { 'content-type': 'application/json' },

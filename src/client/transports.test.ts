@@ -160,6 +160,25 @@ describe('event stream', () => {
     expect(most).toBe(1)
   })
 
+  test('an outbox of megabytes goes in POSTs that the server takes, one frame at least', async () => {
+    const sizes: number[] = []
+    const { url } = await serve((request, response, body) => {
+      if (request.method === 'GET') {
+        response.writeHead(200, { 'content-type': 'text/event-stream' }).write(session)
+        return
+      }
+      sizes.push(Buffer.byteLength(body))
+      response.writeHead(204).end()
+    })
+    const { log, connection } = connect(sseTransport(url))
+    await vi.waitFor(() => expect(log).toEqual(['open']))
+    const frame = JSON.stringify('я'.repeat(100_000))
+    for (let i = 0; i < 7; i++) connection.send(frame)
+    connection.send(JSON.stringify('x'.repeat(600_000)))
+    await vi.waitFor(() => expect(connection.buffered()).toBe(0))
+    expect(sizes.map(size => Math.floor(size / 100_000))).toEqual([2, 4, 4, 4, 6])
+  })
+
   test('[K4] [K5] answers that are not ours are no connection; refusals keep their meaning', async () => {
     const answers: [number, Record<string, string>, string][] = [
       [200, { 'content-type': 'text/html' }, 'closed 1006 HTTP 200 null'],

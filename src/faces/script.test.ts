@@ -38,6 +38,15 @@ test('the routes are where the script is; below a path too, on a CDN not', () =>
   expect(read({ syncEntities: 'users', syncUrl: '../sync' }).options.url).toBe('https://example.org/sync')
 })
 
+test('no address stops the script: one within the page, and a wrong data-sync-url', () => {
+  const inlined = read({ syncEntities: 'users' }, '').options
+  expect(inlined.url).toBe('https://example.org/api/sync')
+  expect(inlined.lazy).toBe('https://example.org/api/sync/lazy.js')
+  const wrong = read({ syncEntities: 'users', syncUrl: 'http://' })
+  expect(wrong.options.url).toBe('https://example.org/app/api/sync/')
+  expect(wrong.complaints).toEqual(['data-sync-url="http://" is no address'])
+})
+
 test('K17 A50 A51 WebSocket unless refused, silent unless asked', () => {
   expect(read({ syncEntities: 'users' }).options).toMatchObject({ websocket: true, debug: false })
   const said = read({ syncEntities: 'users', useWebsocket: 'false', debug: 'true' }).options

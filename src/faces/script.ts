@@ -22,9 +22,14 @@ export function readScript(page: Document, complain: (message: string) => void):
   // the routes serve the script as `client.js`; from anywhere else, a CDN say, they are where they are by default
   const served = /\/client\.js\b/.test(tag.src)
   const at = (place: string, base: string): string => new URL(place, base).href
+  const said = syncUrl !== undefined && URL.canParse(syncUrl, page.baseURI) ? syncUrl : undefined
+  if (said !== syncUrl) complain(`data-sync-url="${syncUrl}" is no address`)
+  const url = served && said === undefined ? at('.', tag.src) : at(said ?? '/api/sync', page.baseURI)
+  // a script within the page itself came from nowhere: the routes have the second one
+  const lazy = tag.src === '' ? at('lazy.js', `${url}/`) : at(served ? 'lazy.js' : 'rhtmx-lazy.js', tag.src)
   return {
-    url: served && syncUrl === undefined ? at('.', tag.src) : at(syncUrl ?? '/api/sync', page.baseURI),
-    lazy: at(served ? 'lazy.js' : 'rhtmx-lazy.js', tag.src),
+    url,
+    lazy,
     entities: [...entities],
     websocket: useWebsocket !== 'false',
     strategy: strategyOf(conflictStrategy, complain),

@@ -1,22 +1,21 @@
 // Line B, the server's end: a pushed mutation is authorized, validated, deduplicated, decided and committed. What needs
 // the world (schemas, resolvers) runs before the transaction; inside it the store asks `decide`, which is pure. If a
 // resolver's row moved meanwhile, it runs again.
-import { clampStamp, cut, decide, idOfRow, isForbiddenName, isTemporaryId, SyncError } from '../core/index.ts'
+import { clampStamp, cut, decide, SyncError } from '../core/index.ts'
 import type {
   Attempt,
   ErrorBody,
   FieldMergeStrategy,
   Grain,
-  Json,
   Mutation,
   MutationResult,
   Row,
   Rules,
-  StandardIssue,
-  Write,
 } from '../core/index.ts'
 import type { Logger, ServerEnv } from './env.ts'
-import type { Accepted, EntityInfo, LookedUp, Prepared, PreparedWrite, Sender, ServerStore } from './store.ts'
+import { Draft, independent, plan, rowName, validate } from './plan.ts'
+import type { Plan, PlannedWrite } from './plan.ts'
+import type { Accepted, LookedUp, Prepared, PreparedWrite, Sender, ServerStore } from './store.ts'
 
 export interface AcceptOptions {
   readonly strategy: FieldMergeStrategy
@@ -44,12 +43,26 @@ export class Acceptor {
     this.#options = options
   }
 
-  /** Results in the order of the mutations. Throws what `store.accept` throws; then nothing of the rest was stored. */
+  /**
+   * Results in the order of the mutations. Throws what `store.accept` throws; then nothing of the rest was stored, while
+   * what came before a row's second mutation may be.
+   */
   async accept(sender: Sender, mutations: readonly Mutation[], acked: number): Promise<MutationResult[]> {
-    const results: MutationResult[] = []
     const epoch = (this.#epoch ??= (await this.#store.head()).epoch)
-    let queue: Prepared[] = []
-    for (const mutation of mutations) queue.push(await this.#prepare(mutation, sender, epoch))
+    const results: MutationResult[] = []
+    for (let rest = mutations.map(mutation => plan(this.#store.entities, mutation)); rest.length > 0;) {
+      // a row is read after what the same call wrote to it, or the later write would be cut against the past
+      const count = independent(rest)
+      const queue = await this.#prepareAll(rest.slice(0, count), sender, epoch)
+      results.push(...(await this.#acceptAll(sender, queue, acked)))
+      rest = rest.slice(count)
+    }
+    return results
+  }
+
+  async #acceptAll(sender: Sender, mutations: readonly Prepared[], acked: number): Promise<MutationResult[]> {
+    const results: MutationResult[] = []
+    let queue = mutations
     for (let rounds = 0; queue.length > 0;) {
       const outcome = await this.#store.accept(sender, queue, this.#decide, acked)
       const done = outcome.filter(
@@ -61,7 +74,7 @@ export class Acceptor {
       rounds = done.length > 0 ? 1 : rounds + 1
       const [next, ...rest] = queue.slice(done.length)
       if (next === undefined) break
-      queue = [await this.#resolve(next, unresolved, rounds), ...rest]
+      queue = [await this.#resolve(next, unresolved, rounds, sender), ...rest]
     }
     return results
   }
@@ -90,12 +103,42 @@ export class Acceptor {
     }
   }
 
-  async #prepare(mutation: Mutation, sender: Sender, epoch: string): Promise<Prepared> {
+  async #prepareAll(plans: readonly Plan[], sender: Sender, epoch: string): Promise<Prepared[]> {
+    const found = await this.#look(plans, sender)
+    const queue: Prepared[] = []
+    for (const planned of plans) queue.push(await this.#prepare(planned, found, sender, epoch))
+    return queue
+  }
+
+  /** One question per entity: each costs the store a view of its unfolded log. */
+  async #look(plans: readonly Plan[], sender: Sender): Promise<Map<string, LookedUp>> {
+    const wanted = new Map<string, Set<string>>()
+    for (const { writes } of plans) {
+      for (const { info, id, needsRow } of writes)
+        if (needsRow) wanted.set(info.name, (wanted.get(info.name) ?? new Set()).add(id))
+    }
+    const found = new Map<string, LookedUp>()
+    for (const [entity, ids] of wanted) {
+      const asked = [...ids]
+      const rows = await this.#store.look(entity, asked, sender)
+      for (const [i, row] of rows.entries()) found.set(rowName(entity, asked[i] ?? row.id), row)
+    }
+    return found
+  }
+
+  async #prepare(
+    { mutation, writes, rejected }: Plan,
+    found: ReadonlyMap<string, LookedUp>,
+    sender: Sender,
+    epoch: string,
+  ): Promise<Prepared> {
+    if (rejected !== undefined) return { mutation, attempts: [], rejected }
     try {
       const attempts: PreparedWrite[] = []
       const base = baseOf(mutation, epoch)
-      for (const write of mutation.writes)
-        attempts.push(await this.#prepareWrite(write, mutation, sender, base))
+      const draft = new Draft(found)
+      for (const planned of writes)
+        attempts.push(await this.#prepareWrite(planned, mutation, sender, base, draft))
       return { mutation, attempts }
     } catch (error) {
       if (error instanceof SyncError && !error.retryable)
@@ -105,26 +148,23 @@ export class Acceptor {
   }
 
   async #prepareWrite(
-    write: Write,
+    planned: PlannedWrite,
     mutation: Mutation,
     sender: Sender,
     base: number | null,
+    draft: Draft,
   ): Promise<PreparedWrite> {
-    const info = this.#store.entities.get(write.entity)
-    if (info === undefined)
-      throw new SyncError('UNKNOWN_ENTITY', `no entity '${write.entity.slice(0, 80)}' is synced here`)
-    const values = takeColumns(info, write)
-    const id = idOfWrite(info, write)
-    const needsRow =
-      write.action === 'update' && (info.definition.schema !== undefined || mutation.base === null)
-    const found = needsRow ? (await this.#store.look(write.entity, [id]))[0] : undefined
-    await validate(info, write, values, found?.row ?? null)
+    const { write, values } = planned
+    const { id, row } = draft.get(planned)
+    await validate(planned, id, row, this.#log)
     // only users of the bare protocol push without a base, and often whole rows: what they did not change is not theirs
-    const cutValues = mutation.base === null && found?.row != null ? (cut(found.row, values) ?? {}) : values
+    const isPatch = mutation.base === null && write.action === 'update' && row !== null
+    const cutValues = isPatch ? (cut(row, values) ?? {}) : values
+    draft.note(planned)
     return {
       entity: write.entity,
-      id,
-      values: cutValues,
+      id: planned.sent,
+      values: { ...planned.key, ...cutValues },
       attempt: {
         action: write.action,
         columns: Object.keys(cutValues),
@@ -140,6 +180,7 @@ export class Acceptor {
     prepared: Prepared,
     asked: Extract<Accepted, { kind: 'resolve' }>,
     rounds: number,
+    sender: Sender,
   ): Promise<Prepared> {
     try {
       if (rounds > maxResolveRounds)
@@ -147,7 +188,7 @@ export class Acceptor {
       const attempts = [...prepared.attempts]
       for (const { index, columns } of asked.writes) {
         const write = attempts[index]
-        if (write !== undefined) attempts[index] = await this.#resolveWrite(write, columns)
+        if (write !== undefined) attempts[index] = await this.#resolveWrite(write, columns, sender)
       }
       return { ...prepared, attempts }
     } catch (error) {
@@ -163,16 +204,20 @@ export class Acceptor {
     }
   }
 
-  async #resolveWrite(write: PreparedWrite, columns: readonly string[]): Promise<PreparedWrite> {
+  async #resolveWrite(
+    write: PreparedWrite,
+    columns: readonly string[],
+    sender: Sender,
+  ): Promise<PreparedWrite> {
     const resolver = this.#store.entities.get(write.entity)?.definition.resolver
-    const [found] = await this.#store.look(write.entity, [write.id])
+    const [found] = await this.#store.look(write.entity, [write.id], sender)
     if (resolver === undefined || found === undefined || found.row === null) return write
     const server = found.row
     const client = { ...server, ...write.values }
     const merged = await this.#withDeadline(
       resolver.resolve(server, client, {
         entity: write.entity,
-        id: write.id,
+        id: found.id,
         ...this.#stampsOf(found, write.attempt),
         columns,
       }),
@@ -213,94 +258,6 @@ export class Acceptor {
 function baseOf(mutation: Mutation, epoch: string): number | null {
   if (mutation.base === null) return null
   return mutation.base.epoch === '' || mutation.base.epoch === epoch ? mutation.base.seq : 0
-}
-
-/** The written columns without the key, checked against the table; unknown ones are refused or dropped as configured. */
-function takeColumns(info: EntityInfo, write: Write): Row {
-  const { definition, shape, generated } = info
-  const columns = new Set(shape.columns.map(([name]) => name))
-  const values: Record<string, Json> = {}
-  for (const [name, value] of Object.entries(write.data ?? {})) {
-    if (shape.key.includes(name)) continue
-    if (!columns.has(name) || isForbiddenName(name)) {
-      if (definition.unknownFields === 'ignore') continue
-      throw new SyncError('UNKNOWN_FIELD', `'${info.name}' has no column '${name.slice(0, 80)}'`, {
-        details: { field: name.slice(0, 80) },
-      })
-    }
-    if (generated.has(name)) continue
-    if (definition.serverOwned.includes(name)) {
-      throw new SyncError('INVALID_VALUE', `'${name}' of '${info.name}' is written by the server only`, {
-        details: { field: name },
-      })
-    }
-    values[name] = value
-  }
-  return values
-}
-
-/** The canonical id; key columns in the data must agree with it. */
-function idOfWrite(info: EntityInfo, write: Write): string {
-  const fromData = write.data === undefined ? null : idOfRow(write.data, info.shape.key)
-  if (isTemporaryId(write.id))
-    return write.action === 'create' && fromData !== null && !isTemporaryId(fromData)
-      ? checkId(info, fromData)
-      : write.id
-  const id = checkId(info, write.id)
-  if (fromData !== null && !isTemporaryId(fromData) && checkId(info, fromData) !== id) {
-    throw new SyncError(
-      'INVALID_ID',
-      `the key in the data (${fromData.slice(0, 80)}) is not the id (${id.slice(0, 80)}); a key cannot be changed by an update`,
-    )
-  }
-  return id
-}
-
-function checkId(info: EntityInfo, id: string): string {
-  if (!info.integerKey) return id
-  if (!/^-?\d{1,19}$/.test(id))
-    throw new SyncError(
-      'INVALID_ID',
-      `'${id.slice(0, 80)}' is no id of '${info.name}': its key is an integer`,
-    )
-  const value = BigInt(id)
-  if (value < -(2n ** 63n) || value >= 2n ** 63n)
-    throw new SyncError('INVALID_ID', `${id} does not fit a 64-bit integer key`)
-  return String(value)
-}
-
-/** Whole rows are judged by the schema; of an update, only what it says about the written columns counts. */
-async function validate(info: EntityInfo, write: Write, values: Row, stored: Row | null): Promise<void> {
-  const schema = info.definition.schema
-  if (schema === undefined || write.action === 'delete') return
-  const keyed = write.data ?? {}
-  const result = await schema['~standard'].validate({
-    ...stored,
-    ...keyColumns(info, keyed, write.id),
-    ...values,
-  })
-  if (result.issues === undefined) return
-  const issues = result.issues.map(issue => ({ message: issue.message, path: pathOf(issue) }))
-  const concerning = issues.filter(issue => {
-    const column = issue.path[0]
-    if (column !== undefined && info.shape.key.includes(column)) return false
-    return write.action === 'create' || column === undefined || Object.hasOwn(values, column)
-  })
-  if (concerning.length === 0) return
-  const text = concerning.map(issue => `${issue.path.join('.')}: ${issue.message}`).join('; ')
-  throw new SyncError('VALIDATION_FAILED', `'${info.name}' was refused by its schema: ${text}`, {
-    details: { issues: concerning },
-  })
-}
-
-function keyColumns(info: EntityInfo, data: Row, id: string): Row {
-  const column = info.shape.key[0]
-  if (info.shape.key.length > 1 || column === undefined) return data
-  return { [column]: info.integerKey && Number.isSafeInteger(Number(id)) ? Number(id) : id }
-}
-
-function pathOf(issue: StandardIssue): string[] {
-  return (issue.path ?? []).map(part => String(typeof part === 'object' ? part.key : part))
 }
 
 function textOf(error: unknown): string {

@@ -11,17 +11,15 @@ import { Hold } from './hold.ts'
 import { answerTo, Inbox, Refusal } from './inbox.ts'
 import type { Message } from './inbox.ts'
 import type { Peer, PeerEvents } from './peer.ts'
-import { Reader } from './reader.ts'
-import { compareSummaries } from './reconcile.ts'
+import { Readings } from './readings.ts'
+import type { Reached } from './readings.ts'
 import { openSession, step } from './session.ts'
 import type { Effect, Session, SessionEvent } from './session.ts'
 import { verifyScopes } from './verify.ts'
 
 type AcceptEffect = Extract<Effect, { type: 'accept' }>
-type ReadEffect = Extract<
-  Effect,
-  { type: 'catchUp' | 'snapshot' | 'repair' | 'compare' | 'repairHeld' | 'pull' }
->
+/** Times `maxBuffered` that wait for a sender of refused frames before it is given up. */
+const abandonAt = 4
 
 export class Connection implements Subscriber, PeerEvents {
   lanes: Lane[] = []
@@ -34,10 +32,12 @@ export class Connection implements Subscriber, PeerEvents {
   readonly #inbox: Inbox
   readonly #hold = new Hold()
   #handling = false
-  #reads: Promise<void> = Promise.resolve()
   #results: Frame[] = []
-  #waiting: ((room: boolean) => void)[] | null = null
-  #reader: Reader | undefined
+  readonly #idle: (() => void)[] = []
+  #ending = false
+  readonly #readings: Readings
+  /** The greatest version that a result named: also lanes that join later bring the client's cursor there. */
+  #settledAt = 0
 
   constructor(parts: EngineParts, peer: Peer, user: string) {
     this.#parts = parts
@@ -45,6 +45,16 @@ export class Connection implements Subscriber, PeerEvents {
     this.session = openSession(user)
     this.#inbox = new Inbox(peer, parts.limits, () => parts.env.now())
     this.heard = parts.env.now()
+    this.#readings = new Readings(parts, {
+      session: this.session,
+      open: () => this.#open,
+      ready: () => this.ready(),
+      write: frames => this.#open && peer.write(frames),
+      apply: event => this.#apply(event),
+      rejoin: reached => this.#rejoin(reached),
+      failed: (error, re) => this.#failed(error, re),
+      close: (code, reason, retryAfterMs) => this.close(code, reason, retryAfterMs),
+    })
     parts.log.debug({ kind: peer.kind, user }, 'syncline: connection opened')
   }
 
@@ -67,9 +77,21 @@ export class Connection implements Subscriber, PeerEvents {
       if (!this.#handling) void this.#handleInbox()
     } catch (error) {
       if (error instanceof Refusal && error.type === 'mutate') this.#hold.refused(error.n)
-      this.#send(answerTo(error))
+      this.#answer(error)
       if (this.#inbox.abused) this.close(1008, 'too many invalid messages')
     }
+  }
+
+  get congested(): boolean {
+    return this.#inbox.full
+  }
+
+  /** Who does not read its answers gets no more of them, or they would pile up here without end. */
+  #answer(error: unknown): void {
+    if (this.#peer.buffered() > abandonAt * this.#parts.limits.maxBuffered)
+      return this.close(1008, 'answers are not read')
+    // a refused mutation is named all the same: without the answer its client would wait for ever
+    if (this.ready() || (error instanceof Refusal && error.n !== null)) this.#send(answerTo(error))
   }
 
   alive(): void {
@@ -77,9 +99,7 @@ export class Connection implements Subscriber, PeerEvents {
   }
 
   drained(): void {
-    const waiting = this.#waiting
-    this.#waiting = null
-    for (const go of waiting ?? []) go(true)
+    this.#readings.release(true)
     if (this.#open) this.#hub().flushOne(this)
   }
 
@@ -92,8 +112,8 @@ export class Connection implements Subscriber, PeerEvents {
     )
     this.#hub().leave(this)
     this.#parts.connections.delete(this)
-    for (const go of this.#waiting ?? []) go(false)
-    this.#waiting = null
+    this.#readings.release(false)
+    this.#rest()
   }
 
   // ---- from the engine
@@ -113,8 +133,16 @@ export class Connection implements Subscriber, PeerEvents {
   }
 
   /** Waits until what was received is handled; for a graceful stop. */
-  async settled(): Promise<void> {
-    while (this.#handling && this.#open) await new Promise<void>(resolve => this.#parts.env.soon(resolve))
+  settled(): Promise<void> {
+    if (!this.#handling || !this.#open) return Promise.resolve()
+    // nobody will wait for a slow reader any more: what it sent is stored, whether it takes the answers or not
+    this.#ending = true
+    this.#readings.release(true)
+    return new Promise(resolve => this.#idle.push(resolve))
+  }
+
+  #rest(): void {
+    for (const go of this.#idle.splice(0)) go()
   }
 
   // ---- from the hub
@@ -124,36 +152,30 @@ export class Connection implements Subscriber, PeerEvents {
   }
 
   deliver(frames: readonly Frame[]): void {
-    const all = this.#results.length === 0 ? frames : [...frames, ...this.#results]
+    const data = this.#replaying() ? frames.map(withoutId) : frames
+    const all = this.#results.length === 0 ? data : [...data, ...this.#results]
     if (this.#results.length > 0) this.#results = []
     if (all.length > 0 && this.#open) this.#peer.write(all)
   }
 
   fellBehind(lane: Lane): void {
-    this.#read(async reader => {
-      const at =
-        this.session.dialect === 'canonical'
-          ? await reader.catchUp(lane.scopes.list, lane.at)
-          : await this.#replay(reader, lane)
-      if (at !== null) this.#rejoin(lane.scopes.list, at)
-    })
+    this.#readings.fellBehind(lane)
   }
 
-  /** Only what was not subscribed anew meanwhile. */
-  #rejoin(entities: readonly string[], at: Cursor): void {
-    const live = entities.filter(entity => this.session.scopes.get(entity)?.phase === 'live')
-    if (live.length === 0 || !this.#open) return
-    this.#hub().join(this, live, at)
+  /** Only what is still wanted; several places become one at the next flush. */
+  #rejoin(reached: readonly Reached[]): void {
+    if (!this.#open) return
+    for (const { entities, at } of reached) {
+      const live = entities.filter(entity => this.session.scopes.get(entity)?.phase === 'live')
+      if (live.length > 0) this.#hub().join(this, live, at, this.#settledAt)
+    }
     this.#hub().flushOne(this)
   }
 
-  /** A bare listener that fell behind is caught up per entity, as if it had asked with `sync`. */
-  async #replay(reader: Reader, lane: Lane): Promise<null> {
-    for (const entity of lane.scopes.list) {
-      const at = await reader.pull(entity, lane.through, false)
-      if (at !== null) this.#rejoin([entity], at)
-    }
-    return null
+  /** An event's id says that all before it has come, which is not so while a scope is read from the log. */
+  #replaying(): boolean {
+    if (this.#peer.kind !== 'sse') return false
+    return this.session.scopes.size > this.lanes.reduce((sum, lane) => sum + lane.scopes.list.length, 0)
   }
 
   // ---- the machine and its effects
@@ -167,7 +189,7 @@ export class Connection implements Subscriber, PeerEvents {
       message = this.#inbox.take()
     ) {
       // who does not take the answers is not asked for more work
-      if (!this.ready() && !(await this.#room())) break
+      if (!this.ready() && !this.#ending && !(await this.#readings.room())) break
       try {
         this.#parts.log.debug({ client: this.session.client, type: message.type }, 'syncline: message')
         await this.#apply({ type: 'up', message })
@@ -176,6 +198,7 @@ export class Connection implements Subscriber, PeerEvents {
       }
     }
     this.#handling = false
+    this.#rest()
   }
 
   #failed(error: unknown, re: string, n?: number | null): void {
@@ -224,67 +247,8 @@ export class Connection implements Subscriber, PeerEvents {
       case 'listen':
         return this.#listen(effect.entities)
       default:
-        return this.#performReading(effect)
+        return this.#readings.perform(effect)
     }
-  }
-
-  #performReading(effect: ReadEffect): void {
-    this.#read(async reader => {
-      switch (effect.type) {
-        case 'catchUp': {
-          const at = await reader.catchUp(effect.entities, effect.from)
-          return this.#finished(effect.entities, at, false, effect.turn)
-        }
-        case 'snapshot':
-          return this.#finished([effect.entity], await reader.snapshot(effect.entity), false, effect.turn)
-        case 'repair': {
-          const done = await reader.repairAbove(effect.entity, effect.above, effect.to)
-          return this.#finished([effect.entity], done ? effect.to : null, true, effect.turn)
-        }
-        case 'compare': {
-          const { entity, cursor, hashes } = effect
-          const buckets = await compareSummaries(this.#parts.store, entity, hashes, () => this.#open)
-          return this.#apply({ type: 'compared', entity, cursor, buckets })
-        }
-        case 'repairHeld': {
-          const { entity, cursor } = effect.message
-          if (!(await reader.repairHeld(effect.message, () => this.#open))) return
-          return this.#apply({ type: 'repaired', entity, cursor })
-        }
-        case 'pull':
-          await reader.pull(effect.entity, effect.since, effect.batch)
-          return
-      }
-    })
-  }
-
-  async #finished(
-    entities: readonly string[],
-    at: Cursor | null,
-    repair: boolean,
-    turn: number,
-  ): Promise<void> {
-    if (at !== null) await this.#apply({ type: 'read', entities, at, repair, turn })
-  }
-
-  /** Readings follow each other; none begins while the one before still waits for the network. */
-  #read(job: (reader: Reader) => Promise<void>): void {
-    this.#reader ??= new Reader(this.#parts.store, {
-      room: () => this.#room(),
-      deliver: frames => this.#open && this.#peer.write(frames),
-      overtaken: () => this.close(1012, 'a cleanup overtook this reading', 0),
-    })
-    const reader = this.#reader
-    this.#reads = this.#reads
-      .then(() => (this.#open ? job(reader) : undefined))
-      .catch((error: unknown) => this.#failed(error, 'subscribe'))
-  }
-
-  #room(): Promise<boolean> {
-    if (!this.#open) return Promise.resolve(false)
-    // even with room, the event loop gets its turn between two pages
-    if (this.ready()) return new Promise(resolve => this.#parts.env.soon(() => resolve(this.#open)))
-    return new Promise(resolve => (this.#waiting ??= []).push(resolve))
   }
 
   // ---- single effects
@@ -319,22 +283,22 @@ export class Connection implements Subscriber, PeerEvents {
 
   async #join(entities: readonly string[], at: Cursor): Promise<void> {
     await this.#parts.listening(this.session.dialect)
-    this.#rejoin(entities, at)
+    this.#rejoin([{ entities, at }])
     void this.#parts.wake()
   }
 
   /** A bare event stream: live from now on, or from the version that it has seen. */
   async resume(entities: readonly string[], since: number | null): Promise<void> {
-    if (since === null) return this.#listen(entities, false)
+    // before anything else: what falls behind or changes shape is found by the scopes
     for (const entity of entities) this.session.scopes.set(entity, { phase: 'live', turn: 0 })
+    if (since === null) return this.#listen(entities, false)
     await this.#parts.listening('plain')
     const head = await this.#parts.store.head()
     if (!this.#open) return
     // a version ahead of the log is of another branch: as far behind as can be
     const at = { epoch: head.epoch, seq: since, check: 0 }
-    if (since > head.seq)
-      this.fellBehind({ scopes: this.#hub().scopeSet(entities), at, through: since, owed: 0 })
-    else this.#rejoin(entities, at)
+    if (since === 0 || since > head.seq) this.#readings.replay(entities, since, since === 0)
+    else this.#rejoin([{ entities, at }])
     void this.#parts.wake()
   }
 
@@ -366,6 +330,7 @@ export class Connection implements Subscriber, PeerEvents {
       for (const [i, result] of results.entries())
         this.#results.push(...printAcks(mutations[i], result, this.#parts.store.entities))
     const settled = Math.max(0, ...results.map(result => result.version))
+    this.#settledAt = Math.max(this.#settledAt, settled)
     for (const lane of this.lanes) lane.owed = Math.max(lane.owed, settled)
     await this.#parts.wake()
     this.#hub().flushOne(this)
@@ -400,6 +365,10 @@ export class Connection implements Subscriber, PeerEvents {
   #hub(): Hub {
     return this.#parts.hubs[this.session.dialect]
   }
+}
+
+function withoutId(frame: Frame): Frame {
+  return frame.eventId === null ? frame : new Frame(frame.text)
 }
 
 export type Shapes = Readonly<Record<string, EntityShape>>

@@ -47,8 +47,11 @@ export function namedEvent(name: string, data: object): string {
   return `event: ${name}\ndata: ${JSON.stringify(data)}\n\n`
 }
 
-/** JSON text has no raw line breaks, so one `data:` line carries it. */
+/**
+ * One `data:` line. JSON columns are spliced as they are stored, maybe over several lines; in valid JSON a raw line
+ * break is only whitespace, so a space says the same.
+ */
 function encode(frame: Frame): Buffer {
   const id = frame.eventId === null ? '' : `id: ${frame.eventId}\n`
-  return (frame.eventStream ??= Buffer.from(`${id}data: ${frame.text}\n\n`))
+  return (frame.eventStream ??= Buffer.from(`${id}data: ${frame.text.replaceAll(/[\r\n]+/g, ' ')}\n\n`))
 }

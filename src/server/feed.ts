@@ -6,6 +6,8 @@ import type { ChangedRow, RowForm, ServerStore } from './store.ts'
 
 /** Rows that the window holds at the most; older ones are read from the store by those who need them. */
 const windowRows = 10_000
+/** Characters of JSON that it holds at the most: few rows may be large. */
+const windowChars = 16 * 1024 * 1024
 const pageRows = 2_000
 
 export interface PlacedRow extends ChangedRow {
@@ -18,6 +20,7 @@ export class Feed {
   readonly #form: RowForm
   #entities: readonly string[]
   #rows: PlacedRow[] = []
+  #chars = 0
   #start = 0
   #head: Cursor | null = null
   #reading: Promise<boolean> | null = null
@@ -39,6 +42,7 @@ export class Feed {
   reset(entities: readonly string[] = this.#entities): void {
     this.#entities = entities
     this.#rows = []
+    this.#chars = 0
     this.#head = null
     this.#latest.clear()
   }
@@ -74,6 +78,7 @@ export class Feed {
     const from = this.#head
     let after = from.seq
     const fresh: ChangedRow[] = []
+    let chars = 0
     for (;;) {
       const page = await this.#store.changes({
         entities: this.#entities,
@@ -83,19 +88,20 @@ export class Feed {
       })
       if (this.#head !== from) return false // reset meanwhile: what was read belongs to nobody
       fresh.push(...page.rows)
-      if (!page.more) return this.#finish(fresh, page.to, after)
+      if (!page.more) return this.#finish(fresh, page.to)
       after = page.to.seq
-      if (fresh.length > windowRows) return this.#skipTo()
+      chars += page.rows.reduce((sum, row) => sum + charsOf(row), 0)
+      if (fresh.length > windowRows || chars > windowChars) return this.#skipTo()
     }
   }
 
   /** A cleanup may have overtaken the reading: then deletes are missing in it, and every session has to look for itself. */
-  async #finish(fresh: readonly ChangedRow[], to: Cursor, after: number): Promise<boolean> {
+  async #finish(fresh: readonly ChangedRow[], to: Cursor): Promise<boolean> {
     const from = this.#head
-    if (to.seq === after) return this.#append(fresh, to)
+    if (from === null || to.seq === from.seq) return this.#append(fresh, to)
     const { horizon } = await this.#store.head()
     if (this.#head !== from) return false
-    return horizon > after ? this.#skipTo() : this.#append(fresh, to)
+    return horizon > from.seq ? this.#skipTo() : this.#append(fresh, to)
   }
 
   #append(fresh: readonly ChangedRow[], to: Cursor): boolean {
@@ -104,6 +110,7 @@ export class Feed {
     for (const row of fresh) {
       this.#rows.push({ ...row, previous: this.#latest.get(row.entity) ?? from.seq })
       this.#latest.set(row.entity, row.seq)
+      this.#chars += charsOf(row)
     }
     this.#head = to
     this.#trim()
@@ -114,17 +121,23 @@ export class Feed {
   async #skipTo(): Promise<boolean> {
     const head = await this.#store.head()
     this.#rows = []
+    this.#chars = 0
     this.#start = head.seq
     this.#head = { epoch: head.epoch, seq: head.seq, check: head.check }
     return true
   }
 
   #trim(): void {
-    const surplus = this.#rows.length - windowRows
-    if (surplus <= 0) return
+    if (this.#rows.length <= windowRows && this.#chars <= windowChars) return
     // a session behind the cut has to read the store; cutting half at a time keeps this rare
-    const cut = this.#rows.splice(0, surplus + windowRows / 2)
-    this.#start = cut.at(-1)?.seq ?? this.#start
+    let cut = 0
+    for (const row of this.#rows) {
+      if (this.#rows.length - cut <= windowRows / 2 && this.#chars <= windowChars / 2) break
+      this.#chars -= charsOf(row)
+      this.#start = row.seq
+      cut += 1
+    }
+    this.#rows.splice(0, cut)
   }
 
   /** Whether a session at `seq` can be served from the window. */
@@ -150,4 +163,8 @@ export class Feed {
     }
     return found
   }
+}
+
+function charsOf(row: ChangedRow): number {
+  return row.json?.length ?? 0
 }

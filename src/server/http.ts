@@ -27,6 +27,8 @@ export interface StreamEnds {
 
 /** Answers smaller than this are sent as they are. */
 export const compressFrom = 1024
+/** Above it an answer is compressed in pieces, beside the event loop: in one go everybody else would wait. */
+export const compressAtOnce = 256 * 1024
 
 export function jsonAnswer(
   status: number,

@@ -15,6 +15,7 @@ const cursor = (seq: number): { epoch: string; seq: number; check: number } => (
 class Log {
   rows: ChangedRow[] = []
   reads = 0
+  horizon = 0
 
   write(entity: string, id: string, more: Partial<ChangedRow> = {}): void {
     const seq = this.rows.length + 1
@@ -33,7 +34,7 @@ class Log {
 
   get store(): ServerStore {
     const head = (): Promise<ReturnType<typeof cursor> & { horizon: number }> =>
-      Promise.resolve({ ...cursor(this.rows.length), horizon: 0 })
+      Promise.resolve({ ...cursor(this.rows.length), horizon: this.horizon })
     const changes = ({
       entities,
       after,
@@ -206,6 +207,32 @@ describe('the hub', () => {
     })
   })
 
+  test('[R2] a lane that joins after the result still brings the cursor to its version', async () => {
+    const { log, hub, flush } = await world()
+    const other = joined(hub, ['posts'])
+    log.write('posts', '1')
+    await flush()
+    expect(other.writes).toHaveLength(1)
+    const screen = new Screen()
+    hub.join(screen, ['users'], cursor(0), 1)
+    hub.flushOne(screen)
+    expect(screen.batches).toMatchObject([{ from: { seq: 0 }, to: { seq: 1 }, sets: [] }])
+  })
+
+  test('[S3] of lanes at different places only the last event has an id, the place of all', async () => {
+    const { log, hub, flush } = await world('plain')
+    for (const entity of ['users', 'posts', 'users']) log.write(entity, `${log.rows.length}`)
+    await flush()
+    const screen = new Screen()
+    hub.join(screen, ['users'], cursor(0))
+    hub.join(screen, ['posts'], cursor(1))
+    hub.flushOne(screen)
+    expect(screen.writes.flat().map(frame => frame.eventId)).toEqual([null, null, 3])
+    log.write('users', 'live')
+    await flush()
+    expect(screen.writes.at(-1)?.map(frame => frame.eventId)).toEqual([4])
+  })
+
   test('an entity is in one lane only, and leaves it', async () => {
     const { log, hub, flush } = await world()
     const screen = joined(hub, ['users', 'posts'])
@@ -263,5 +290,47 @@ describe('the feed', () => {
     expect(feed.holds(0)).toBe(false)
     expect(feed.holds(11_000)).toBe(true)
     expect(feed.after(11_999, new Set(['users']))).toHaveLength(1)
+  })
+
+  test('[L5] a cleanup that overtook any page of a reading makes everybody read for themselves', async () => {
+    const log = new Log()
+    const feed = new Feed(log.store, 'values', ['users'])
+    await feed.advance()
+    log.write('users', 'gone', { json: null })
+    log.write('users', 'a')
+    log.horizon = 1
+    await feed.advance()
+    expect(feed.holds(0)).toBe(false)
+    const paged = new Log()
+    const inner = paged.store
+    const changes: ServerStore['changes'] = async query => {
+      const page = await inner.changes(query)
+      // two pages of which the second brings nothing: the reading began at 0 all the same
+      return { ...page, more: query.after === 0 }
+    }
+    const second = new Feed({ ...inner, changes }, 'values', ['users'])
+    await second.advance()
+    paged.write('users', 'a')
+    paged.horizon = 1
+    await second.advance()
+    expect(second.head?.seq).toBe(1)
+    expect(second.holds(0)).toBe(false)
+  })
+
+  test('the window is bounded in characters too', async () => {
+    const log = new Log()
+    const feed = new Feed(log.store, 'values', ['users'])
+    await feed.advance()
+    const json = 'x'.repeat(2 ** 20)
+    for (let i = 0; i < 40; i++) {
+      log.write('users', `${i}`, { json })
+      await feed.advance()
+    }
+    expect(feed.after(0, new Set(['users'])).length).toBeLessThanOrEqual(16)
+    expect(feed.holds(20)).toBe(false)
+    expect(feed.holds(39)).toBe(true)
+    log.write('users', 'small')
+    await feed.advance()
+    expect(feed.after(40, new Set(['users'])).map(row => row.id)).toEqual(['small'])
   })
 })

@@ -4,8 +4,7 @@
 import type { Cursor } from '../core/index.ts'
 import { scopesKey } from '../core/index.ts'
 import type { Feed, PlacedRow } from './feed.ts'
-import { printBatchParts, printPlain } from './frames.ts'
-import type { Frame } from './frames.ts'
+import { Frame, printBatchParts, printPlain } from './frames.ts'
 
 export interface ScopeSet {
   readonly key: string
@@ -67,13 +66,13 @@ export class Hub {
 
   /**
    * A lane from `at` on, for those of `entities` that no lane of this subscriber has. Lanes at the same place become
-   * one. Follow it by `flushOne`: the feed may be ahead of `at`, and wakes nobody twice for the same change.
+   * one. `owed` as in a lane. Follow it by `flushOne`: the feed may be ahead of `at`, and wakes nobody twice for the same change.
    */
-  join(subscriber: Subscriber, entities: readonly string[], at: Cursor): void {
+  join(subscriber: Subscriber, entities: readonly string[], at: Cursor, owed = 0): void {
     this.#subscribers.add(subscriber)
     const fresh = entities.filter(entity => !subscriber.lanes.some(lane => lane.scopes.entities.has(entity)))
     if (fresh.length === 0) return
-    subscriber.lanes.push({ scopes: this.scopeSet(fresh), at, through: at.seq, owed: 0 })
+    subscriber.lanes.push({ scopes: this.scopeSet(fresh), at, through: at.seq, owed })
     this.#merge(subscriber)
   }
 
@@ -111,6 +110,7 @@ export class Hub {
     if (!subscriber.ready()) return
     if (head === null) return subscriber.deliver([])
     let frames: readonly Frame[] = []
+    let sources = 0
     // several lanes become one as soon as their cursors agree, so all are brought to the head, changes or not
     if (subscriber.lanes.length > 1)
       for (const lane of subscriber.lanes) lane.owed = Math.max(lane.owed, head.seq)
@@ -120,10 +120,12 @@ export class Hub {
         subscriber.lanes = subscriber.lanes.filter(other => other !== lane)
         subscriber.fellBehind(lane)
       } else if (more.length > 0) {
+        sources += 1
         frames = frames.length === 0 ? more : [...frames, ...more]
       }
     }
     if (subscriber.lanes.length > 1) this.#merge(subscriber)
+    if (sources > 1 && this.#form === 'plain') frames = onlyLastNumbered(frames, head.seq)
     subscriber.deliver(frames)
   }
 
@@ -174,6 +176,11 @@ export class Hub {
     }
     subscriber.lanes = merged
   }
+}
+
+/** An event's id says that all before it has come: of lanes at different places that is so at the end alone. */
+function onlyLastNumbered(frames: readonly Frame[], head: number): Frame[] {
+  return frames.map(({ text }, i) => new Frame(text, i === frames.length - 1 ? head : null))
 }
 
 type FrameCache = Map<ScopeSet, Map<number, readonly Frame[]>>

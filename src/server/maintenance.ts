@@ -57,7 +57,10 @@ export class Maintenance {
   }
 
   async cleanup(olderThanMs: number): Promise<number> {
-    while (await this.#store.fold()) if (this.#stopped) break
+    while ((await this.#store.fold()) && !this.#stopped) {
+      // a long tail is many rounds, and everybody's changes wait while one runs
+      await new Promise<void>(resolve => this.#env.soon(resolve))
+    }
     return this.#store.cleanup(this.#env.now() - olderThanMs)
   }
 

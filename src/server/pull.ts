@@ -8,8 +8,10 @@ import type { ServerStore } from './store.ts'
 
 const pageRows = 1_000
 
+type PullStore = Pick<ServerStore, 'head' | 'changes' | 'snapshot'>
+
 export async function changesSince(
-  store: ServerStore,
+  store: PullStore,
   entity: string,
   since: number,
   limit: number,
@@ -18,13 +20,29 @@ export async function changesSince(
   if (since === 0 || since < head.horizon || since > head.seq)
     return jsonAnswer(200, wholeTable(store, entity, since !== 0))
   const page = await store.changes({ entities: [entity], after: since, limit, form: 'object' })
+  if (await overtaken(store, since, page.to.seq)) return jsonAnswer(200, wholeTable(store, entity, true))
   const changes = page.rows.map((row, i) => plainChange(row, page.rows[i - 1]?.seq ?? since))
   return jsonAnswer(200, printChangesBody(entity, page.to.seq, changes, { more: page.more }))
 }
 
+/** Whether a cleanup may have forgotten deletes of (from, to] before they were read. */
+async function overtaken(store: PullStore, from: number, to: number): Promise<boolean> {
+  return to > from && (await store.head()).horizon > from
+}
+
 /** Streamed: pages of the table, then what changed while they were read. The version comes last, when it is known. */
-async function* wholeTable(store: ServerStore, entity: string, reset: boolean): AsyncGenerator<string> {
-  yield `{"entity":${JSON.stringify(entity)},"changes":[`
+async function* wholeTable(store: PullStore, entity: string, reset: boolean): AsyncGenerator<string> {
+  yield `{"entity":${JSON.stringify(entity)}`
+  let version: number | null = null
+  // A cleanup overtook the reading: rows that were sent may be deleted, and nobody knows which. What was sent cannot be
+  // taken back, but of members with the same name JSON parsers keep the last, so the list begins once more.
+  while (version === null) version = yield* tableOnce(store, entity)
+  yield `,"version":${version}${reset ? ',"reset":true' : ''}}`
+}
+
+/** The member `changes`; the version that it reaches, or null where it is worth nothing. */
+async function* tableOnce(store: PullStore, entity: string): AsyncGenerator<string, number | null> {
+  yield ',"changes":['
   let comma = ''
   let after: string | null = null
   let first: number | null = null
@@ -42,11 +60,16 @@ async function* wholeTable(store: ServerStore, entity: string, reset: boolean): 
   for (let more = true; more;) {
     const page = await store.changes({ entities: [entity], after: version, limit: pageRows, form: 'object' })
     const previous = version
+    if (await overtaken(store, previous, page.to.seq)) {
+      yield ']'
+      return null
+    }
     const rows = page.rows.map(row => printPlainChange(plainChange(row, previous)))
     if (rows.length > 0) yield comma + rows.join(',')
     if (rows.length > 0) comma = ','
     version = page.to.seq
     more = page.more
   }
-  yield `],"version":${version}${reset ? ',"reset":true' : ''}}`
+  yield ']'
+  return version
 }

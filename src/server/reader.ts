@@ -2,8 +2,8 @@
 // short read of its own; between pages the network must have taken the last one (the log is the buffer, rule S4).
 // Neighbours on the line: the session asks, the store answers, the connection's peer carries the pages.
 import type { Cursor, Reconcile } from '../core/index.ts'
-import { printChangesFrame, printPlainReset, printSyncComplete } from '../core/index.ts'
-import { Frame, plainChange, printBatchParts, printPlain } from './frames.ts'
+import { printChangeFrame, printChangesFrame, printPlainReset, printSyncComplete } from '../core/index.ts'
+import { Frame, plainChange, printBatchParts } from './frames.ts'
 import { asChanged, asForgotten, findRepairs } from './reconcile.ts'
 import type { ChangedRow, ServerStore } from './store.ts'
 
@@ -17,6 +17,8 @@ export interface Outlet {
   /** Resolves when the network has room; false when the connection is gone. */
   room(): Promise<boolean>
   deliver(frames: readonly Frame[]): void
+  /** Where the table's readings began that were given up before their end. */
+  readonly unfinished: Map<string, number>
   /** A cleanup overtook the reading: deletes are missing in what was read, and only a cursor verified anew can heal it. */
   overtaken(): void
 }
@@ -64,15 +66,18 @@ export class Reader {
   async snapshot(entity: string): Promise<Cursor | null> {
     const batch = { scopes: [entity], from: null }
     let after: string | null = null
-    let first: Cursor | null = null
+    // of one that was given up half the client may have staged rows, which were deleted since
+    let from = this.#outlet.unfinished.get(entity) ?? Infinity
     do {
       if (!(await this.#outlet.room())) return null
       const page = await this.#store.snapshot({ entity, after, limit: tableRows, form: 'values' })
-      first ??= page.head
+      this.#outlet.unfinished.set(entity, (from = Math.min(from, page.head.seq)))
       this.#outlet.deliver(printBatchParts({ ...batch, to: null }, asChanged(entity, page.rows)))
       after = page.next
     } while (after !== null)
-    return this.#changes(batch, first.seq)
+    const at = await this.#changes(batch, from)
+    if (at !== null) this.#outlet.unfinished.delete(entity)
+    return at
   }
 
   /** Step 1 of healing: rows whose own place is above `above`. */
@@ -94,15 +99,13 @@ export class Reader {
   }
 
   /** Step 3: what the client lacks or holds wrongly in the unequal buckets. */
-  async repairHeld(message: Reconcile, alive: () => boolean): Promise<boolean> {
+  async repairHeld(message: Reconcile): Promise<boolean> {
     const { entity, cursor } = message
-    const { wanted, forget } = await findRepairs(
-      this.#store,
-      entity,
-      message.buckets ?? [],
-      message.held ?? [],
-      alive,
+    const repairs = await findRepairs(this.#store, entity, message.buckets ?? [], message.held ?? [], () =>
+      this.#outlet.room(),
     )
+    if (repairs === null) return false
+    const { wanted, forget } = repairs
     const batch = { scopes: [entity], from: null, repair: true }
     for (let i = 0; i < wanted.length; i += pageRows) {
       if (!(await this.#outlet.room())) return false
@@ -116,27 +119,62 @@ export class Reader {
 
   /**
    * The bare protocol's `sync`: one change a frame, or `changes` frames, then `sync_complete`. The place reached; null:
-   * connection gone.
+   * connection gone. Only `replay` knows how far a whole stream is, so nothing here carries an event id.
    */
   async pull(entity: string, since: number, batch: boolean): Promise<Cursor | null> {
-    const head = await this.#store.head()
-    let after = since
-    if (since < head.horizon || since > head.seq) {
-      this.#outlet.deliver([new Frame(printPlainReset(entity, head.seq))])
-      return this.#pullSnapshot(entity, batch)
+    const at = await this.#pull(entity, since, batch)
+    if (at !== null) this.#outlet.deliver([new Frame(printSyncComplete(entity, at.seq))])
+    return at
+  }
+
+  /** What a bare listener has missed, entity by entity; the last frame tells an event stream where all of them are. */
+  async replay(
+    entities: readonly string[],
+    since: number,
+    whole: boolean,
+  ): Promise<{ entities: string[]; at: Cursor }[] | null> {
+    const reached: { entities: string[]; at: Cursor }[] = []
+    for (const [i, entity] of entities.entries()) {
+      const at = whole ? await this.#pullTable(entity, false) : await this.#pullSince(entity, since, false)
+      if (at === null) return null
+      reached.push({ entities: [entity], at })
+      const all = i === entities.length - 1 ? Math.min(...reached.map(one => one.at.seq)) : null
+      this.#outlet.deliver([new Frame(printSyncComplete(entity, at.seq), all)])
     }
+    return reached
+  }
+
+  /** From nothing, the log does not say it: rows that were there before the log have no entry. */
+  #pull(entity: string, since: number, batch: boolean): Promise<Cursor | null> {
+    return since === 0 ? this.#pullTable(entity, batch) : this.#pullSince(entity, since, batch)
+  }
+
+  async #pullSince(entity: string, since: number, batch: boolean): Promise<Cursor | null> {
+    const head = await this.#store.head()
+    if (since < head.horizon || since > head.seq) return this.#pullAnew(entity, batch, head.seq)
+    return this.#pullChanges(entity, since, batch)
+  }
+
+  #pullAnew(entity: string, batch: boolean, head: number): Promise<Cursor | null> {
+    this.#outlet.deliver([new Frame(printPlainReset(entity, head))])
+    return this.#pullTable(entity, batch)
+  }
+
+  async #pullChanges(entity: string, since: number, batch: boolean): Promise<Cursor | null> {
+    let after = since
     for (;;) {
       if (!(await this.#outlet.room())) return null
       const page = await this.#store.changes({ entities: [entity], after, limit: pageRows, form: 'object' })
+      const head = page.to.seq > after ? await this.#store.head() : null
+      // a cleanup has passed: deletes are missing in this page
+      if (head !== null && head.horizon > after) return this.#pullAnew(entity, batch, head.seq)
       this.#deliverPlain(entity, page, after, batch)
+      if (!page.more) return page.to
       after = page.to.seq
-      if (page.more) continue
-      this.#outlet.deliver([new Frame(printSyncComplete(entity, after), after)])
-      return page.to
     }
   }
 
-  async #pullSnapshot(entity: string, batch: boolean): Promise<Cursor | null> {
+  async #pullTable(entity: string, batch: boolean): Promise<Cursor | null> {
     let after: string | null = null
     let first: Cursor | null = null
     do {
@@ -147,7 +185,7 @@ export class Reader {
       const rows = asChanged(entity, page.rows).map(row => ({ ...row, created: true }))
       this.#deliverPlain(entity, { rows, to: page.head, more: true }, 0, batch)
     } while (after !== null)
-    return this.pull(entity, first.seq, batch)
+    return this.#pullChanges(entity, first.seq, batch)
   }
 
   #deliverPlain(
@@ -156,11 +194,11 @@ export class Reader {
     since: number,
     batch: boolean,
   ): void {
-    if (batch) {
-      const changes = page.rows.map((row, i) => plainChange(row, page.rows[i - 1]?.seq ?? since))
-      this.#outlet.deliver([new Frame(printChangesFrame(entity, page.to.seq, changes, page.more))])
-    } else {
-      this.#outlet.deliver(page.rows.map((row, i) => printPlain(row, page.rows[i - 1]?.seq ?? since)))
-    }
+    const changes = page.rows.map((row, i) => plainChange(row, page.rows[i - 1]?.seq ?? since))
+    this.#outlet.deliver(
+      batch
+        ? [new Frame(printChangesFrame(entity, page.to.seq, changes, page.more))]
+        : changes.map(change => new Frame(printChangeFrame(change))),
+    )
   }
 }

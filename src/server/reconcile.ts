@@ -5,31 +5,35 @@ import type { ChangedRow, ServerStore, SnapshotPage } from './store.ts'
 
 const pageRows = 2_000
 
-/** Ends a long reading when the connection is gone. */
-export type Alive = () => boolean
+/** Gives others their turn between two pages of a long reading; false: nobody wants it any more. */
+type Turn = () => Promise<boolean>
 
-/** Every (id, seq) of the table, page by page, each its own short read. */
-async function* places(
+/** Every (id, seq) of the table, page by page, each its own short read. False: it was given up before its end. */
+async function eachPlace(
   store: ServerStore,
   entity: string,
-  alive: Alive,
-): AsyncGenerator<readonly (readonly [string, number])[]> {
+  turn: Turn,
+  visit: (id: string, seq: number) => void,
+): Promise<boolean> {
   let after: string | null = null
   do {
+    if (!(await turn())) return false
     const page = await store.places({ entity, after, limit: pageRows })
-    yield page.rows
+    for (const [id, seq] of page.rows) visit(id, seq)
     after = page.next
-  } while (after !== null && alive())
+  } while (after !== null)
+  return true
 }
 
+/** The buckets that differ; null: given up. */
 export async function compareSummaries(
   store: ServerStore,
   entity: string,
   theirs: readonly number[],
-  alive: Alive,
-): Promise<number[]> {
+  turn: Turn,
+): Promise<number[] | null> {
   const mine = new Summary()
-  for await (const page of places(store, entity, alive)) for (const [id, seq] of page) mine.toggle(id, seq)
+  if (!(await eachPlace(store, entity, turn, (id, seq) => mine.toggle(id, seq)))) return null
   return unequalBuckets(mine.values(), theirs)
 }
 
@@ -40,29 +44,29 @@ export interface Repair {
   readonly forget: readonly string[]
 }
 
+/** Null: given up. */
 export async function findRepairs(
   store: ServerStore,
   entity: string,
   buckets: readonly number[],
   held: readonly (readonly [string, number])[],
-  alive: Alive,
-): Promise<Repair> {
+  turn: Turn,
+): Promise<Repair | null> {
   const unequal = new Set(buckets)
   const theirs = new Map(held)
   const wanted: string[] = []
-  for await (const page of places(store, entity, alive)) {
-    for (const [id, seq] of page) {
-      if (!unequal.has(bucketOf(id))) continue
-      if (theirs.get(id) !== seq) wanted.push(id)
-      theirs.delete(id)
-    }
-  }
+  const whole = await eachPlace(store, entity, turn, (id, seq) => {
+    if (!unequal.has(bucketOf(id))) return
+    if (theirs.get(id) !== seq) wanted.push(id)
+    theirs.delete(id)
+  })
+  if (!whole) return null
   return { wanted, forget: [...theirs.keys()] }
 }
 
 /** Rows of a page in the form in which batches are printed. */
 export function asChanged(entity: string, rows: SnapshotPage['rows']): ChangedRow[] {
-  return rows.map(row => ({ ...row, entity, created: false, temporary: null }))
+  return rows.map(row => ({ ...row, entity, created: false }))
 }
 
 /** Ids that are not in view, as a batch says it. */

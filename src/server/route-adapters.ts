@@ -6,7 +6,7 @@ import { pipeline } from 'node:stream/promises'
 import { createGzip, gzipSync } from 'node:zlib'
 import { SyncError } from '../core/index.ts'
 import type { StreamSink } from './event-stream.ts'
-import { acceptsGzip, compressFrom, errorAnswer, segmentsBelow } from './http.ts'
+import { acceptsGzip, compressAtOnce, compressFrom, errorAnswer, segmentsBelow } from './http.ts'
 import type { StreamEnds, SyncAnswer, SyncRequest } from './http.ts'
 import type { Answerer } from './routes.ts'
 
@@ -34,7 +34,11 @@ export function nodeAdapter(answer: Answerer, base: string): Middleware {
     if (segments === null) return next === undefined ? unclaimed(request, response) : next()
     void answer(nodeRequest(request, segments, new URLSearchParams(query)))
       .then(result => respond(response, request, result))
-      .catch(() => response.destroy())
+      .catch((error: unknown) => {
+        // a stream that could not be opened is still answered; an answer that broke off cannot be
+        if (response.headersSent) response.destroy()
+        else void respond(response, request, errorAnswer(error))
+      })
   }
 }
 
@@ -85,6 +89,13 @@ async function readText(body: AsyncIterable<Uint8Array>, limit: number): Promise
   return Buffer.concat(chunks).toString('utf8')
 }
 
+/** What takes long to compress becomes a stream, whose compression leaves the event loop alone. */
+function inPieces(body: SyncAnswer['body']): SyncAnswer['body'] {
+  if (body === null || (typeof body !== 'string' && !Buffer.isBuffer(body))) return body
+  const bytes = Buffer.from(body)
+  return bytes.length > compressAtOnce ? Readable.from([bytes]) : bytes
+}
+
 async function respond(
   response: ServerResponse,
   request: IncomingMessage,
@@ -93,7 +104,7 @@ async function respond(
   if (result.stream !== undefined && request.method !== 'HEAD')
     return openStream(response, request, result, result.stream)
   const gzip = acceptsGzip(request.headers['accept-encoding'])
-  const { body } = result
+  const body = gzip ? inPieces(result.body) : result.body
   if (body === null || request.method === 'HEAD') {
     response.writeHead(result.status, result.headers).end()
   } else if (typeof body === 'string' || Buffer.isBuffer(body)) {
@@ -120,14 +131,26 @@ function openStream(
   result: SyncAnswer,
   open: (sink: StreamSink) => StreamEnds,
 ): void {
-  response.writeHead(result.status, result.headers)
-  request.socket.setNoDelay(true)
-  request.socket.setTimeout(0)
-  response.flushHeaders()
-  const ends = open({
-    write: bytes => void (response.writableEnded || response.write(bytes)),
+  let ends: StreamEnds | null = null
+  // with the first bytes, because `open` may throw and then another status is answered
+  const begin = (): void => {
+    response.writeHead(result.status, result.headers)
+    request.socket.setNoDelay(true)
+    request.socket.setTimeout(0)
+    response.flushHeaders()
+  }
+  ends = open({
+    write(bytes) {
+      if (response.writableEnded) return
+      if (!response.headersSent) begin()
+      response.write(bytes)
+    },
     buffered: () => response.writableLength,
-    end: () => void response.end(),
+    end() {
+      response.end()
+      // now, not when the last byte is taken: what is sent up meanwhile must not vanish
+      ends?.closed()
+    },
   })
   response.on('drain', () => ends.drained())
   response.on('close', () => ends.closed())
@@ -140,15 +163,14 @@ export function fetchAdapter(
 ): (request: Request) => Promise<Response | undefined> {
   return async request => {
     const url = new URL(request.url)
-    let result: SyncAnswer
     try {
       const segments = segmentsBelow(base, url.pathname)
       if (segments === null) return undefined
-      result = await answer(webRequest(request, segments, url.searchParams))
+      return webResponse(request, await answer(webRequest(request, segments, url.searchParams)))
     } catch (error) {
-      result = errorAnswer(error)
+      // also of a stream that could not be opened
+      return webResponse(request, errorAnswer(error))
     }
-    return webResponse(request, result)
   }
 }
 
@@ -164,10 +186,12 @@ function webRequest(request: Request, segments: readonly string[], query: URLSea
 }
 
 function webResponse(request: Request, result: SyncAnswer): Response {
-  const { status, headers, body, stream } = result
-  if (stream !== undefined) return new Response(webStream(stream), { status, headers })
-  if (body === null || request.method === 'HEAD') return new Response(null, { status, headers })
+  const { status, headers, stream } = result
+  if (stream !== undefined && request.method !== 'HEAD')
+    return new Response(webStream(stream), { status, headers })
   const gzip = acceptsGzip(request.headers.get('accept-encoding') ?? undefined)
+  const body = gzip ? inPieces(result.body) : result.body
+  if (body === null || request.method === 'HEAD') return new Response(null, { status, headers })
   const packedHeaders = { ...headers, 'content-encoding': 'gzip', vary: 'accept-encoding' }
   if (typeof body === 'string' || Buffer.isBuffer(body)) {
     const bytes = Buffer.from(body)
@@ -199,8 +223,11 @@ function webStream(open: (sink: StreamSink) => StreamEnds): ReadableStream<Uint8
           },
           buffered: () => queued,
           end() {
-            if (!ended) controller.close()
+            if (ended) return
             ended = true
+            controller.close()
+            // nobody cancels a stream that has ended
+            ends?.closed()
           },
         })
       },

@@ -102,7 +102,10 @@ class Routes {
   #pull(entity: string, request: SyncRequest): Promise<SyncAnswer> {
     this.#entity(entity)
     const since = sinceOf(request.query.get('since'))
-    const limit = Math.min(10_000, Math.max(1, Number(request.query.get('limit') ?? 1000) || 1000))
+    const limit = Math.min(
+      10_000,
+      Math.max(1, Math.trunc(Number(request.query.get('limit') ?? 1000) || 1000)),
+    )
     return changesSince(this.#parts.store, entity, since, limit)
   }
 
@@ -144,11 +147,12 @@ class Routes {
       headers: eventStreamHeaders,
       body: null,
       stream: sink => {
-        sink.write(prelude)
+        // first: it throws where the engine is closed, and nothing may have been sent by then
         const connection = this.#engine.connect(eventStreamPeer(sink))
+        sink.write(prelude)
         const secret = canonical ? this.#parts.env.secret(16) : null
         if (secret === null) {
-          void connection.resume(entities, since)
+          this.#resume(connection, entities, since)
         } else {
           this.#streams.set(secret, connection)
           sink.write(Buffer.from(namedEvent('session', { session: secret })))
@@ -164,6 +168,15 @@ class Routes {
     }
   }
 
+  #resume(connection: Connection, entities: readonly string[], since: number | null): void {
+    connection.resume(entities, since).catch((error: unknown) => {
+      // the engine was closed meanwhile, and the stream with it
+      if (!(error instanceof SyncError && error.code === 'CLOSED'))
+        this.#parts.log.warn({ err: error }, 'syncline: the log could not be read for an event stream')
+      connection.close(1011, 'the log could not be read')
+    })
+  }
+
   /** Frames that belong to a canonical event stream, in order. */
   async #up(request: SyncRequest): Promise<SyncAnswer> {
     const connection = this.#streams.get(request.query.get('session') ?? '')
@@ -171,6 +184,11 @@ class Routes {
       throw new SyncError('UNKNOWN_SESSION', 'no stream of this server has that session: open a new one')
     const frames = await jsonBody(request, this.#parts.limits.maxPayload)
     if (!Array.isArray(frames)) throw invalid('the body must be an array of messages')
+    // an event stream cannot be read more slowly: who sends more than is handled has to wait
+    if (connection.congested)
+      throw new SyncError('OVERLOADED', 'too many messages of this stream wait; send them again later', {
+        retryAfterMs: 1000,
+      })
     for (const frame of frames) connection.message(frame)
     return { status: 204, headers: { 'cache-control': 'no-store' }, body: null }
   }

@@ -86,3 +86,26 @@ test('[Q7] a lower lead is closed 4409', () => {
   ])
   expect(step(session, { type: 'identified', hello, lead: 1 }, known)).toMatchObject([{ type: 'welcome' }])
 })
+
+test('[S7] whatever its cursor is, a client with rows of another shape gets all of them', () => {
+  for (const state of ['here', 'old', 'off'] as const) {
+    const session = greeted()
+    const request = { entity: 'notes', cursor: at(90), marks: [], shape: 'another' }
+    step(session, { type: 'up', message: { type: 'subscribe', scopes: [request] } }, known)
+    const scopes = [{ request, state, common: at(40) }]
+    const effects = step(session, { type: 'verified', scopes, head: at(100), turn: session.turn }, known)
+    expect([state, effects[1]]).toMatchObject([state, { type: 'repair', above: -1 }])
+  }
+})
+
+test('[S1] an entity that one frame names often is read once, as it was named last', () => {
+  const session = greeted()
+  const scopes = [1, 2, 3].map(seq => ({ entity: 'notes', cursor: at(seq), marks: [], shape: 'h' }))
+  const effects = step(session, { type: 'up', message: { type: 'subscribe', scopes } }, known)
+  expect(effects).toMatchObject([{ type: 'verify', scopes: [{ cursor: { seq: 3 } }] }])
+  const listen = { type: 'listen', entities: ['notes', 'notes', 'no', 'no'] } as const
+  expect(step(openSession('u'), { type: 'up', message: listen }, known)).toMatchObject([
+    { type: 'fail' },
+    { type: 'listen', entities: ['notes'] },
+  ])
+})

@@ -197,7 +197,9 @@ function subscribe(session: Session, message: Subscribe, known: Known): Effect[]
   if (session.dialect !== 'canonical')
     return [fail('INVALID_MESSAGE', 'say hello before subscribing to scopes', 'subscribe')]
   const fresh: ScopeRequest[] = []
-  for (const scope of message.scopes) {
+  // once each, as it was said last: one frame could ask for the same table a thousand times
+  const wanted = new Map(message.scopes.map(scope => [scope.entity, scope]))
+  for (const scope of wanted.values()) {
     if (known.shapeOf(scope.entity) === undefined) effects.push(unknownEntity(scope.entity, 'subscribe'))
     else fresh.push(scope)
   }
@@ -231,7 +233,8 @@ function verified(
       if (group === undefined) continuing.set(key, { cursor, entities: [entity] })
       else group.entities.push(entity)
     } else {
-      effects.push(...heal(session, { entity, cursor, state, common, shape }, head, turn))
+      const healing = { entity, cursor, state, common, shape, reshaped: request.shape !== shape.hash }
+      effects.push(...heal(session, healing, head, turn))
     }
   }
   const groups = Array.from(continuing.values(), ({ cursor, entities }): Effect => ({
@@ -249,11 +252,13 @@ interface Healing {
   readonly state: CursorState
   readonly common: Cursor | null
   readonly shape: EntityShape
+  /** The client holds rows of another shape: no place in the log tells which. */
+  readonly reshaped: boolean
 }
 
 /** Rule S7, step 1: what the log can name above the common place, or everything where the shape changed. */
 function heal(session: Session, healing: Healing, head: Cursor, turn: number): Effect[] {
-  const { entity, cursor, state, common, shape } = healing
+  const { entity, cursor, state, common, shape, reshaped } = healing
   const reset = {
     type: 'reset',
     entity,
@@ -263,7 +268,7 @@ function heal(session: Session, healing: Healing, head: Cursor, turn: number): E
   }
   if (state === 'off') session.clamps.set(entity, common?.seq ?? 0)
   // an old cursor is on this branch as far as can be known; rows above it are named by their own seq
-  const above = state === 'here' ? -1 : state === 'off' ? (common?.seq ?? -1) : cursor.seq
+  const above = reshaped ? -1 : state === 'off' ? (common?.seq ?? -1) : cursor.seq
   return [
     { type: 'send', message: reset },
     { type: 'repair', entity, above, to: head, turn },
@@ -331,8 +336,9 @@ function clampBase(session: Session, mutation: Mutation): Mutation {
 }
 
 function listen(session: Session, message: Listen, known: Known): Effect[] {
-  const unknown = message.entities.filter(entity => known.shapeOf(entity) === undefined)
-  const entities = message.entities.filter(entity => known.shapeOf(entity) !== undefined)
+  const named = [...new Set(message.entities)]
+  const unknown = named.filter(entity => known.shapeOf(entity) === undefined)
+  const entities = named.filter(entity => known.shapeOf(entity) !== undefined)
   for (const entity of entities) session.scopes.set(entity, { phase: 'live', turn: session.turn })
   return [...unknown.map(entity => unknownEntity(entity, 'subscribe')), { type: 'listen', entities }]
 }

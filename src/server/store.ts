@@ -77,6 +77,8 @@ export interface SnapshotPage {
     readonly json: string
     readonly idJson: string
     readonly reading: number
+    /** The temporary id under which a client created it. */
+    readonly temporary: string | null
   }[]
   /** Give it back for the next page; null at the end. */
   readonly next: string | null
@@ -112,8 +114,12 @@ export interface Prepared {
 
 export interface PreparedWrite {
   readonly entity: string
+  /** The row's id, or a temporary one. The store remembers a temporary id that a create names, but never the bare prefix. */
   readonly id: string
-  /** The values to store, by column, as JSON; the store encodes them by column kind. */
+  /**
+   * The values to store, by column, as JSON; the store encodes them by column kind. With a create under a temporary id
+   * they may hold the row's own key.
+   */
   readonly values: Row
   readonly attempt: Attempt
 }
@@ -187,14 +193,18 @@ export interface ServerStore {
   }>
   /** Current rows by id, in `values` form; ids without a row are left out. */
   rowsById(entity: string, ids: readonly string[]): Promise<SnapshotPage['rows']>
-  /** Row and standing by id, for resolvers and conflict answers. */
-  look(entity: string, ids: readonly string[]): Promise<LookedUp[]>
+  /**
+   * Row and standing by id, in the order of the ids, for cutting, validation, resolvers and conflict answers. Temporary
+   * ids of the sender are resolved; an answer carries the real id where there is one.
+   */
+  look(entity: string, ids: readonly string[], sender?: Sender): Promise<LookedUp[]>
 
   /** Notes `lead` if it is the greatest and says what is known of the client. */
   identify(sender: Sender): Promise<Identified>
   /**
    * Stores the mutations in order, in one transaction; each is whole or not at all, and a failing one spoils no other.
-   * A mutation at or below the client's last is `duplicate` (with its result, where still known). Results up to `acked`
+   * A mutation at or below the client's last is `duplicate` (with its result, where still known); so is one without a
+   * number whose `mutationId` came with the same writes before. Results up to `acked`
    * are forgotten. Throws FENCED (nothing stored) where the sender's lead is not the greatest, DATABASE_BUSY,
    * DATABASE_FULL, DATABASE_FAILED (nothing stored).
    */

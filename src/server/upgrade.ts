@@ -51,7 +51,7 @@ export function makeUpgrader(engine: SyncEngine, settings: Settings): Upgrader {
       checkOrigin(origin, host, settings.origins)
     } catch {
       // before the 101: a page of another site learns nothing and holds nothing open
-      socket.end('HTTP/1.1 403 Forbidden\r\nConnection: close\r\nContent-Length: 0\r\n\r\n')
+      refuse(socket, '403 Forbidden')
       return true
     }
     server.handleUpgrade(request, socket, head, websocket => greet(engine, settings, websocket, socket))
@@ -68,13 +68,21 @@ export function attachUpgrades(engine: SyncEngine, server: UpgradableServer, set
     const alone = server.listenerCount('upgrade') === 1
     // `/` and `/ws` may belong to somebody else who listens on the same server (a dev server's reload socket)
     if ((alone || pathOf(request) === own) && upgrade(request, socket, head)) return
-    if (alone) socket.end('HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n')
+    if (alone) refuse(socket, '404 Not Found')
   }
   server.on('upgrade', listener)
   return () => {
     unwatch()
     server.off('upgrade', listener)
   }
+}
+
+/** An upgraded socket is nobody's but ours: Node neither hears its errors nor closes it when the other side does not. */
+function refuse(socket: Duplex, status: string): void {
+  // a reset of the refused connection would end the process
+  socket.on('error', () => {})
+  socket.once('finish', () => socket.destroy())
+  socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`)
 }
 
 function pathOf(request: IncomingMessage): string {

@@ -1,6 +1,6 @@
 // A client's mutations, stored as one transaction of the memory database. Neighbours: the engine's accept before it,
 // the log behind it. Everything here is one synchronous step, as the inside of a transaction has to be.
-import { SyncError, idOfValue, isTemporaryId, readingOf } from '../core/index.ts'
+import { SyncError, idOfValue, isTemporaryId, readingOf, temporaryPrefix } from '../core/index.ts'
 import type { Decision, ErrorBody, ErrorCode, Json, MutationResult, Row, Standing } from '../core/index.ts'
 import type { Accepted, Decide, EntityInfo, Prepared, PreparedWrite, Sender } from '../server/index.ts'
 import type { ClientRecord, MemoryDatabase } from './memory-database.ts'
@@ -28,6 +28,11 @@ type Outcome =
   | { readonly kind: 'resolve'; readonly seq: number; readonly columns: readonly string[] }
 
 type Refused = Extract<Outcome, { kind: 'refused' }>
+
+/** Senders without a name share their names for mutations: only the same writes are a repetition. */
+function keyOf({ n, mutationId, writes }: Prepared['mutation']): number | string | undefined {
+  return n ?? (mutationId === undefined ? undefined : `${mutationId} ${JSON.stringify(writes)}`)
+}
 
 export function clientKey(sender: Sender): string {
   return `${sender.user}\n${sender.client ?? ''}`
@@ -102,7 +107,7 @@ class Accept {
   /** False: the resolver has to run first. */
   #mutation(prepared: Prepared): boolean {
     const { mutation } = prepared
-    const key = mutation.n ?? mutation.mutationId
+    const key = keyOf(mutation)
     const known = key === undefined ? undefined : this.record.results.get(key)
     if (known !== undefined || (mutation.n !== null && mutation.n <= this.record.last)) {
       this.#answer(prepared, key, {
@@ -135,6 +140,8 @@ class Accept {
       prepared,
       refused === undefined ? this.#stored(prepared, outcomes) : refusal(prepared, refused, outcomes),
     )
+    // the bare prefix is another row every time
+    this.record.temporary.delete(temporaryPrefix)
     return true
   }
 
@@ -163,7 +170,7 @@ class Accept {
   #book(prepared: Prepared, result: MutationResult): void {
     const { mutation } = prepared
     const wrote = this.transaction.effects.length > 0
-    const key = mutation.n ?? mutation.mutationId
+    const key = keyOf(mutation)
     const booked = { ...result, version: this.#database.head.seq }
     if (mutation.n !== null) this.record.last = mutation.n
     if (key !== undefined) {
@@ -207,7 +214,7 @@ class Accept {
   /** Null: the database will assign it. */
   #realId(write: PreparedWrite, spec: TableSpec): string | null {
     if (!isTemporaryId(write.id)) return write.id
-    const known = this.record.temporary.get(write.id)
+    const known = write.id === temporaryPrefix ? undefined : this.record.temporary.get(write.id)
     if (known !== undefined) return known
     if (write.attempt.action !== 'create') return write.id
     const given = spec.key.map(column => write.values[column] ?? null)

@@ -173,10 +173,12 @@ class MemoryStore implements ServerStore {
     })
   }
 
-  look(entity: string, ids: readonly string[]): Promise<LookedUp[]> {
+  look(entity: string, ids: readonly string[], sender?: Sender): Promise<LookedUp[]> {
     return this.#call('look', () => {
       const { table } = this.#info(entity)
-      return ids.map(id => ({
+      const known = sender === undefined ? undefined : this.#database.client(clientKey(sender)).temporary
+      const real = ids.map(id => known?.get(id) ?? id)
+      return real.map(id => ({
         id,
         row: this.#database.rows(table).get(id) ?? null,
         standing: this.#database.standing(table, id),
@@ -311,6 +313,7 @@ class MemoryStore implements ServerStore {
       json: jsonOf(info.shape, row, form),
       idJson: idJson(info, id),
       reading: line?.reading ?? 0,
+      temporary: line?.temporary ?? null,
     }
   }
 }

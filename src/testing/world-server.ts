@@ -154,7 +154,7 @@ function slowStore(store: ServerStore, wait: (call: string) => Promise<void>): S
     rowsAbove: slow('rowsAbove', query => store.rowsAbove(query)),
     places: slow('places', query => store.places(query)),
     rowsById: slow('rowsById', (entity, ids) => store.rowsById(entity, ids)),
-    look: slow('look', (entity, ids) => store.look(entity, ids)),
+    look: slow('look', (entity, ids, sender) => store.look(entity, ids, sender)),
     identify: slow('identify', sender => store.identify(sender)),
     accept: slow('accept', (sender, mutations, decide, acked) =>
       store.accept(sender, mutations, decide, acked),

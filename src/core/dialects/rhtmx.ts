@@ -4,7 +4,7 @@ import type { Action, Mutation, ResultStatus } from '../change.ts'
 import { isStamp, msOfReading, readingOfMs, stampOf } from '../clock.ts'
 import { decodeAction, decodeId } from '../decode-up.ts'
 import type { ErrorBody } from '../errors.ts'
-import { isTemporaryId } from '../ids.ts'
+import { isTemporaryId, temporaryPrefix } from '../ids.ts'
 import { asArray, asInteger, asObject, asRow, asString, invalid } from '../limits.ts'
 import type { Limits, Unknown } from '../limits.ts'
 import type { MutationResult } from '../protocol.ts'
@@ -86,7 +86,7 @@ export function decodePush(push: Unknown, entity: string, limits: Limits, nowMs:
     writes: [
       {
         entity,
-        id: id === undefined && action === 'create' ? 'tmp_' : decodeId(id),
+        id: id === undefined && action === 'create' ? temporaryPrefix : decodeId(id),
         action,
         ...(data === undefined ? {} : { data }),
         ...(push['upsert'] === true ? { upsert: true } : {}),

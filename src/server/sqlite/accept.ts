@@ -7,6 +7,7 @@ import {
   clientKey,
   forgetResults,
   namedResult,
+  nameOfMutation,
   readClient,
   resultOf,
   saveClient,
@@ -97,7 +98,8 @@ class Round {
     return this.#writer.write(prepared, index)
   }
 
-  #duplicate({ mutation: { n, mutationId } }: Prepared): Omit<MutationResult, 'status'> | undefined {
+  #duplicate({ mutation }: Prepared): Omit<MutationResult, 'status'> | undefined {
+    const { n } = mutation
     if (n !== null) {
       if (n > this.#last) return undefined
       return (
@@ -105,17 +107,19 @@ class Round {
         resultOf(this.#db, this.#key, n) ?? { n, version: this.#writer.head }
       )
     }
-    if (mutationId === undefined) return undefined
-    return this.#named.get(mutationId) ?? namedResult(this.#db, this.#key, mutationId)
+    const name = nameOfMutation(mutation)
+    if (name === undefined) return undefined
+    return this.#named.get(name) ?? namedResult(this.#db, this.#key, name)
   }
 
   #remember(prepared: Prepared, { kind, ...outcome }: Extract<Outcome, { kind: 'done' }>): MutationResult {
-    const { n, mutationId } = prepared.mutation
+    const { n } = prepared.mutation
+    const name = nameOfMutation(prepared.mutation)
     const result: MutationResult = { ...nameOf(prepared), ...outcome, version: this.#writer.head }
     if (n !== null) {
       this.#last = n
       this.#fresh.push(result)
-    } else if (mutationId !== undefined) this.#named.set(mutationId, result)
+    } else if (name !== undefined) this.#named.set(name, result)
     return result
   }
 

@@ -44,7 +44,7 @@ export class Access {
 
   /** One consistent view. Throws what the database throws where `try` fails for good. */
   read<T>(run: (db: Connection) => T): Promise<T> {
-    return this.#retry(() => this.readNow(run))
+    return this.#retry(() => this.readNow(run), null)
   }
 
   /** At once or not at all; on a shared connection an open transaction of the application's counts as busy. */
@@ -85,9 +85,11 @@ export class Access {
     const before = this.#turn
     const alone = this.#waiting === 0
     this.#waiting++
+    // from its arrival: those who wait together give up together
+    const patience = alone ? null : this.#patience()
     const mine = (async () => {
       if (!alone) await before
-      return this.#retry(attempt)
+      return this.#retry(attempt, patience)
     })()
     this.#turn = mine.catch(() => undefined)
     try {
@@ -97,23 +99,34 @@ export class Access {
     }
   }
 
-  async #retry<T>(attempt: () => T): Promise<T> {
-    const deadline = this.#env.now() + busyDeadline
-    for (let round = 0; ; round++) {
-      if (this.#closed) throw new SyncError('CLOSED', 'the store is closed')
-      try {
-        return attempt()
-      } catch (error) {
-        if (!isBusy(error) && !(error instanceof Occupied)) throw storeError(error)
-        if (this.#env.now() >= deadline) {
-          throw new SyncError(
-            'DATABASE_BUSY',
-            `the database was locked for ${busyDeadline} ms; another writer holds a transaction open`,
-            { cause: error },
-          )
+  /** A timer, not a reading of the clock: one that is set forward ends nobody's patience. */
+  #patience(): Patience {
+    const patience = { over: false, end: this.#env.after(busyDeadline, () => void (patience.over = true)) }
+    return patience
+  }
+
+  async #retry<T>(attempt: () => T, given: Patience | null): Promise<T> {
+    let patience = given
+    try {
+      for (let round = 0; ; round++) {
+        if (this.#closed) throw new SyncError('CLOSED', 'the store is closed')
+        try {
+          return attempt()
+        } catch (error) {
+          if (!isBusy(error) && !(error instanceof Occupied)) throw storeError(error)
+          patience ??= this.#patience()
+          if (patience.over) {
+            throw new SyncError(
+              'DATABASE_BUSY',
+              `the database was locked for ${busyDeadline} ms; another writer holds a transaction open`,
+              { cause: error },
+            )
+          }
+          await this.pause(delays[round] ?? 20)
         }
-        await this.pause(delays[round] ?? 20)
       }
+    } finally {
+      patience?.end()
     }
   }
 
@@ -131,6 +144,11 @@ export class Access {
     this.reader.close()
     this.writer.close()
   }
+}
+
+interface Patience {
+  over: boolean
+  end(): void
 }
 
 /** The application has a transaction open on the connection that it shares with us. */

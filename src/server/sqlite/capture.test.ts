@@ -52,7 +52,7 @@ test('[C9] installing copies nothing; a row that was there is at its baseline', 
   expect(await changed()).toEqual([])
   expect(await store.stats()).toEqual({ tail: 0, rows: 0, gone: 0, folded: 0, clients: 0 })
   expect((await store.snapshot({ entity: 't', after: null, limit: 10, form: 'object' })).rows).toEqual([
-    { id: '1', seq: 0, json: '{"id":1,"v":"a"}', idJson: '1', reading: 0 },
+    { id: '1', seq: 0, json: '{"id":1,"v":"a"}', idJson: '1', reading: 0, temporary: null },
   ])
   app.exec('DELETE FROM t')
   expect(await changed()).toEqual([['1', null]])

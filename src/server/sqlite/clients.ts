@@ -1,7 +1,8 @@
 // What is known of each client: its last mutation, its lead, results not yet acknowledged, temporary ids. All of it
 // inside the transaction of the write it belongs to (rules Q3, Q6, Q7).
-import { SyncError } from '../../core/index.ts'
-import type { MutationResult } from '../../core/index.ts'
+import { createHash } from 'node:crypto'
+import { SyncError, temporaryPrefix } from '../../core/index.ts'
+import type { Mutation, MutationResult } from '../../core/index.ts'
 import type { Identified, Sender } from '../store.ts'
 import { integer, text } from './driver.ts'
 import type { Connection } from './driver.ts'
@@ -84,6 +85,15 @@ export function forgetResults(db: Connection, { user, client }: ClientKey, acked
   db.run('DELETE FROM _syncline_results WHERE user=? AND client=? AND last<=?', user, client, acked)
 }
 
+/**
+ * Senders without a name share their names for mutations: one of them says '1', and so does another who means something
+ * else. The same name for the same writes is a repetition.
+ */
+export function nameOfMutation({ mutationId, writes }: Mutation): string | undefined {
+  if (mutationId === undefined) return undefined
+  return `${mutationId} ${createHash('sha256').update(JSON.stringify(writes)).digest('base64')}`
+}
+
 export function namedResult(
   db: Connection,
   { user, client }: ClientKey,
@@ -123,6 +133,7 @@ export function realId(
   ent: number,
   temporary: string,
 ): string | undefined {
+  if (temporary === temporaryPrefix) return undefined
   const id = db.value(
     'SELECT id FROM _syncline_ids WHERE user=? AND client=? AND tmp=? AND ent=?',
     user,
@@ -133,6 +144,7 @@ export function realId(
   return id === undefined ? undefined : text(id)
 }
 
+/** The bare prefix means 'a row without an id', and is another one every time. */
 export function saveRealId(
   db: Connection,
   { user, client }: ClientKey,
@@ -141,6 +153,7 @@ export function saveRealId(
   id: string,
   nowMs: number,
 ): void {
+  if (temporary === temporaryPrefix) return
   db.run(
     'INSERT OR REPLACE INTO _syncline_ids(user,client,ent,tmp,id,at) VALUES(?,?,?,?,?,?)',
     user,

@@ -15,7 +15,8 @@ export function jsonOf(column: Column, x: string): string {
     case 'boolean':
       return `CASE ${x} WHEN 1 THEN 'true' WHEN 0 THEN 'false' ELSE ${anyJson(x)} END`
     case 'json':
-      return `CASE WHEN typeof(${x})='text' AND json_valid(${x}) THEN ${x} ELSE ${anyJson(x)} END`
+      // json_valid reads no further than a NUL; as bytes, the text of a UTF-16 database would be full of them
+      return `CASE WHEN typeof(${x})='text' AND json_valid(${x}) AND instr(${x},char(0))=0 THEN ${x} ELSE ${anyJson(x)} END`
     case 'text':
       return column.strict
         ? `json_quote(${x})`

@@ -93,7 +93,7 @@ function statements(ent: number, table: Table, id: IdCodec): EntitySql {
       `${all.length === 0 ? '' : ` WHERE ${all.join(' AND ')}`} ORDER BY ${keys.join(',')} LIMIT ?`
     )
   }
-  const rows = (form: RowForm): string => `,coalesce(r.reading,0),${json[form]}`
+  const rows = (form: RowForm): string => `,coalesce(r.reading,0),${json[form]},r.tmp`
   const lookup = (text: string): string =>
     `SELECT k.key,${keys[0]} IS NOT NULL,CASE WHEN ${keys[0]} IS NOT NULL THEN ${text} END,${lineColumns},${goneColumns}` +
     ` FROM json_each(?) AS k LEFT JOIN ${from} ON ${id.matchesText('t', 'k.value')}` +

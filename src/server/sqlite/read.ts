@@ -1,7 +1,10 @@
 // The readings of the port. Each is one transaction of the reader connection: one view of log and tables. What is folded
 // is read by index; the unfolded rest of the tail is settled here, by the same function that the fold uses (0003).
+import { isTemporaryId } from '../../core/index.ts'
 import type { Cursor } from '../../core/index.ts'
 import type { ChangedRow, Changes, Head, LookedUp, RowForm, SnapshotPage } from '../store.ts'
+import { realId } from './clients.ts'
+import type { ClientKey } from './clients.ts'
 import { integer, text, textOrNull } from './driver.ts'
 import type { Connection, SqlValue } from './driver.ts'
 import { idJsonOf } from './entity.ts'
@@ -9,8 +12,10 @@ import type { Catalog, Entity } from './entity.ts'
 import { foldedTo } from './fold.ts'
 import { lookup, originOf, settle, standingOf } from './lines.ts'
 import type { RowState } from './lines.ts'
+import type { Overlay } from './overlay.ts'
+import { maxUnfolded } from './request.ts'
 import { meta } from './schema.ts'
-import { checkAt, entryColumns, groupEntries, mutationOf, tailHead } from './tail.ts'
+import { checkAt, entryColumns, groupEntries, keyOf, mutationOf, tailHead } from './tail.ts'
 import type { Touched } from './tail.ts'
 
 export type PageRow = SnapshotPage['rows'][number]
@@ -238,6 +243,7 @@ export function readSnapshot(
       json: text(row[3]),
       idJson: idJsonOf(entity.info, id),
       reading: newer?.reading ?? integer(row[2]),
+      temporary: newer?.temporary ?? textOrNull(row[4]),
     }
   })
   return { rows, next: rows.length < limit ? null : (rows.at(-1)?.id ?? null), head: cursorOf(head) }
@@ -262,13 +268,9 @@ export function readPlaces(
 }
 
 /** Where living rows stand that the fold has not reached; for them any entry but a mere suspicion is a change. */
-function newestUnfolded(
-  db: Connection,
-  entity: Entity,
-  head: number,
-): Map<string, { seq: number; reading: number }> {
+function newestUnfolded(db: Connection, entity: Entity, head: number): Map<string, Newest> {
   const folded = foldedTo(db)
-  const newest = new Map<string, { seq: number; reading: number }>()
+  const newest = new Map<string, Newest>()
   if (head === folded) return newest
   const rows = db.all(
     "SELECT CAST(id AS TEXT),max(seq),clock FROM _syncline_tail WHERE seq>? AND ent=? AND op<>'?' GROUP BY id",
@@ -276,16 +278,37 @@ function newestUnfolded(
     entity.ent,
   )
   for (const [id, seq, reading] of rows)
-    newest.set(entity.id.decode(text(id)), { seq: integer(seq), reading: integer(reading) })
+    newest.set(entity.id.decode(text(id)), { seq: integer(seq), reading: integer(reading), temporary: null })
+  const named = db.all(
+    'SELECT CAST(id AS TEXT),tmp FROM _syncline_tail WHERE seq>? AND ent=? AND tmp IS NOT NULL',
+    folded,
+    entity.ent,
+  )
+  for (const [id, temporary] of named) {
+    const known = newest.get(entity.id.decode(text(id)))
+    if (known !== undefined) known.temporary = textOrNull(temporary)
+  }
   return newest
+}
+
+interface Newest {
+  readonly seq: number
+  readonly reading: number
+  temporary: string | null
 }
 
 // ---- by id
 
-export function readRows(db: Connection, catalog: Catalog, asked: string, ids: readonly string[]): PageRow[] {
+export function readRows(
+  db: Connection,
+  catalog: Catalog,
+  overlay: Overlay,
+  asked: string,
+  ids: readonly string[],
+): PageRow[] {
   const entity = catalog.get(asked)
   const rows: PageRow[] = []
-  for (const [id, { json, line }] of statesNow(db, entity, ids, 'values')) {
+  for (const [id, { json, line }] of statesNow(db, catalog, overlay, { entity, ids, form: 'values' })) {
     if (json !== null)
       rows.push({
         id,
@@ -293,21 +316,27 @@ export function readRows(db: Connection, catalog: Catalog, asked: string, ids: r
         json,
         idJson: idJsonOf(entity.info, id),
         reading: line?.reading ?? 0,
+        temporary: line?.temporary ?? null,
       })
   }
   return rows
 }
 
+/** `key`: whose temporary ids are resolved. */
 export function readStandings(
   db: Connection,
   catalog: Catalog,
-  asked: string,
-  ids: readonly string[],
+  overlay: Overlay,
+  { entity: asked, ids, key }: { entity: string; ids: readonly string[]; key: ClientKey | null },
 ): LookedUp[] {
   const entity = catalog.get(asked)
-  const states = statesNow(db, entity, ids, 'object')
-  return ids.map(id => {
-    const state = states.get(entity.id.check(id) ?? id)
+  const real = ids.map(id => {
+    const known = key !== null && isTemporaryId(id) ? realId(db, key, entity.ent, id) : undefined
+    return known ?? entity.id.check(id) ?? id
+  })
+  const states = statesNow(db, catalog, overlay, { entity, ids: real, form: 'object' })
+  return real.map(id => {
+    const state = states.get(id)
     if (state === undefined)
       return { id, row: null, standing: { exists: false, whole: null, cells: {}, gone: null, seq: 0 } }
     const row: unknown = state.json === null ? null : JSON.parse(state.json)
@@ -318,21 +347,29 @@ export function readStandings(
 /** With unfolded entries on top; an id that the key cannot hold has no answer. */
 function statesNow(
   db: Connection,
-  entity: Entity,
-  ids: readonly string[],
-  form: RowForm,
+  catalog: Catalog,
+  overlay: Overlay,
+  { entity, ids, form }: { entity: Entity; ids: readonly string[]; form: RowForm },
 ): Map<string, RowState> {
   const checked = [...new Set(ids.flatMap(id => entity.id.check(id) ?? []))]
   const states = lookup(db, entity, checked, form)
   const folded = foldedTo(db)
   if (tailHead(db).seq === folded) return states
-  const catalog = { byEnt: new Map([[entity.ent, entity]]) }
+  // the whole tail, read anew for every question, is what many small ones cannot afford
+  if (overlay.advance(db, catalog, maxUnfolded)) {
+    for (const [id, before] of states) {
+      const known = overlay.get(keyOf(entity.ent, id))
+      if (known !== undefined) states.set(id, { ...known.now, exists: before.exists, json: before.json })
+    }
+    return states
+  }
   const rows = db.all(
     `SELECT ${entryColumns} FROM _syncline_tail WHERE seq>? AND ent=? ORDER BY seq`,
     folded,
     entity.ent,
   )
-  for (const { id, entries } of groupEntries(rows, catalog).values()) {
+  const byEnt = new Map([[entity.ent, entity]])
+  for (const { id, entries } of groupEntries(rows, { byEnt }).values()) {
     const before = states.get(id)
     if (before !== undefined) states.set(id, settle(before, entries))
   }

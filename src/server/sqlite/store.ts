@@ -172,8 +172,8 @@ class SqliteStore implements ServerStore {
       this.#catalog.get(entity)
       const from = after === null ? above : Number(after)
       const page = readChanges(db, this.#catalog, { entities: [entity], after: from, limit, form: 'values' })
-      const rows = page.rows.flatMap(({ id, seq, json, idJson, reading }) =>
-        json === null ? [] : [{ id, seq, json, idJson, reading }],
+      const rows = page.rows.flatMap(({ id, seq, json, idJson, reading, temporary }) =>
+        json === null ? [] : [{ id, seq, json, idJson, reading, temporary }],
       )
       const { epoch, seq, check } = readHead(db)
       return { rows, next: page.more ? String(page.to.seq) : null, head: { epoch, seq, check } }
@@ -190,11 +190,12 @@ class SqliteStore implements ServerStore {
   }
 
   rowsById(entity: string, ids: readonly string[]): Promise<SnapshotPage['rows']> {
-    return this.#access.read(db => readRows(db, this.#catalog, entity, ids))
+    return this.#access.read(db => readRows(db, this.#catalog, this.#overlay, entity, ids))
   }
 
-  look(entity: string, ids: readonly string[]): Promise<LookedUp[]> {
-    return this.#access.read(db => readStandings(db, this.#catalog, entity, ids))
+  look(entity: string, ids: readonly string[], sender?: Sender): Promise<LookedUp[]> {
+    const key = sender === undefined ? null : clientKey(sender)
+    return this.#access.read(db => readStandings(db, this.#catalog, this.#overlay, { entity, ids, key }))
   }
 
   async identify(sender: Sender): Promise<Identified> {

@@ -1,6 +1,6 @@
 // One mutation at a time: ids made real, `decide` asked, the SQL done, its effects settled. A mutation is whole or not at
 // all (rule D13): one with several writes runs in a savepoint, a single write is whole by SQLite's own rules.
-import { idOfRow, isTemporaryId, SyncError } from '../../core/index.ts'
+import { idOfRow, isTemporaryId, SyncError, temporaryPrefix } from '../../core/index.ts'
 import type { Decision, ErrorBody, ErrorCode, Json, MutationResult } from '../../core/index.ts'
 import type { Accepted, Prepared, PreparedWrite } from '../store.ts'
 import { realId, saveRealId } from './clients.ts'
@@ -281,6 +281,7 @@ export class Writer {
   #rename(entity: Entity, temporary: string, id: string, ids: Record<string, string>): void {
     const { db, key, request } = this.#parts
     ids[temporary] = id
+    if (temporary === temporaryPrefix) return
     const known = keyOf(entity.ent, temporary)
     if (this.#real.get(known) === id) return
     this.#real.set(known, id)
@@ -352,7 +353,8 @@ function carriedOf(entity: Entity, id: string, write: PreparedWrite, decision: S
   const resolved =
     decision.kind === 'update' && decision.resolved !== null ? Object.keys(decision.resolved) : []
   const sent = decision.kind === 'update' ? decision.columns.filter(column => !resolved.includes(column)) : []
-  const temporary = decision.kind === 'insert' && isTemporaryId(write.id) ? write.id : null
+  const told = isTemporaryId(write.id) && write.id !== temporaryPrefix
+  const temporary = decision.kind === 'insert' && told ? write.id : null
   return { entity, id, kind: decision.kind, stamp: decision.stamp, sent, resolved, temporary }
 }
 
