@@ -225,7 +225,14 @@ test('[S3] T-S07 a replay has one id, at its end, where nothing before it can be
 })
 
 test('[S1] what was subscribed anew is not read to its end for the old turn, and no delete is lost', async () => {
-  const { db, engine } = await engineOver()
+  const held = gate()
+  let pages = 0
+  const { db, engine } = await engineOver(inner => ({
+    async snapshot(query) {
+      if (++pages === 2) await held.passed
+      return inner.snapshot(query)
+    },
+  }))
   db.exec(bulk(600))
   const client = connect(engine)
   await client.hello()
@@ -234,6 +241,7 @@ test('[S1] what was subscribed anew is not read to its end for the old turn, and
   db.exec('DELETE FROM users WHERE id = 1')
   for (let i = 0; i < 50; i++) client.subscribe('users')
   client.subscribe('posts')
+  held.open()
   // readings follow each other: all of users are over when posts are answered
   const isPosts = (frame: WireFrame): boolean => isTo(frame) && String(frame['scopes']) === 'posts'
   await client.got('the posts', isPosts)

@@ -143,6 +143,8 @@ test('[C1] [L1] other processes write, roll back and are killed; nothing is miss
       for (let i = 0; i < 3; i++) db.prepare('INSERT OR REPLACE INTO t(id, v) VALUES(?, ?)').run(Math.floor(Math.random() * 50), process.pid + ':' + n)
       if (n % 3 === 0) db.prepare('DELETE FROM t WHERE id = ?').run(Math.floor(Math.random() * 50))
       db.exec(n % 5 === 0 ? 'ROLLBACK' : 'COMMIT')
+      // SQLite's lock knows no turns: without a breath between two transactions, others get it by luck alone
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1)
     }`
   const [first, second] = [600, 10_000].map(ms =>
     spawn(process.execPath, ['--input-type=module', '-e', script, path, String(ms)], { stdio: 'ignore' }),
