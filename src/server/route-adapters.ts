@@ -10,11 +10,7 @@ import { acceptsGzip, compressAtOnce, compressFrom, errorAnswer, segmentsBelow }
 import type { StreamEnds, SyncAnswer, SyncRequest } from './http.ts'
 import type { Answerer } from './routes.ts'
 
-type Middleware = (
-  request: IncomingMessage,
-  response: ServerResponse,
-  next?: (error?: unknown) => void,
-) => void
+type Middleware = (request: IncomingMessage, response: ServerResponse, next?: () => void) => void
 
 export function nodeAdapter(answer: Answerer, base: string): Middleware {
   return (request, response, next) => {

@@ -29,7 +29,7 @@ import { makeUpgrader } from './upgrade.ts'
 
 export interface SyncRoutes {
   /** Node, Connect and Express middleware. Foreign paths go to `next()`; without one they are left to others on the server, or 404. */
-  (request: IncomingMessage, response: ServerResponse, next?: (error?: unknown) => void): void
+  (request: IncomingMessage, response: ServerResponse, next?: () => void): void
   /** For Hono, SvelteKit, Next and other fetch-style frameworks. Undefined: not one of our paths. */
   fetch(request: Request): Promise<Response | undefined>
   /** For servers that dispatch upgrades themselves; false: not one of our paths. */
