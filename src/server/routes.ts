@@ -1,9 +1,6 @@
 // The HTTP paths below `/api/sync`, as Node middleware and as fetch. WebSocket upgrades are in upgrade.ts.
-import { readFile } from 'node:fs/promises'
-import { createHash } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
-import { fileURLToPath } from 'node:url'
 import {
   asArray,
   asObject,
@@ -24,6 +21,7 @@ import type { SyncAnswer, SyncRequest } from './http.ts'
 import { changesSince } from './pull.ts'
 import { checkOrigin } from './origin.ts'
 import type { OriginRule } from './origin.ts'
+import { answerScript, currentScript } from './scripts.ts'
 import { fetchAdapter, nodeAdapter } from './route-adapters.ts'
 import { makeUpgrader } from './upgrade.ts'
 
@@ -34,6 +32,8 @@ export interface SyncRoutes {
   fetch(request: Request): Promise<Response | undefined>
   /** For servers that dispatch upgrades themselves; false: not one of our paths. */
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): boolean
+  /** The path of the client under the name of its content, `/api/sync/client.<hash>.js`: may be cached for ever. */
+  script(): Promise<string>
 }
 
 export type Answerer = (request: SyncRequest) => Promise<SyncAnswer>
@@ -51,6 +51,7 @@ export function makeRoutes(engine: SyncEngine, parts: EngineParts, settings: Set
   return Object.assign(nodeAdapter(answer, settings.path), {
     fetch: fetchAdapter(answer, settings.path),
     upgrade: makeUpgrader(engine, settings),
+    script: async () => `${settings.path}/${await currentScript('client')}`,
   })
 }
 
@@ -60,7 +61,6 @@ class Routes {
   readonly #origins: OriginRule
   /** Canonical event streams by their secret, for the POSTs that go up. */
   readonly #streams = new Map<string, Connection>()
-  readonly #scripts = new Map<string, Promise<Script>>()
 
   constructor(engine: SyncEngine, parts: EngineParts, origins: OriginRule) {
     this.#engine = engine
@@ -74,17 +74,15 @@ class Routes {
       throw new SyncError('NOT_FOUND', 'there is nothing at this path')
     const reading = request.method === 'GET' || request.method === 'HEAD'
     // scripts may be loaded from anywhere; everything else is data
-    if (!first.endsWith('.js')) checkOrigin(request.header('origin'), request.header('host'), this.#origins)
+    const script = answerScript(first, request)
+    if (script !== null) return script
+    checkOrigin(request.header('origin'), request.header('host'), this.#origins)
     switch (first) {
       case 'health':
         return jsonAnswer(
           200,
           JSON.stringify({ status: 'ok', entities: [...this.#parts.store.entities.keys()] }),
         )
-      case 'client.js':
-        return this.#script(request, 'rhtmx-sync.js')
-      case 'lazy.js':
-        return this.#script(request, 'rhtmx-lazy.js')
       case 'events':
         return reading ? this.#events(request) : this.#up(request)
       case 'ws':
@@ -191,37 +189,6 @@ class Routes {
       })
     for (const frame of frames) connection.message(frame)
     return { status: 204, headers: { 'cache-control': 'no-store' }, body: null }
-  }
-
-  async #script(request: SyncRequest, file: string): Promise<SyncAnswer> {
-    let loading = this.#scripts.get(file)
-    if (loading === undefined) this.#scripts.set(file, (loading = loadScript(file)))
-    const script = await loading
-    // the address with the right hash never changes its content; the plain one is asked for again each time
-    const immutable = request.query.get('v') === script.hash
-    const headers = {
-      'content-type': 'text/javascript; charset=utf-8',
-      'x-content-type-options': 'nosniff',
-      etag: `"${script.hash}"`,
-      'cache-control': immutable ? 'public, max-age=31536000, immutable' : 'no-cache',
-    }
-    if (request.header('if-none-match') === headers.etag) return { status: 304, headers, body: null }
-    return { status: 200, headers, body: script.text }
-  }
-}
-
-interface Script {
-  readonly text: string
-  readonly hash: string
-}
-
-async function loadScript(file: string): Promise<Script> {
-  const path = fileURLToPath(new URL(`../browser/${file}`, import.meta.url))
-  try {
-    const text = await readFile(path, 'utf8')
-    return { text, hash: createHash('sha256').update(text).digest('hex').slice(0, 16) }
-  } catch (cause) {
-    throw new SyncError('NOT_FOUND', `the script ${file} is missing from this installation`, { cause })
   }
 }
 

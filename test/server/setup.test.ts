@@ -264,19 +264,45 @@ test('X76 stats say where the engine stands', async () => {
   })
 })
 
-test('T-S09 X54 the script is served with its type, a tag, and is asked for again', async () => {
-  const { url } = await startApp()
-  const response = await fetch(`${url}/api/sync/client.js`)
+test('[F10] T-S09 X54 the scripts: asked for again each time, or under a name that never changes', async () => {
+  const { url, engine } = await startApp()
+  const get = (name: string, headers: Record<string, string> = {}) =>
+    fetch(`${url}/api/sync/${name}`, { headers })
+  const response = await get('client.js')
   const body = await response.text()
   expect(response.headers.get('content-type')).toContain('text/javascript')
   expect(response.headers.get('cache-control')).toBe('no-cache')
   expect(response.headers.get('x-content-type-options')).toBe('nosniff')
-  const etag = response.headers.get('etag') ?? ''
-  const again = await fetch(`${url}/api/sync/client.js`, { headers: { 'if-none-match': etag } })
-  expect(again.status).toBe(304)
-  const pinned = await fetch(`${url}/api/sync/client.js?v=${etag.replaceAll('"', '')}`)
-  expect(pinned.headers.get('cache-control')).toContain('immutable')
   expect(body.length).toBeGreaterThan(100)
+  const etag = response.headers.get('etag') ?? ''
+  expect(etag).toMatch(/^"[\da-f]{16}-gzip"$/)
+  expect((await get('client.js', { 'if-none-match': `"older", ${etag}` })).status).toBe(304)
+
+  // a strong tag is one of bytes: plain and packed differ
+  const plain = await get('client.js', { 'accept-encoding': 'identity' })
+  expect(plain.headers.get('etag')).toBe(etag.replace('-gzip', ''))
+  expect(await plain.text()).toBe(body)
+  expect(plain.headers.get('vary')).toBe('accept-encoding')
+
+  const script = await engine.routes().script()
+  expect(script).toBe(`/api/sync/client.${etag.slice(1, 17)}.js`)
+  const [, lazy = ''] = /[`"']([\da-f]{16})[`"']/.exec(body) ?? []
+  for (const name of [
+    script.slice('/api/sync/'.length),
+    `client.js?v=${etag.slice(1, 17)}`,
+    `lazy.${lazy}.js`,
+  ]) {
+    const pinned = await get(name)
+    expect(pinned.status).toBe(200)
+    expect(pinned.headers.get('cache-control')).toBe('public, max-age=31536000, immutable')
+    expect(pinned.headers.get('x-content-type-options')).toBe('nosniff')
+  }
+  // during a deploy a page of one release asks a server of another
+  const other = await get('client.0123456789abcdef.js')
+  expect(await other.text()).toBe(body)
+  expect(other.headers.get('cache-control')).toBe('no-cache')
+  expect((await get('lazy.0123456789abcdef.js')).status).toBe(404)
+  expect((await get('lazy.js')).status).toBe(200)
 })
 
 test('T-K03 MIT, and an issue comes before a pull request', () => {
