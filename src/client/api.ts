@@ -1,6 +1,15 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 // The client as its users see it.
-import type { Cursor, EntitySource, NameOf, Row, RowOf, SyncError, Write } from '../core/index.ts'
+import type {
+  Cursor,
+  EntityShape,
+  EntitySource,
+  NameOf,
+  Row,
+  RowOf,
+  SyncError,
+  Write,
+} from '../core/index.ts'
 import type { Encodable } from './encode.ts'
 import type { ClientEnv } from './env.ts'
 import type { LinkState } from './link.ts'
@@ -20,12 +29,14 @@ export interface ClientOptions<S extends readonly EntitySource[] = readonly Enti
   /** Best first. Default: WebSocket, then SSE with POST. */
   readonly transports?: readonly Transport[]
   /** Overrides what the server says, for the display of pending writes only: `server-wins` hides those that are bound to lose. */
-  readonly strategy?: string
+  readonly strategy?: string | null
   readonly onError?: (error: SyncError) => void
   /** Silent unless given. */
   readonly debug?: (line: string, detail?: unknown) => void
   /** First part of the names of the database and the lock. Default `syncline`. */
   readonly name?: string
+  /** Whose database is opened before the server has said who is there. Default: the last one's. */
+  readonly user?: string | null
   /** Default true. False: `connect()` begins. */
   readonly autoConnect?: boolean
 }
@@ -148,6 +159,8 @@ export interface Client<R = Record<string, Row>> {
   getSnapshot<N extends keyof R & string>(target: { readonly entity: N; readonly id: Id }): R[N] | undefined
   /** Called once per batch or transaction that changed what is seen. */
   subscribe(target: Target<R>, listener: Listener): () => void
+  /** Columns with their kinds, and the key; null before the server has told. */
+  shape(entity: keyof R & string): EntityShape | null
   on<K extends keyof ClientEvents>(event: K, listener: (detail: ClientEvents[K]) => void): () => void
   pending(): PendingWrite[]
   deadLetters(): DeadLetter[]

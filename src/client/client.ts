@@ -36,7 +36,7 @@ export function clientOf<const S extends readonly EntitySource[]>(
   for (const entity of engine.entities)
     if (entity.startsWith('_')) throw new SyncError('INVALID_CONFIG', `'${entity}' cannot name an entity`)
   const stopHints = env.onHint(hint => drive(engine.connector, { type: 'hint', hint }))
-  openDatabase(engine, null)
+  openDatabase(engine, options.user ?? null)
   const client: AnyClient = {
     ...writing(engine),
     ...reading(engine),
@@ -162,7 +162,10 @@ function checkEntity(engine: Engine, entity: string): void {
     throw new SyncError('UNKNOWN_ENTITY', `'${entity}' is not among this client's entities`)
 }
 
-type Reading = Pick<AnyClient, 'get' | 'getAll' | 'getSnapshot' | 'subscribe' | 'on' | 'status' | 'ready'>
+type Reading = Pick<
+  AnyClient,
+  'get' | 'getAll' | 'getSnapshot' | 'subscribe' | 'shape' | 'on' | 'status' | 'ready'
+>
 
 function reading(engine: Engine): Reading {
   const get = (entity: string, id: Id): Row | undefined => engine.replica.view(entity, encodeId(id))
@@ -179,6 +182,7 @@ function reading(engine: Engine): Reading {
       checkEntity(engine, entity)
       return engine.live.subscribe(entity, id, listener)
     },
+    shape: entity => engine.replica.state.entities.get(entity)?.shape ?? null,
     on(event, listener) {
       const set = engine.listeners.get(event) ?? new Set()
       engine.listeners.set(event, set)

@@ -12,18 +12,10 @@ export function wordOf(
   { state, transport, attempt }: Pick<Status, 'state' | 'transport' | 'attempt'>,
   known: boolean,
 ): ConnectionState {
-  switch (state) {
-    case 'ready':
-      return transport === 'sse' ? 'fallback_sse' : 'connected'
-    case 'connecting':
-    case 'greeting':
-    case 'waiting':
-      if (attempt > webSocketAttempts) return 'fallback_sse'
-      return state === 'waiting' || known || attempt > 0 ? 'reconnecting' : 'connecting'
-    case 'idle':
-    case 'stopped':
-      return 'disconnected'
-  }
+  if (state === 'ready') return transport === 'sse' ? 'fallback_sse' : 'connected'
+  if (state === 'idle' || state === 'stopped') return 'disconnected'
+  if (attempt > webSocketAttempts) return 'fallback_sse'
+  return state === 'waiting' || known || attempt > 0 ? 'reconnecting' : 'connecting'
 }
 
 /** The words on the way: who waits for `disconnected` sees every drop, also where the next attempt is already due. */
