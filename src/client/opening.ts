@@ -69,7 +69,11 @@ export function switchUser(engine: Engine, user: string): void {
 
 /** Which database is whose is remembered where there is one to come back to. */
 export function welcomed(engine: Engine, user: string): void {
-  if (engine.storage === 'indexeddb') rememberUser(engine.options.name ?? 'syncline', user, engine.key)
+  if (engine.storage !== 'indexeddb') return
+  const { name = 'syncline', user: said } = engine.options
+  // a page may know people whom the server does not tell apart
+  const whose = said && databaseKey(name, said) === engine.key ? said : user
+  rememberUser(name, whose, engine.key)
 }
 
 export async function forget(engine: Engine): Promise<void> {

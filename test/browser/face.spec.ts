@@ -220,7 +220,7 @@ test.describe('[F9] X36', () => {
     await page.route('**/client.js', route => route.fulfill({ contentType: 'text/javascript', body: '' }))
     await page.goto(`${wire.url}/?${new URLSearchParams({ body })}`)
     await page.evaluate(() => window.rhtmxSync.ready)
-    await page.evaluate(() => import('/api/sync/client.js?third' as string))
+    await page.evaluate((address: string) => import(address), '/api/sync/client.js?third')
     await sql(file, "UPDATE users SET name = 'Ada'")
     await expect(page.locator('#users')).toHaveText('Ada')
     expect(sockets.length).toBe(1)
@@ -229,14 +229,14 @@ test.describe('[F9] X36', () => {
   test('from a program', async ({ page }) => {
     const sockets = socketsOf(page)
     await page.goto(`${wire.url}/blank`)
-    const rows = await page.evaluate(async () => {
-      await import('/api/sync/client.js' as string)
+    const rows = await page.evaluate(async (address: string) => {
+      await import(address)
       const sync = window.rhtmxSync.init({ syncEntities: ['users'] })
       await sync.ready
       // afterwards it changes nothing
       if (window.rhtmxSync !== sync || sync.init({ syncEntities: 'posts' }) !== sync) throw new Error('two')
       return sync.getAll('users')
-    })
+    }, '/api/sync/client.js')
     expect(rows).toEqual([{ id: 1, name: 'Grace', email: null }])
     await expect.poll(() => page.evaluate(() => 'rhtmxLazy' in window)).toBe(true)
     expect(sockets.length).toBe(1)
@@ -280,4 +280,20 @@ test('[F10] X54 the second script is asked for by the name of its own release, a
   await offline(page)
   wire.mend()
   await expect.poll(() => page.evaluate(() => 'rhtmxLazy' in window), { timeout: 15_000 }).toBe(true)
+})
+
+test('data-sync-user: what one person left unsent on this device is not the next one’s', async ({ page }) => {
+  const as = (user: string) =>
+    open(page, { attributes: `data-sync-entities="users" data-sync-user="${user}"` })
+  await as('ada')
+  await page.evaluate(async () => {
+    window.rhtmxSync.disconnect()
+    await window.rhtmxSync.pushChange('users', 1, 'update', { name: 'by Ada' })
+  })
+  await page.routeWebSocket('**/api/sync/ws', socket => void socket.close({ code: 1001 }))
+  await page.route('**/api/sync/events*', route => route.abort())
+  await as('ben')
+  expect(await page.evaluate(() => window.rhtmxSync.pending())).toEqual([])
+  await as('ada')
+  expect(await page.evaluate(() => window.rhtmxSync.pending().length)).toBe(1)
 })

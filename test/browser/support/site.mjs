@@ -68,7 +68,7 @@ async function form(request, send) {
   send('text/html', '<b>stored by the server</b>')
 }
 
-const server = createServer(async (request, response) => {
+async function answer(request, response) {
   const url = new URL(request.url, 'http://localhost')
   const send = (type, body) =>
     response.writeHead(200, { 'content-type': type, 'cache-control': 'no-store' }).end(body)
@@ -102,7 +102,9 @@ const server = createServer(async (request, response) => {
     default:
       return routes(request, response, () => response.writeHead(404).end())
   }
-})
+}
+
+const server = createServer((request, response) => void answer(request, response))
 engine.attach(server)
 server.listen(Number(port), '127.0.0.1', () => console.log(`port ${server.address().port}`))
 process.on('SIGTERM', () => {
