@@ -40,7 +40,9 @@ async function bundle({ source, output, uses }) {
   await build.write({
     file: path.join(root, output),
     format: 'iife',
-    minify: true, // not named within the script: a page's server has no map
+    minify: true,
+    comments: false,
+    // not named within the script: a page's server has no map
     sourcemap: 'hidden',
   })
   await build.close()

@@ -4,11 +4,13 @@ import { healing, sseTransport } from '../client/index.ts'
 import { bindElements } from './bind.ts'
 import { queueForm } from './forms.ts'
 import type { Lazy, Lent } from './lazy.ts'
+import { watchLoops } from './loops.ts'
 import { autoRefresh } from './refresh.ts'
 
 const rhtmxLazy = (lent: Lent): Lazy => {
   bindElements(lent)
   if (lent.autoRefresh) autoRefresh(lent)
+  if (lent.debug) watchLoops(lent)
   return { healing, sseTransport, queueForm: event => queueForm(lent, event) }
 }
 Object.assign(window, { rhtmxLazy })

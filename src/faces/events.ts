@@ -73,39 +73,24 @@ export interface PageEvents {
 const gatherMs = 50
 /** While many rows change without a pause, the time between two events grows up to this. */
 const slowestMs = 1000
-/** More events than ten per second, for this long: somebody writes because of them. */
-const loopMs = 2000
 
 export function pageEvents(
   page: Document,
   row: (entity: string, id: string) => Row | null,
   after: (ms: number, run: () => void) => void,
-  log: (message: string) => void,
 ): PageEvents {
   const dispatch = dispatcher(page)
   const gathering = new Map<string, Change[]>()
-
-  const counts = new Map<string, number>()
-
-  const count = (entity: string, type: string): void => {
-    const n = (counts.get(entity) ?? 0) + 1
-    counts.set(entity, n)
-    if (n === 1) after(loopMs, () => counts.delete(entity))
-    if (n === loopMs / 100 + 1)
-      log(`${type} again and again: does what it makes the page fetch write to ${entity}?`)
-  }
 
   const announce = (entity: string, wait: number): void => {
     const changes = gathering.get(entity) ?? []
     const last = changes.at(-1)
     if (last === undefined) return void gathering.delete(entity)
     gathering.set(entity, [])
-    const type = `rhtmx:${entity}:changed`
     const detail = changedDetail(changes, last, row)
-    count(entity, type)
     const next = detail.ids.length > 1 ? Math.min(wait * 1.5, slowestMs) : gatherMs
     after(next, () => announce(entity, next))
-    dispatch(type, detail)
+    dispatch(`rhtmx:${entity}:changed`, detail)
   }
 
   return {

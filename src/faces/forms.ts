@@ -52,8 +52,6 @@ export function queueForm(lent: Lent, event: Event): void {
   try {
     const { handle, action, row } = write(lent, entity, form, requestOf(event, form))
     handle.persisted.catch(failed)
-    // a refusal is told by rhtmx:mutation:rejected
-    handle.confirmed.catch(() => {})
     const kept = tell(form, 'queued', { entity, id: handle.id, action, data: row })
     // an edited row stays in its form, a new one leaves room for the next
     if (kept && action === 'create' && form instanceof HTMLFormElement) form.reset()

@@ -16,8 +16,10 @@ export interface Lent {
   readonly page: Document
   readonly entities: readonly string[]
   readonly autoRefresh: boolean
+  readonly debug: boolean
   /** Entities that have changed before the second script was there to see it. */
   readonly changed: ReadonlySet<string>
+  log(message: string): void
   complain(message: string, cause?: unknown): void
 }
 

@@ -82,7 +82,7 @@ export function createRhtmxSync(options: ScriptOptions, page: Document): RhtmxSy
   const log = options.debug ? print : (): void => {}
   const env = platformEnv()
   const changed = new Set<string>()
-  const load = lazily(page, options.lazy, () => ({ ...options, client, page, changed, complain }))
+  const load = lazily(page, options.lazy, () => ({ ...options, client, page, changed, log, complain }))
   const client = clientOf(
     { ...options, env, debug: log, onError: error => complain(error.message, error) },
     scriptParts(options.websocket, load),
@@ -142,7 +142,7 @@ function announce(
   told: Set<string>,
 ): () => ConnectionState {
   const row = (entity: string, id: string): Row | null => client.get(entity, id) ?? null
-  const events = pageEvents(page, row, (ms, run) => void env.after(ms, run), log)
+  const events = pageEvents(page, row, (ms, run) => void env.after(ms, run))
   let word: ConnectionState = 'disconnected'
   let known = false
   let refused = false
@@ -159,12 +159,10 @@ function announce(
       events.tell('connection:state', { state, oldState })
     }
     known = status.state !== 'idle' && (known || status.state === 'ready')
-    // once, whatever a page does about it, until the server has let somebody in
-    if (status.code === 4401 && status.state === 'stopped' && !refused) {
-      refused = true
-      events.tell('auth:required', { code: 4401, reason: status.reason })
-    }
-    refused &&= status.state !== 'ready'
+    // once, whatever a page does about it: the code stays until somebody was let in
+    const asked = status.code === 4401
+    if (asked && !refused) events.tell('auth:required', { code: status.code, reason: status.reason })
+    refused = asked
   })
   client.on('ready', ({ storage }) => {
     fresh = new Set()
@@ -190,8 +188,6 @@ async function push(
   data: RowData,
 ): Promise<PushResult> {
   const written = write(client, entity, id ?? null, action, data)
-  // a refusal after the promise was answered `queued` is told by rhtmx:mutation:rejected
-  written.confirmed.catch(() => {})
   const unstored = await written.persisted.then(
     () => null,
     (error: SyncError) => error,
@@ -224,10 +220,5 @@ function withoutId(data: RowData, id: Id): RowData {
 
 // reason: a page's developer reads the console; the page's own code has the events
 /* oxlint-disable no-console */
-function print(...message: unknown[]): void {
-  console.log('[rhtmx-sync]', ...message)
-}
-
-export function complain(message: string, cause?: unknown): void {
-  console.error(`[rhtmx-sync] ${message}`, ...(cause === undefined ? [] : [cause]))
-}
+const print = (...message: readonly unknown[]): void => console.log('[rhtmx-sync]', ...message)
+export const complain = (...message: readonly unknown[]): void => console.error('[rhtmx-sync]', ...message)
