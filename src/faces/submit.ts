@@ -7,7 +7,8 @@ const requests = ['htmx:beforeRequest', 'htmx:before:request', 'submit']
 
 export function watchForms(page: Document, client: Client, keep: (event: Event) => void): void {
   const take = (event: Event): void => {
-    const { rhtmxForm, rhtmxFormMode } = (event.target as HTMLElement).dataset // reason: they happen to elements
+    // reason: they happen to elements, or to the document where those are gone
+    const { rhtmxForm, rhtmxFormMode } = (event.target as Partial<HTMLElement>).dataset ?? {}
     // htmx prevents the submission of its own forms, and then asks whether it may send the request
     if (rhtmxForm === undefined || event.defaultPrevented) return
     if (client.online && rhtmxFormMode !== 'always') return

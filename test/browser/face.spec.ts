@@ -97,7 +97,7 @@ test('[F1] T-B29 an existing page with the script in its head: the same requests
     await expect(page.locator('#list p')).toHaveText(['Grace'])
     await page.getByRole('button').click()
     await expect.poll(() => requests).toContain('POST /form')
-    await expect(page.locator('.htmx-request')).toHaveCount(0)
+    await expect(page.locator('[class*="htmx-"]')).toHaveCount(0)
     if (script) await expect.poll(() => page.evaluate(() => 'rhtmxLazy' in window)).toBe(true)
     page.off('request', note)
     return {
@@ -280,6 +280,28 @@ test('[F10] X54 the second script is asked for by the name of its own release, a
   await offline(page)
   wire.mend()
   await expect.poll(() => page.evaluate(() => 'rhtmxLazy' in window), { timeout: 15_000 }).toBe(true)
+})
+
+test('X35 back and forward: live again, and nothing that keeps a page from being kept', async ({ page }) => {
+  await page.addInitScript(() => {
+    const listen = window.addEventListener.bind(window)
+    window.addEventListener = (type: string, ...rest: [EventListener]) => {
+      if (/unload/.test(type)) throw new Error(`${type} keeps the page from the cache`)
+      listen(type, ...rest)
+    }
+  })
+  await open(page)
+  await page.goto(`${wire.url}/blank`)
+  await sql(file, "UPDATE users SET name = 'meanwhile'")
+  await page.goBack()
+  await expect(page.locator('#users p')).toHaveText(['meanwhile'])
+  await expect.poll(() => page.evaluate(() => window.rhtmxSync.status().state)).toBe('connected')
+  await sql(file, "UPDATE users SET name = 'Ada'")
+  await expect(page.locator('#users p')).toHaveText(['Ada'])
+  await page.goForward()
+  await page.goBack()
+  await page.evaluate(() => window.rhtmxSync.pushChange('users', 1, 'update', { name: 'Alan' }))
+  await expect(page.locator('#users p')).toHaveText(['Alan'])
 })
 
 test('data-sync-user: what one person left unsent on this device is not the next one’s', async ({ page }) => {
