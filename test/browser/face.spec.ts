@@ -285,10 +285,11 @@ test('[F10] X54 the second script is asked for by the name of its own release, a
 test('X35 back and forward: live again, and nothing that keeps a page from being kept', async ({ page }) => {
   await page.addInitScript(() => {
     const listen = window.addEventListener.bind(window)
-    window.addEventListener = (type: string, ...rest: [EventListener]) => {
+    const checked = (type: string, listener: EventListener): void => {
       if (/unload/.test(type)) throw new Error(`${type} keeps the page from the cache`)
-      listen(type, ...rest)
+      listen(type, listener)
     }
+    Object.assign(window, { addEventListener: checked })
   })
   await open(page)
   await page.goto(`${wire.url}/blank`)
