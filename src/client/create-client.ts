@@ -4,13 +4,14 @@ import type { Client, ClientOptions, RowsOf } from './api.ts'
 import { clientOf } from './client.ts'
 import type { Parts } from './engine.ts'
 import { healing } from './heal.ts'
+import { foldPages } from './idb-fold.ts'
 import { indexedDBStore } from './idb.ts'
 import { sseTransport } from './transport-sse.ts'
 import { webSocketTransport } from './transport-websocket.ts'
 
 export const allParts: Parts = {
   transports: url => [webSocketTransport(url), sseTransport(url)],
-  database: indexedDBStore,
+  database: (name, after) => indexedDBStore(name, after, async () => foldPages),
   healing,
 }
 

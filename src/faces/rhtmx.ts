@@ -116,7 +116,7 @@ function scriptParts(websocket: boolean, load: () => Promise<Lazy>): Parts {
       const sse = lazyTransport('sse', async () => (await load()).sseTransport(url))
       return websocket ? [webSocketTransport(url), sse] : [sse]
     },
-    database: indexedDBStore,
+    database: (name, after) => indexedDBStore(name, after, async () => (await load()).foldPages),
     healing: async () => (await load()).healing,
   }
 }
