@@ -28,10 +28,13 @@ export const pageRows = 1000
 /** The greatest power of two that is not above it. */
 export const halfOf = (pages: number): number => 2 ** Math.floor(Math.log2(pages))
 
-/** The page of a row. All of an id's hash counts, so that ids with equal ends are spread as well. */
+/**
+ * The page of a row. Not the end of its id: neighbours keep together, so that what is made or changed together concerns few
+ * pages.
+ */
 function pageOf(id: string, pages: number): number {
   let hash = 0
-  for (let i = 0; i < id.length; i++) hash = Math.imul(hash ^ id.charCodeAt(i), 0x27d4eb2f)
+  for (let i = id.length - 3; i >= 0; i--) hash = Math.imul(hash ^ id.charCodeAt(i), 0x27d4eb2f)
   const half = halfOf(pages)
   const page = ((hash ^ (hash >>> 15)) >>> 0) % (half * 2)
   return page < pages ? page : page - half
