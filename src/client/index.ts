@@ -6,7 +6,9 @@ export type {
   EntityOptions,
   ErrorBody,
   ErrorCode,
+  Filter,
   Json,
+  Order,
   Row,
 } from '../core/index.ts'
 export { clientOf } from './client.ts'
@@ -16,6 +18,7 @@ export { healing } from './heal.ts'
 export { lazyTransport } from './lazy.ts'
 export type { Healing } from './state.ts'
 export type {
+  BareClient,
   Client,
   ClientEvents,
   ClientOptions,
@@ -39,6 +42,7 @@ export { foldPages } from './idb-fold.ts'
 export { indexedDBStore } from './idb.ts'
 export type { Fold } from './idb.ts'
 export { memoryStore } from './memory.ts'
+export type { Query, QueryOptions } from './query.ts'
 export { sseTransport } from './transport-sse.ts'
 export { webSocketTransport } from './transport-websocket.ts'
 export type { LinkState } from './link.ts'

@@ -2,7 +2,7 @@
 // Neighbours on the line: the page's calls before it, the client behind it.
 import { clientOf, indexedDBStore, lazyTransport, platformEnv, webSocketTransport } from '../client/index.ts'
 import type {
-  Client,
+  BareClient as Client,
   ClientEnv,
   Confirmation,
   DeadLetter,
