@@ -14,6 +14,7 @@ import type { Encodable } from './encode.ts'
 import type { ClientEnv } from './env.ts'
 import type { LinkState } from './link.ts'
 import type { Listener } from './live.ts'
+import type { Query, QueryOptions } from './query.ts'
 import type { Change } from './state.ts'
 import type { ClientStore } from './store.ts'
 import type { Transport } from './transport.ts'
@@ -157,6 +158,8 @@ export interface Client<R = Record<string, Row>> {
   /** The same references come back while nothing changed. */
   getSnapshot<N extends keyof R & string>(target: N): readonly R[N][]
   getSnapshot<N extends keyof R & string>(target: { readonly entity: N; readonly id: Id }): R[N] | undefined
+  /** The rows that match, in order, kept up to date until it is closed. Throws UNKNOWN_ENTITY, INVALID_CONFIG. */
+  query<N extends keyof R & string>(entity: N, options?: QueryOptions<R[N]>): Query<R[N]>
   /** Called once per batch or transaction that changed what is seen. */
   subscribe(target: Target<R>, listener: Listener): () => void
   /** Columns with their kinds, and the key; null before the server has told. */
@@ -181,3 +184,6 @@ export interface Client<R = Record<string, Row>> {
   close(): Promise<void>
   [Symbol.asyncDispose](): Promise<void>
 }
+
+/** Without what a small script leaves out. */
+export type BareClient<R = Record<string, Row>> = Omit<Client<R>, 'query'>

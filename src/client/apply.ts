@@ -5,7 +5,7 @@ import { contiguity, sameCursor } from '../core/index.ts'
 import { ask, answered } from './ask.ts'
 import { rename } from './rename.ts'
 import { advance, dropRow, putRow, rowReader } from './rows.ts'
-import type { Kept, Part, State } from './state.ts'
+import type { Kept, Part, StagedPart, State } from './state.ts'
 import type { StoredRow } from './store.ts'
 
 export function receiveBatch(state: State, batch: Batch): void {
@@ -30,7 +30,7 @@ function receiveParts(state: State, kept: Kept, { from, to }: Batch, parts: read
   if (to === undefined) {
     if (!sameCursor(at, from)) return
     if (kept.stage === null || !sameCursor(kept.stage.from, from)) kept.stage = { from, parts: [] }
-    kept.stage.parts.push(...parts)
+    kept.stage.parts.push(...readParts(kept, parts))
     return
   }
   const fit = contiguity(at, from, to)
@@ -38,27 +38,39 @@ function receiveParts(state: State, kept: Kept, { from, to }: Batch, parts: read
   if (fit === 'overtaken') answered(kept)
   if (fit !== 'apply') return
   const staged = kept.stage !== null && sameCursor(kept.stage.from, from) ? kept.stage.parts : []
+  const read = [...staged, ...readParts(kept, parts)]
   answered(kept)
   if (heal !== null) {
     kept.shape = heal.shape
     kept.heal = null
     kept.marks = []
   }
-  applyParts(state, kept, [...staged, ...parts], from === null, to)
+  applyParts(state, kept, read, from === null, to)
 }
 
-function applyParts(state: State, kept: Kept, parts: readonly Part[], replace: boolean, to: Cursor): void {
+/** As they come: a long snapshot is read while the next part is under way. */
+function readParts({ heal, shape }: Kept, parts: readonly Part[]): StagedPart[] {
+  const form = heal?.shape ?? shape
+  if (form === null) return []
+  const readRow = rowReader(form)
+  return parts.map(part => ({ ...part, rows: part.rows.map(readRow).filter(row => row !== null) }))
+}
+
+function applyParts(
+  state: State,
+  kept: Kept,
+  parts: readonly StagedPart[],
+  replace: boolean,
+  to: Cursor,
+): void {
   if (kept.shape === null) return
-  const readRow = rowReader(kept.shape)
   const net = new Map<string, StoredRow | null>()
   const here = replace ? new Set<string>() : null
   // the first snapshot: nothing was there that could have changed
   kept.fresh = replace && kept.rows.size + kept.queue.size === 0
   for (const { renamed, rows, gone } of parts) {
     for (const [from, real] of renamed) rename(state, kept, from, real)
-    for (const wire of rows) {
-      const read = readRow(wire)
-      if (read === null) continue
+    for (const read of rows) {
       if (kept.fresh) {
         kept.rows.set(read.id, read)
         continue

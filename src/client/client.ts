@@ -2,7 +2,7 @@
 import type { EntitySource, Json, Row, Write } from '../core/index.ts'
 import { SyncError, temporaryPrefix } from '../core/index.ts'
 import type {
-  Client,
+  BareClient,
   ClientEvents,
   ClientOptions,
   Id,
@@ -21,13 +21,13 @@ import { deferred, failHandle, newHandle } from './handles.ts'
 import type { Handle } from './handles.ts'
 import { forget, openDatabase, shut, switchUser, welcomed } from './opening.ts'
 
-type AnyClient = Client
+type AnyClient = BareClient
 
 /** `createClient` brings all parts; a script that must be small brings some of them later. */
 export function clientOf<const S extends readonly EntitySource[]>(
   options: ClientOptions<S>,
   parts: Parts,
-): Client<RowsOf<S>> {
+): BareClient<RowsOf<S>> {
   const env = options.env ?? platformEnv()
   const engine = createEngine(options, env, parts, {
     user: user => switchUser(engine, user),
@@ -57,7 +57,7 @@ export function clientOf<const S extends readonly EntitySource[]>(
     [Symbol.asyncDispose]: () => client.close(),
   }
   // reason: inside, every row is a Row; what they are outside is the caller's definition
-  return client as unknown as Client<RowsOf<S>>
+  return Object.assign(client, parts.more?.(engine)) as unknown as BareClient<RowsOf<S>>
 }
 
 type Writing = Pick<
@@ -157,7 +157,7 @@ function submit(engine: Engine, writes: readonly Write[]): WriteHandle {
   return handle
 }
 
-function checkEntity(engine: Engine, entity: string): void {
+export function checkEntity(engine: Engine, entity: string): void {
   if (!engine.entities.includes(entity))
     throw new SyncError('UNKNOWN_ENTITY', `'${entity}' is not among this client's entities`)
 }

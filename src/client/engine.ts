@@ -35,6 +35,8 @@ export interface Parts {
   database(name: string, after: ClientEnv['after']): ClientStore
   /** A function loads it when the first reset comes. */
   readonly healing: Healing | (() => Promise<Healing>)
+  /** Adds methods to the client. */
+  more?(engine: Engine): object
 }
 
 type Handles = Map<number, Handle>

@@ -1,19 +1,13 @@
 // The browser's disk: IndexedDB. `_meta` (identity, and per entity its cursor), `_pending` (by `n`), `_optimistic` (what
-// the screen shows of pending rows), and one store per entity with records {id, seq, row} under canonical string keys.
+// the screen shows of pending rows), and the rows: one store per entity, and `_pages` for those that are large, which is
+// the matter of `idb-rows`.
 // Every save is one short transaction: all its requests are made in one burst and it is committed by hand, so that a
 // frozen tab does not hold it open.
 import { sameCursor, SyncError } from '../core/index.ts'
+import { readRows, writeRows } from './idb-rows.ts'
+import type { Place } from './idb-rows.ts'
 import { upgrade } from './idb-upgrade.ts'
-import type {
-  ClientStore,
-  EntityCommit,
-  Held,
-  Identity,
-  Loaded,
-  PendingRecord,
-  Saving,
-  StoredRow,
-} from './store.ts'
+import type { ClientStore, Held, Identity, Loaded, PendingRecord, Saving } from './store.ts'
 
 /** The version of a fresh database. A page that needs more stores moves it on by one; `_meta` keeps saying 2. */
 const freshVersion = 2
@@ -28,10 +22,14 @@ interface Handle {
   asked: boolean
 }
 
+export type Fold = (db: IDBDatabase, entities: readonly string[]) => Promise<boolean>
 type After = (ms: number, run: () => void) => () => void
-type Meta = Omit<Held, 'rows'>
+export interface Meta extends Omit<Held, 'rows'> {
+  readonly place?: Place | undefined
+}
 
-export function indexedDBStore(name: string, after: After): ClientStore {
+/** `folding` loads `foldPages`; without it, large entities become slower with every change. */
+export function indexedDBStore(name: string, after: After, folding?: () => Promise<Fold>): ClientStore {
   const handle: Handle = { db: null, entities: [], name, after, asked: false }
   return {
     kind: 'indexeddb',
@@ -45,6 +43,10 @@ export function indexedDBStore(name: string, after: After): ClientStore {
         askToPersist()
       }
       await attempt(handle, db => write(db, work))
+    },
+    async tidy() {
+      const fold = await folding?.()
+      return fold !== undefined && attempt(handle, db => fold(db, handle.entities))
     },
     clear: () =>
       attempt(handle, db => {
@@ -94,7 +96,7 @@ async function openAll(handle: Handle): Promise<IDBDatabase> {
     if (nameOf(error) !== 'VersionError') throw error
     return open(handle)
   })
-  while (handle.entities.some(entity => !db.objectStoreNames.contains(entity))) {
+  while (['_pages', ...handle.entities].some(store => !db.objectStoreNames.contains(store))) {
     db.close()
     db = await open(handle, db.version + 1)
   }
@@ -136,7 +138,7 @@ function open({ name, entities, after }: Handle, version?: number): Promise<IDBD
 }
 
 /** Resolves when the transaction is durable. */
-function done(transaction: IDBTransaction): Promise<void> {
+export function done(transaction: IDBTransaction): Promise<void> {
   return new Promise((resolve, reject) => {
     transaction.oncomplete = () => resolve()
     transaction.onabort = () =>
@@ -149,30 +151,31 @@ function metaKey(meta: IDBObjectStore): string {
   return typeof meta.keyPath === 'string' ? meta.keyPath : 'key'
 }
 
-function putMeta(meta: IDBObjectStore, key: string, value: unknown): void {
+export function putMeta(meta: IDBObjectStore, key: string, value: unknown): void {
   const record = { [metaKey(meta)]: key, value }
   if (meta.keyPath === null) meta.put(record, key)
   else meta.put(record)
 }
 
-const entityKey = (entity: string): string => `entity:${entity}`
+export const entityKey = (entity: string): string => `entity:${entity}`
 
 async function read(db: IDBDatabase, entities: readonly string[]): Promise<Loaded> {
-  const transaction = db.transaction(['_meta', '_pending', ...entities], 'readonly')
+  const transaction = db.transaction(['_meta', '_pending', '_pages', ...entities], 'readonly')
   // reason: the DOM types know nothing of what `write` stores
   const all = <T>(store: string) => transaction.objectStore(store).getAll() as IDBRequest<T[]>
   const meta = all<{ value: unknown } & Record<string, unknown>>('_meta')
   const pending = all<PendingRecord>('_pending')
-  const rows = entities.map(entity => [entity, all<StoredRow>(entity)] as const)
+  const reads = entities.map(entity => [entity, readRows(transaction, entity)] as const)
   // a finished transaction hands out no stores any more
   const key = metaKey(transaction.objectStore('_meta'))
   await done(transaction)
   const values = new Map(meta.result.map(record => [record[key], record.value]))
   const held = new Map<string, Held>()
-  for (const [entity, { result }] of rows) {
+  for (const [entity, rowsOf] of reads) {
+    const rows = rowsOf()
     const known = values.get(entityKey(entity)) as Meta | undefined // reason: only `write` puts it there
-    if (known !== undefined || result.length > 0)
-      held.set(entity, { cursor: null, marks: [], shape: null, ...known, rows: result })
+    if (known !== undefined || rows.length > 0)
+      held.set(entity, { cursor: null, marks: [], shape: null, ...known, rows })
   }
   const identity = (values.get('identity') as Identity | undefined) ?? null // reason: as above
   return { identity, entities: held, pending: pending.result }
@@ -180,7 +183,7 @@ async function read(db: IDBDatabase, entities: readonly string[]): Promise<Loade
 
 async function write(db: IDBDatabase, work: Saving): Promise<void> {
   const { puts, removes, commits, overlays } = work
-  const names = ['_meta', ...commits.map(({ entity }) => entity)]
+  const names = ['_meta', ...commits.flatMap(({ entity }) => [entity, '_pages'])]
   if (puts.length + removes.length > 0) names.push('_pending')
   if (overlays.length > 0) names.push('_optimistic')
   const transaction = db.transaction(names, 'readwrite', {
@@ -214,20 +217,13 @@ function request(transaction: IDBTransaction, { identity, puts, removes, commits
     const request = meta.get(entityKey(commit.entity))
     request.onsuccess = () => {
       // the local fence: rows are written only on top of the cursor that they belong to
-      const stored = request.result as { readonly value: Meta } | undefined // reason: only `commitRows` puts it there
+      const stored = request.result as { readonly value: Meta } | undefined // reason: only this puts it there
       if (!sameCursor(stored?.value.cursor ?? null, commit.from)) return transaction.abort()
-      commitRows(transaction, meta, commit)
+      const { entity, cursor, marks, shape } = commit
+      const place = writeRows(transaction, commit, stored?.value.place)
+      putMeta(meta, entityKey(entity), { cursor, marks, shape, place } satisfies Meta)
       next(i + 1)
     }
   }
   next(0)
-}
-
-function commitRows(transaction: IDBTransaction, meta: IDBObjectStore, commit: EntityCommit): void {
-  const { entity, replace, puts, deletes, cursor, marks, shape } = commit
-  const store = transaction.objectStore(entity)
-  if (replace) store.clear()
-  for (const row of puts) store.put(row)
-  for (const id of deletes) store.delete(id)
-  putMeta(meta, entityKey(entity), { cursor, marks, shape } satisfies Meta)
 }

@@ -6,7 +6,9 @@ export type {
   EntityOptions,
   ErrorBody,
   ErrorCode,
+  Filter,
   Json,
+  Order,
   Row,
 } from '../core/index.ts'
 export { clientOf } from './client.ts'
@@ -16,6 +18,7 @@ export { healing } from './heal.ts'
 export { lazyTransport } from './lazy.ts'
 export type { Healing } from './state.ts'
 export type {
+  BareClient,
   Client,
   ClientEvents,
   ClientOptions,
@@ -35,8 +38,11 @@ export type {
 export type { Encodable } from './encode.ts'
 export { platformEnv } from './env.ts'
 export type { ClientEnv, Hint } from './env.ts'
+export { foldPages } from './idb-fold.ts'
 export { indexedDBStore } from './idb.ts'
+export type { Fold } from './idb.ts'
 export { memoryStore } from './memory.ts'
+export type { Query, QueryOptions } from './query.ts'
 export { sseTransport } from './transport-sse.ts'
 export { webSocketTransport } from './transport-websocket.ts'
 export type { LinkState } from './link.ts'

@@ -78,7 +78,11 @@ export interface Entry {
 
 export interface Stage {
   readonly from: Cursor | null
-  readonly parts: Part[]
+  readonly parts: StagedPart[]
+}
+
+export interface StagedPart extends Omit<Part, 'rows'> {
+  readonly rows: readonly StoredRow[]
 }
 
 export interface Part {

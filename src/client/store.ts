@@ -90,6 +90,11 @@ export interface ClientStore {
   load(entities: readonly string[]): Promise<Loaded>
   /** One transaction; resolves when durable. Rejects STORAGE_FULL, STORAGE_FAILED, with nothing of it stored. */
   save(work: Saving): Promise<void>
+  /**
+   * One short piece of housekeeping, never needed for a correct `load`; true: there may be more. For whoever leads, when
+   * nothing else is to do. Rejects like `save`.
+   */
+  tidy?(): Promise<boolean>
   /** Forgets everything. */
   clear(): Promise<void>
   /** Twice is fine. */

@@ -2,6 +2,7 @@ import { IDBFactory, IDBKeyRange, IDBObjectStore } from 'fake-indexeddb'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { clientStoreContract } from '../testing/contracts/client-store.ts'
 import { platformEnv } from './env.ts'
+import { foldPages } from './idb-fold.ts'
 import { indexedDBStore } from './idb.ts'
 import { memoryStore } from './memory.ts'
 import type { ClientStore, Saving } from './store.ts'
@@ -26,7 +27,8 @@ beforeEach(() => {
 
 afterEach(() => vi.unstubAllGlobals())
 
-clientStoreContract('indexeddb', () => ({ open: () => indexedDBStore('db', after) }), { test, expect })
+const packing = (name: string) => indexedDBStore(name, after, async () => foldPages)
+clientStoreContract('indexeddb', () => ({ open: () => packing('db') }), { test, expect })
 
 function opened(version?: number, upgrade?: (db: IDBDatabase) => void): Promise<IDBDatabase> {
   return new Promise((resolve, reject) => {
@@ -51,7 +53,7 @@ describe('the database', () => {
     await store.close()
     const db = await opened()
     expect(db.version).toBe(2)
-    expect([...db.objectStoreNames]).toEqual(['_meta', '_optimistic', '_pending', 'posts', 'users'])
+    expect([...db.objectStoreNames]).toEqual(['_meta', '_optimistic', '_pages', '_pending', 'posts', 'users'])
     const transaction = db.transaction(['_pending', '_optimistic', 'users'])
     expect([...transaction.objectStore('_pending').indexNames]).toEqual(['timestamp'])
     expect(transaction.objectStore('_optimistic').keyPath).toEqual(['entity', 'entity_id'])
@@ -101,7 +103,7 @@ describe('the database', () => {
     const db = await opened()
     expect(db.version).toBe(2)
     expect(await all(db, '_meta')).toContainEqual({ entity: 'users', version: 42 })
-    expect([...db.objectStoreNames]).toEqual(['_meta', '_optimistic', '_pending', 'users'])
+    expect([...db.objectStoreNames]).toEqual(['_meta', '_optimistic', '_pages', '_pending', 'users'])
   })
 
   test('_optimistic shows the overlays', async () => {

@@ -2,7 +2,7 @@
 // Neighbours on the line: the page's calls before it, the client behind it.
 import { clientOf, indexedDBStore, lazyTransport, platformEnv, webSocketTransport } from '../client/index.ts'
 import type {
-  Client,
+  BareClient as Client,
   ClientEnv,
   Confirmation,
   Encodable,
@@ -128,7 +128,7 @@ function scriptParts(websocket: boolean, load: () => Promise<Lazy>): Parts {
       const sse = lazyTransport('sse', async () => (await load()).sseTransport(url))
       return websocket ? [webSocketTransport(url), sse] : [sse]
     },
-    database: indexedDBStore,
+    database: (name, after) => indexedDBStore(name, after, async () => (await load()).foldPages),
     healing: async () => (await load()).healing,
   }
 }

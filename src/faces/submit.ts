@@ -1,6 +1,6 @@
 // The elements that a page has marked with `data-rhtmx-form`: decides which of their requests are kept from the network.
 // What becomes of those is `forms`, in the second script. Neighbours: htmx and the browser before it, `forms` behind it.
-import type { Client } from '../client/index.ts'
+import type { BareClient as Client } from '../client/index.ts'
 
 /** The last chance to hold a request of htmx 1 and 2, of htmx 4, and of a form without htmx. */
 const requests = ['htmx:beforeRequest', 'htmx:before:request', 'submit']

@@ -8,6 +8,7 @@ import type {
   Saving,
 } from '../../client/index.ts'
 import type { Cursor } from '../../core/index.ts'
+import { rowsContract } from './client-store-rows.ts'
 import type { TestKit } from './kit.ts'
 
 /** A disk that outlives its stores. */
@@ -60,6 +61,7 @@ export function clientStoreContract(name: string, make: () => StoreHome, kit: Te
   readingContract(name, make, kit)
   writingContract(name, make, kit)
   orderContract(name, make, kit)
+  rowsContract(name, make, kit)
 }
 
 function readingContract(name: string, make: () => StoreHome, { test, expect }: TestKit): void {
