@@ -5,6 +5,7 @@ import { clientOf } from './client.ts'
 import type { Parts } from './engine.ts'
 import { healing } from './heal.ts'
 import { indexedDBStore } from './idb.ts'
+import { rivals } from './rivals.ts'
 import { sseTransport } from './transport-sse.ts'
 import { webSocketTransport } from './transport-websocket.ts'
 
@@ -12,6 +13,7 @@ export const allParts: Parts = {
   transports: url => [webSocketTransport(url), sseTransport(url)],
   database: indexedDBStore,
   healing,
+  rivals,
 }
 
 /** A client of the sync routes at `options.url`. Opens its store and connects by itself; `ready` tells when. */

@@ -16,8 +16,11 @@ export interface ClientEnv {
   onHint(listener: (hint: Hint) => void): () => void
 }
 
-/** `online`, `visible`, `resume`: probe now. `offline`: a hint to probe, no verdict. `hide`: flush what you can. */
-export type Hint = 'online' | 'offline' | 'visible' | 'resume' | 'hide'
+/**
+ * `online`, `visible`, `resume`: probe now. `offline`: a hint to probe, no verdict. `hide`: flush what you can.
+ * `suspend`: the page is left and may come back as it is, if it holds no connection; `resume` follows.
+ */
+export type Hint = 'online' | 'offline' | 'visible' | 'resume' | 'hide' | 'suspend'
 
 export function platformEnv(): ClientEnv {
   return {
@@ -50,7 +53,12 @@ function listenToPage(listener: (hint: Hint) => void): () => void {
   if (typeof window === 'undefined') return () => {}
   const stops = pageHints.map(([on, type, hint]) => {
     const target = on === 'window' ? window : document
-    const handle = (): void => listener(hint ?? (document.visibilityState === 'visible' ? 'visible' : 'hide'))
+    const handle = (event: Event): void => {
+      const shown = document.visibilityState === 'visible' ? 'visible' : 'hide'
+      listener(
+        'persisted' in event && event.persisted === true && hint === 'hide' ? 'suspend' : (hint ?? shown),
+      )
+    }
     target.addEventListener(type, handle)
     return () => target.removeEventListener(type, handle)
   })

@@ -1,10 +1,12 @@
 // Loads the second script when it is needed. A tag and a global instead of `import()`: it works from other origins
 // without CORS, and what failed once can be tried again in every browser.
-import type { Healing, Transport } from '../client/index.ts'
+import type { Healing, Rivals, Transport } from '../client/index.ts'
 
 export interface Lazy {
   readonly healing: Healing
+  readonly rivals: Rivals
   sseTransport(url: string): Transport
+  longPollTransport(url: string): Transport
 }
 
 declare global {

@@ -85,7 +85,7 @@ export function createRhtmxSync(options: ScriptOptions, page: Document): RhtmxSy
       ...(debug ? { debug: print } : {}),
       onError: error => complain(error.message, error),
     },
-    scriptParts(options.websocket, load),
+    scriptParts(options, load),
   )
   // before it is needed: then there may be no network to load it over
   void client.ready.then(() => env.after(prefetchMs, () => void load().catch(() => {})))
@@ -110,14 +110,17 @@ export function createRhtmxSync(options: ScriptOptions, page: Document): RhtmxSy
   }
 }
 
-function scriptParts(websocket: boolean, load: () => Promise<Lazy>): Parts {
+function scriptParts({ websocket, longPoll }: ScriptOptions, load: () => Promise<Lazy>): Parts {
   return {
     transports(url) {
-      const sse = lazyTransport('sse', async () => (await load()).sseTransport(url))
-      return websocket ? [webSocketTransport(url), sse] : [sse]
+      const all = [lazyTransport('sse', async () => (await load()).sseTransport(url))]
+      if (websocket) all.unshift(webSocketTransport(url))
+      if (longPoll) all.push(lazyTransport('long-poll', async () => (await load()).longPollTransport(url)))
+      return all
     },
     database: indexedDBStore,
     healing: async () => (await load()).healing,
+    rivals: async () => (await load()).rivals,
   }
 }
 

@@ -6,6 +6,8 @@ export interface ScriptOptions {
   readonly lazy: string
   readonly entities: readonly string[]
   readonly websocket: boolean
+  /** Whether to fall back to it where event streams do not get through either. */
+  readonly longPoll: boolean
   /** One of the documented words. */
   readonly strategy: string | null
   readonly debug: boolean
@@ -15,7 +17,14 @@ export interface ScriptOptions {
 export function readScript(page: Document, complain: (message: string) => void): ScriptOptions | null {
   const tag = findTag(page)
   if (tag === null) return null
-  const { syncEntities = '', useWebsocket, conflictStrategy = '', debug = 'false', syncUrl } = tag.dataset
+  const {
+    syncEntities = '',
+    useWebsocket,
+    longPoll,
+    conflictStrategy = '',
+    debug = 'false',
+    syncUrl,
+  } = tag.dataset
   const entities = new Set(syncEntities.split(',').map(name => name.trim()))
   entities.delete('')
   if (entities.size === 0) complain('data-sync-entities names no table')
@@ -32,6 +41,7 @@ export function readScript(page: Document, complain: (message: string) => void):
     lazy,
     entities: [...entities],
     websocket: useWebsocket !== 'false',
+    longPoll: longPoll === 'true',
     strategy: strategyOf(conflictStrategy, complain),
     debug: debug !== 'false',
   }
