@@ -78,10 +78,10 @@ function carry(connector: Connector, effect: LinkEffect): void {
       wires[effect.lane].connection?.send('{"type":"ping"}')
       break
     case 'load':
-      connector.load().then(
-        rivals => drive(connector, { type: 'loaded', rivals }),
-        () => drive(connector, { type: 'loaded', rivals: null }),
-      )
+      void connector
+        .load()
+        .catch(() => null)
+        .then(rivals => drive(connector, { type: 'loaded', rivals }))
       break
     default:
       events[effect.do]()

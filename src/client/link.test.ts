@@ -145,7 +145,7 @@ describe('signs of life', () => {
     expect(due()).toEqual({ ping: 30_000 })
     expect(pass(30_000)).toEqual(['ping best'])
     expect(pass(5000)).toEqual(['close best', 'lost'])
-    expect(link).toMatchObject({ state: 'waiting', reason: 'ping timeout' })
+    expect(link).toMatchObject({ state: 'waiting', reason: 'no answer' })
     expect(due()).toEqual({ retry: 1000 })
   })
 

@@ -18,8 +18,8 @@ export type LinkState = 'idle' | 'connecting' | 'greeting' | 'ready' | 'waiting'
 
 export type LaneName = 'best' | 'spare'
 
-/** A lane's own: no answer. race: time for a spare. retry: the ladder's next attempt. */
-export type Timer = LaneName | 'race' | 'retry' | 'ping' | 'pong'
+/** A lane's own: it owes an answer. race: time for a spare. retry: the ladder's next attempt. */
+export type Timer = LaneName | 'race' | 'retry' | 'ping'
 
 /** off: no connection. proving: open while the other lane carries; has to answer a ping. */
 export type LaneState = 'off' | 'connecting' | 'proving' | 'greeting' | 'ready'
@@ -199,7 +199,8 @@ export function carries({ carrier, lane }: Link): boolean {
 /** An attempt of the best transport, and of others where that one does not answer. What runs already goes on. */
 function round(link: Link): void {
   link.due.delete('retry')
-  link.tried = 0
+  // the ladder's attempts come faster than a spare is given up
+  if (link.lane.spare === 'off') link.tried = 0
   if (link.lane.best === 'off') connect(link, 'best', link.index.best)
   if (link.rivals !== null) link.rivals.round(link)
   else if (link.transports > 1) after(link, 'race', link.headMs)
@@ -245,7 +246,6 @@ function alive(link: Link, name: LaneName, frame: 'welcome' | 'frame' | null): v
       reason: '',
       welcomedAt,
     })
-    due.delete(name)
     due.delete('race')
     if (name === 'best') {
       link.attempt = 0
@@ -254,7 +254,7 @@ function alive(link: Link, name: LaneName, frame: 'welcome' | 'frame' | null): v
     }
   }
   if (lane[name] !== 'ready') return
-  due.delete('pong')
+  due.delete(name)
   after(link, 'ping', pingMs)
 }
 
@@ -321,7 +321,6 @@ export function failed(link: Link): void {
 export function drop(link: Link): void {
   link.carrier = null
   link.due.delete('ping')
-  link.due.delete('pong')
   link.out.push({ do: 'lost' })
 }
 
@@ -355,27 +354,26 @@ function hinted(link: Link, hint: Hint): void {
 
 /** Doubt is no verdict: it asks. */
 function probe(link: Link): void {
-  if (link.due.has('pong') || link.carrier === null) return
+  const { carrier: lane, due } = link
+  if (lane === null || due.has(lane)) return
   link.buffered = Infinity
-  after(link, 'pong', pongMs)
-  link.out.push({ do: 'ping', lane: link.carrier })
+  after(link, lane, pongMs)
+  link.out.push({ do: 'ping', lane })
 }
 
 function fired(link: Link, name: Timer, at: number, buffered: number): void {
   link.due.delete(name)
-  const late = link.now - at > lateMs
-  const pong = name === 'pong'
   if (name === 'retry') return round(link)
   if (name === 'race') return carries(link) ? undefined : onwards(link, true)
-  if (name === 'ping' || (pong && late)) return probe(link)
-  const lane = pong ? (link.carrier ?? 'best') : name
-  if (late) return after(link, lane, answerMs)
-  if (pong && buffered > 0 && buffered < link.buffered) {
+  if (name === 'ping') return probe(link)
+  const late = link.now - at > lateMs
+  if (late && link.lane[name] === 'ready') return probe(link)
+  if (late) return after(link, name, answerMs)
+  if (buffered > 0 && buffered < link.buffered) {
     // our own bytes are still leaving: the answer could not come yet
     link.buffered = buffered
     return after(link, name, pongMs)
   }
-  const reason = pong ? 'ping timeout' : 'no answer'
-  link.out.push({ do: 'close', lane })
-  closed(link, lane, 1006, reason, null)
+  link.out.push({ do: 'close', lane: name })
+  closed(link, name, 1006, 'no answer', null)
 }

@@ -204,6 +204,17 @@ describe('while another transport carries', () => {
   })
 })
 
+test('a spare that hangs is not tried again and again while the ladder goes on: the next one gets its turn', () => {
+  const { start, closed, pass } = linkRig(3)
+  start()
+  expect(closed()).toEqual(['connect spare 1'])
+  for (const ms of [1000, 2000]) {
+    expect(pass(ms)).toEqual(['connect best 0'])
+    closed()
+  }
+  expect(pass(2000)).toEqual(['close spare', 'connect spare 2'])
+})
+
 test('what worked before is tried alone for a while, then whole rounds again', () => {
   const { link, ready, closed, pass } = linkRig(2)
   ready()

@@ -19,12 +19,12 @@ const kinds: [string, (url: string) => Transport][] = [
 
 for (const [name, transport] of kinds) {
   const home = async (): Promise<TransportHome> => {
-    const { url, engine, stop } = await startApp()
+    const app = await startApp()
     return {
-      transport: transport(`${url}/api/sync`),
-      connections: async () => (await engine.stats()).connections,
+      transport: transport(`${app.url}/api/sync`),
+      connections: async () => (await app.engine.stats()).connections,
       moment: () => new Promise(resolve => setTimeout(resolve, 10)),
-      stop,
+      stop: () => app.stop(),
     }
   }
   transportContract(name, home, { test, expect })

@@ -72,7 +72,7 @@ function framesContract(name: string, make: () => Promise<TransportHome>, { test
     expect(end.log).toEqual(['open'])
     expect(end.connection.send('{"type":"ping"}')).toEqual(true)
     await until(home, () => end.frames.length > 0)
-    expect(JSON.parse(end.frames[0] ?? '')?.type).toEqual('pong')
+    expect(end.frames[0]?.startsWith('{"type":"pong"')).toEqual(true)
     end.connection.close(1000, '')
   })
 
