@@ -25,15 +25,11 @@ export interface Connector {
   readonly transports: readonly Transport[]
   readonly events: ConnectorEvents
   readonly load: () => Promise<Rivals>
-  readonly wires: Record<LaneName, Wire>
+  readonly wires: Record<LaneName, Wire | null>
   /** When the timer fires; Infinity: none is set. */
   at: number
   cancel: () => void
 }
-
-/** How long the first transport is tried alone: where others have to be loaded first, longer. */
-const headMs = 250
-const lazyHeadMs = 1_000
 
 export function createConnector(
   env: ClientEnv,
@@ -41,10 +37,9 @@ export function createConnector(
   rivals: Rivals | (() => Promise<Rivals>),
   events: ConnectorEvents,
 ): Connector {
-  const lazy = typeof rivals === 'function'
-  const link = newLink(transports.length, lazy ? lazyHeadMs : headMs, lazy ? null : rivals)
-  const load = lazy ? rivals : () => Promise.resolve(rivals)
-  const wires = { best: { connection: null }, spare: { connection: null } }
+  const link = newLink(transports.length, typeof rivals === 'function' ? null : rivals)
+  const load = async (): Promise<Rivals> => (typeof rivals === 'function' ? rivals() : rivals)
+  const wires = { best: null, spare: null }
   return { link, env, transports, events, load, wires, at: Infinity, cancel: () => {} }
 }
 
@@ -75,7 +70,7 @@ function carry(connector: Connector, effect: LinkEffect): void {
       close(connector, effect.lane)
       break
     case 'ping':
-      wires[effect.lane].connection?.send('{"type":"ping"}')
+      wires[effect.lane]?.connection?.send('{"type":"ping"}')
       break
     case 'load':
       void connector
@@ -89,10 +84,10 @@ function carry(connector: Connector, effect: LinkEffect): void {
 }
 
 function close({ wires }: Connector, lane: LaneName): void {
-  const { connection } = wires[lane]
+  const wire = wires[lane]
   // events of a connection that was given up are nobody's
-  wires[lane] = { connection: null }
-  connection?.close(1000, '')
+  wires[lane] = null
+  wire?.connection?.close(1000, '')
 }
 
 /** After each step, from what the link says then: steps may lie within each other. A timer that is early finds nothing due. */
@@ -110,8 +105,8 @@ function arm(connector: Connector): void {
   })
 }
 
-function carrier({ link, wires }: Connector): Connection | null {
-  return link.carrier === null ? null : wires[link.carrier].connection
+function carrier({ link, wires }: Connector): Connection | null | undefined {
+  return link.carrier && wires[link.carrier]?.connection
 }
 
 function open(connector: Connector, lane: LaneName, index: number): void {

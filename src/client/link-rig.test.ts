@@ -6,7 +6,7 @@ import { rivals } from './rivals.ts'
 
 /** A link under the test's hand: `step` gives it an event, `pass` lets time go by with its timers on time. */
 export function linkRig(transports = 1, chance = 0, loaded = true) {
-  const link = newLink(transports, 250, loaded ? rivals : null)
+  const link = newLink(transports, loaded ? rivals : null)
   let now = 1_000_000
   const step = (event: LinkEvent, ms = 0): string[] => {
     now += ms

@@ -44,8 +44,6 @@ export interface Link {
   /** What is waited for, until when. */
   readonly due: Map<Timer, number>
   readonly transports: number
-  /** How long the best transport is tried alone. */
-  readonly headMs: number
   readonly policy: BackoffPolicy
   /** The transport of the last welcome. */
   proven: number | null
@@ -99,6 +97,8 @@ export type LinkEffect =
   /** `rivals` is needed. */
   | { readonly do: 'load' }
 
+/** How long the best transport is tried alone where others have to be loaded first. */
+const headMs = 1_000
 export const answerMs = 10_000
 /** Open and no word: maybe something on the way takes connections and swallows what goes over them. */
 const silentMs = 3_000
@@ -110,7 +110,7 @@ const lateMs = 1_000
 const maxRetryAfterMs = 300_000
 
 /** With one transport there are no rivals to load. */
-export function newLink(transports: number, headMs: number, rivals: Rivals | null): Link {
+export function newLink(transports: number, rivals: Rivals | null): Link {
   return {
     state: 'idle',
     transport: 0,
@@ -124,7 +124,6 @@ export function newLink(transports: number, headMs: number, rivals: Rivals | nul
     carrier: null,
     due: new Map(),
     transports,
-    headMs,
     policy: backoffPolicies.rhtmx,
     proven: null,
     tried: 0,
@@ -202,8 +201,8 @@ function round(link: Link): void {
   // the ladder's attempts come faster than a spare is given up
   if (link.lane.spare === 'off') link.tried = 0
   if (link.lane.best === 'off') connect(link, 'best', link.index.best)
-  if (link.rivals !== null) link.rivals.round(link)
-  else if (link.transports > 1) after(link, 'race', link.headMs)
+  if (link.transports > 1) after(link, 'race', headMs)
+  link.rivals?.round(link)
 }
 
 export function after({ due, now }: Link, name: Timer, ms: number): void {
@@ -242,8 +241,6 @@ function alive(link: Link, name: LaneName, frame: 'welcome' | 'frame' | null): v
       transport,
       proven: transport,
       hope: true,
-      code: 0,
-      reason: '',
       welcomedAt,
     })
     due.delete('race')

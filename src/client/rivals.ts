@@ -19,6 +19,8 @@ export interface Rivals {
   delay(link: Link): number | null
 }
 
+/** How long the best transport is tried alone: a server is not to open two connections for one. */
+const headMs = 250
 const spareAnswerMs = 5_000
 /** So many attempts of a transport that worked before are made alone. */
 const wholeRounds = 3
@@ -33,9 +35,9 @@ const maxBreakerMs = 300_000
 
 export const rivals: Rivals = {
   round(link) {
-    const { proven, index, transports, headMs } = link
-    if (transports > index.best + 1 && whole(link)) after(link, 'race', headMs)
-    if ((proven ?? 0) > index.best) another(link)
+    if (whole(link)) after(link, 'race', headMs)
+    else link.due.delete('race')
+    if ((link.proven ?? 0) > link.index.best) another(link)
   },
 
   opened(link, name) {
@@ -87,8 +89,8 @@ export const rivals: Rivals = {
 }
 
 /** Whether others are to be tried at all: not for a while where the best transport worked last. */
-function whole({ proven, attempt, index }: Link): boolean {
-  return proven !== index.best || attempt > wholeRounds
+function whole({ proven, attempt, index, transports }: Link): boolean {
+  return index.best + 1 < transports && (proven !== index.best || attempt > wholeRounds)
 }
 
 /** The next spare of this round, from the one that worked last. */

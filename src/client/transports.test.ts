@@ -3,6 +3,7 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { WebSocketServer } from 'ws'
+import { longPollTransport } from './transport-long-poll.ts'
 import { sseTransport } from './transport-sse.ts'
 import { absolute, webSocketTransport } from './transport-websocket.ts'
 import type { Connection, Transport } from './transport.ts'
@@ -85,7 +86,7 @@ describe('websocket', () => {
     const without = connect(webSocketTransport('http://127.0.0.1:1/x'))
     vi.unstubAllGlobals()
     expect(without.log).toEqual([])
-    await vi.waitFor(() => expect(without.log).toEqual(['closed 0 no WebSocket here null']))
+    await vi.waitFor(() => expect(without.log).toEqual(['closed 0  null']))
   })
 
   test('after close comes no event', async () => {
@@ -195,16 +196,44 @@ describe('event stream', () => {
     }
   })
 
-  test('a POST that is refused ends the connection', async () => {
+  test('[K5] X34 who is sent elsewhere has not reached us', async () => {
+    const { url } = await serve((request, response) => {
+      if (request.url === '/login') response.end('<h1>Sign in</h1>')
+      else response.writeHead(302, { location: '/login' }).end()
+    })
+    for (const transport of [sseTransport, longPollTransport]) {
+      const { log } = connect(transport(url))
+      await vi.waitFor(() => expect(log).toHaveLength(1))
+      expect(log[0]).toMatch(/^closed 1006/)
+    }
+  })
+
+  test('[K5] long-poll answers that say nothing are not ours: nobody is asked again and again', async () => {
+    let asked = 0
+    const { url } = await serve((_request, response) => {
+      asked += 1
+      response.writeHead(200, { 'content-type': 'text/event-stream' }).end()
+    })
+    const { log } = connect(longPollTransport(url))
+    await vi.waitFor(() => expect(log).toEqual(['closed 1006 HTTP 200 null']))
+    expect(asked).toBe(1)
+  })
+
+  test('X40 a POST that is refused ends the connection, with the pause that the server asks for', async () => {
     for (const [status, expected] of [
       [410, 'closed 1006 HTTP 410 null'],
       [401, 'closed 4401 HTTP 401 null'],
       [200, 'closed 1006 HTTP 200 null'],
+      [503, 'closed 1013 HTTP 503 7000'],
+      [429, 'closed 1013 HTTP 429 7000'],
     ] as const) {
       const { url } = await serve((request, response) => {
         if (request.method === 'GET')
           response.writeHead(200, { 'content-type': 'text/event-stream' }).write(session)
-        else response.writeHead(status, { 'content-type': 'text/html' }).end('x')
+        else
+          response
+            .writeHead(status, { 'content-type': 'text/html', ...(status > 420 && { 'retry-after': '7' }) })
+            .end('x')
       })
       const { log, connection } = connect(sseTransport(url))
       await vi.waitFor(() => expect(log).toEqual(['alive', 'open']))
