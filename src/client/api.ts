@@ -100,6 +100,9 @@ export interface StateDetail {
   readonly state: LinkState
   readonly previous: LinkState
   readonly transport: Transport['name']
+  /** A better one that is still tried while data flows over `transport`. */
+  readonly trying: Transport['name'] | null
+  /** Attempts of the best transport that failed since it was last connected. */
   readonly attempt: number
   /** The documented delay of the attempt that is waited for. */
   readonly delay: number
@@ -111,6 +114,8 @@ export interface StateDetail {
 export interface Status {
   readonly state: LinkState
   readonly transport: Transport['name']
+  /** A better one that is still tried while data flows over `transport`. */
+  readonly trying: Transport['name'] | null
   readonly attempt: number
   readonly nextRetryAt: number | null
   readonly pending: number

@@ -12,9 +12,9 @@ import type {
   Transaction,
   WriteHandle,
 } from './api.ts'
-import { drive } from './connector.ts'
+import { drive, transportOf } from './connector.ts'
 import { encodeId, encodeRow } from './encode.ts'
-import { check, createEngine, settle, tell, transportOf } from './engine.ts'
+import { check, createEngine, settle, tell } from './engine.ts'
 import type { Engine, Parts } from './engine.ts'
 import { platformEnv } from './env.ts'
 import { deferred, failHandle, newHandle } from './handles.ts'
@@ -42,11 +42,11 @@ export function clientOf<const S extends readonly EntitySource[]>(
     ...reading(engine),
     ...connecting(engine),
     get online() {
-      const { state, attempt } = engine.connector.link
+      const { state, hope } = engine.connector.link
       return (
         env.online() &&
         engine.wanted &&
-        (state === 'ready' || (attempt === 0 && state !== 'stopped' && state !== 'waiting'))
+        (state === 'ready' || (hope && state !== 'stopped' && state !== 'waiting'))
       )
     },
     clear: () => forget(engine),
@@ -196,14 +196,14 @@ function reading(engine: Engine): Reading {
 }
 
 function statusOf(engine: Engine): Status {
-  const { state, attempt, retryAt } = engine.connector.link
+  const { state, attempt, due } = engine.connector.link
   const { entries, dead, entities, identity } = engine.replica.state
   const [oldest] = entries.values()
   return {
     state,
-    transport: transportOf(engine),
+    ...transportOf(engine.connector),
     attempt,
-    nextRetryAt: retryAt,
+    nextRetryAt: due.get('retry') ?? null,
     pending: entries.size,
     deadLetters: dead.size,
     oldestUnsentAt: oldest?.record.timestamp ?? null,

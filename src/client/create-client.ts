@@ -8,6 +8,7 @@ import { foldPages } from './idb-fold.ts'
 import { indexedDBStore } from './idb.ts'
 import { queryOf } from './query.ts'
 import type { QueryOptions } from './query.ts'
+import { rivals } from './rivals.ts'
 import { sseTransport } from './transport-sse.ts'
 import { webSocketTransport } from './transport-websocket.ts'
 
@@ -21,6 +22,7 @@ export const allParts: Parts = {
       return queryOf(engine, entity, options)
     },
   }),
+  rivals,
 }
 
 /** A client of the sync routes at `options.url`. Opens its store and connects by itself; `ready` tells when. */

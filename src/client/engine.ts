@@ -3,7 +3,7 @@
 import type { Down } from '../core/index.ts'
 import { decodeDown, jitteredDelay, SyncError } from '../core/index.ts'
 import type { ClientEvents, ClientOptions } from './api.ts'
-import { createConnector, drive, send } from './connector.ts'
+import { createConnector, drive, send, transportOf } from './connector.ts'
 import type { Connector } from './connector.ts'
 import { createDisk } from './disk.ts'
 import type { Disk } from './disk.ts'
@@ -17,6 +17,7 @@ import type { Live } from './live.ts'
 import { noStore } from './memory.ts'
 import { createReplica } from './replica.ts'
 import type { Replica, ReplicaEvent } from './replica.ts'
+import type { Rivals } from './rivals.ts'
 import type { Effect, Healing, Settled } from './state.ts'
 import type { ClientStore, Identity, Loaded, Saving } from './store.ts'
 import type { Transport } from './transport.ts'
@@ -37,6 +38,8 @@ export interface Parts {
   readonly healing: Healing | (() => Promise<Healing>)
   /** Adds methods to the client. */
   more?(engine: Engine): object
+  /** A function loads it when the first transport does not answer. */
+  readonly rivals: Rivals | (() => Promise<Rivals>)
 }
 
 type Handles = Map<number, Handle>
@@ -110,7 +113,7 @@ export function createEngine(options: ClientOptions, env: ClientEnv, parts: Part
       entity => engine.replica.rows(entity),
       error => report(engine, asError(error)),
     ),
-    connector: createConnector(env, options.transports ?? parts.transports(options.url), {
+    connector: createConnector(env, options.transports ?? parts.transports(options.url), parts.rivals, {
       opened: () => tell(engine, { type: 'opened' }),
       frame: text => receive(engine, decodeDown(text)),
       lost: () => tell(engine, { type: 'closed' }),
@@ -121,22 +124,18 @@ export function createEngine(options: ClientOptions, env: ClientEnv, parts: Part
 }
 
 function moved(engine: Engine, previous: LinkState): void {
-  const { state, attempt, delay, retryAt: nextRetryAt, code, reason } = engine.connector.link
+  const { state, attempt, delay, due, code, reason } = engine.connector.link
   emit(engine, 'state', {
     state,
     previous,
-    transport: transportOf(engine),
+    ...transportOf(engine.connector),
     attempt,
     delay,
-    nextRetryAt,
+    nextRetryAt: due.get('retry') ?? null,
     code,
     reason,
   })
   check(engine)
-}
-
-export function transportOf({ connector: { link, transports } }: Engine): Transport['name'] {
-  return transports[link.transport]?.name ?? 'local'
 }
 
 function newIdentity(env: ClientEnv): Identity {
@@ -352,7 +351,7 @@ export function check(engine: Engine): void {
   const { link } = engine.connector
   const { entities } = engine.replica.state
   /** The first attempt is to come, or it runs. */
-  const first = engine.wanted && !engine.closed && link.attempt === 0 && link.state !== 'stopped'
+  const first = engine.wanted && !engine.closed && link.hope && link.state !== 'stopped'
   engine.syncs = engine.syncs.filter(({ entity, done }) => {
     const ready = link.state === 'ready'
     if (!ready && !first) done.reject(new SyncError('NOT_CONNECTED', 'there is no connection'))

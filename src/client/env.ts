@@ -16,8 +16,11 @@ export interface ClientEnv {
   onHint(listener: (hint: Hint) => void): () => void
 }
 
-/** `online`, `visible`, `resume`: probe now. `offline`: a hint to probe, no verdict. `hide`: flush what you can. */
-export type Hint = 'online' | 'offline' | 'visible' | 'resume' | 'hide'
+/**
+ * `online`, `visible`, `resume`: probe now. `offline`: a hint to probe, no verdict. `hide`: flush what you can.
+ * `suspend`: the page is left and may come back as it is, if it holds no connection; `resume` follows.
+ */
+export type Hint = 'online' | 'offline' | 'visible' | 'resume' | 'hide' | 'suspend'
 
 export function platformEnv(): ClientEnv {
   return {
@@ -37,22 +40,27 @@ export function platformEnv(): ClientEnv {
   }
 }
 
-const pageHints: readonly (readonly [on: 'window' | 'document', type: string, hint: Hint | null])[] = [
-  ['window', 'online', 'online'],
-  ['window', 'offline', 'offline'],
-  ['window', 'pageshow', 'resume'],
-  ['window', 'pagehide', 'hide'],
-  ['document', 'resume', 'resume'],
-  ['document', 'visibilitychange', null],
-]
+/** Null: what the page's visibility says. */
+const pageHints: Readonly<Record<string, Hint | null>> = {
+  online: 'online',
+  offline: 'offline',
+  pageshow: 'resume',
+  resume: 'resume',
+  pagehide: null,
+  visibilitychange: null,
+}
 
 function listenToPage(listener: (hint: Hint) => void): () => void {
   if (typeof window === 'undefined') return () => {}
-  const stops = pageHints.map(([on, type, hint]) => {
-    const target = on === 'window' ? window : document
-    const handle = (): void => listener(hint ?? (document.visibilityState === 'visible' ? 'visible' : 'hide'))
-    target.addEventListener(type, handle)
-    return () => target.removeEventListener(type, handle)
-  })
-  return () => stops.forEach(stop => stop())
+  const handle = (event: Event): void => {
+    const left = 'persisted' in event && event.persisted === true ? 'suspend' : 'hide'
+    const shown = document.visibilityState === 'visible' && event.type !== 'pagehide'
+    listener(pageHints[event.type] ?? (shown ? 'visible' : left))
+  }
+  const types = Object.keys(pageHints)
+  // captured: some of them are the document's and do not bubble
+  for (const type of types) window.addEventListener(type, handle, true)
+  return () => {
+    for (const type of types) window.removeEventListener(type, handle, true)
+  }
 }

@@ -1,6 +1,6 @@
 // What a page seldom needs, loaded a little after it is ready or when it is needed first: a script of its own, served as
 // `lazy.<hash>.js` beside `client.js`. It works on the state of the script that loads it, so both are of one release.
-import { foldPages, healing, sseTransport } from '../client/index.ts'
+import { foldPages, healing, longPollTransport, rivals, sseTransport } from '../client/index.ts'
 import { bindElements } from './bind.ts'
 import { queueForm } from './forms.ts'
 import type { Lazy, Lent } from './lazy.ts'
@@ -11,6 +11,13 @@ const rhtmxLazy = (lent: Lent): Lazy => {
   bindElements(lent)
   if (lent.autoRefresh) autoRefresh(lent)
   if (lent.debug) watchLoops(lent)
-  return { foldPages, healing, sseTransport, queueForm: event => queueForm(lent, event) }
+  return {
+    foldPages,
+    healing,
+    rivals,
+    sseTransport,
+    longPollTransport,
+    queueForm: event => queueForm(lent, event),
+  }
 }
 Object.assign(window, { rhtmxLazy })

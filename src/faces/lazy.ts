@@ -1,12 +1,14 @@
 // Loads the second script when it is needed. A tag and a global instead of `import()`: it works from other origins
 // without CORS, and what failed once can be tried again in every browser.
-import type { BareClient as Client, Fold, Healing, Transport } from '../client/index.ts'
+import type { BareClient as Client, Fold, Healing, Rivals, Transport } from '../client/index.ts'
 
 /** What the second script makes of a page. */
 export interface Lazy {
   readonly healing: Healing
   readonly foldPages: Fold
+  readonly rivals: Rivals
   sseTransport(url: string): Transport
+  longPollTransport(url: string): Transport
   /** What a marked form was about to send becomes a queued write. */
   queueForm(event: Event): void
 }

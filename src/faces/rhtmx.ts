@@ -85,7 +85,7 @@ export function createRhtmxSync(options: ScriptOptions, page: Document): RhtmxSy
   const load = lazily(page, options.lazy, () => ({ ...options, client, page, changed, log, complain }))
   const client = clientOf(
     { ...options, env, debug: log, onError: error => complain(error.message, error) },
-    scriptParts(options.websocket, load),
+    scriptParts(options, load),
   )
   const state = announce(client, env, page, log, changed)
   const prefetch = (): void => void load().catch(() => {})
@@ -122,14 +122,17 @@ function whenParsed(page: Document, run: () => void): void {
   else run()
 }
 
-function scriptParts(websocket: boolean, load: () => Promise<Lazy>): Parts {
+function scriptParts({ websocket, longPoll }: ScriptOptions, load: () => Promise<Lazy>): Parts {
   return {
     transports(url) {
-      const sse = lazyTransport('sse', async () => (await load()).sseTransport(url))
-      return websocket ? [webSocketTransport(url), sse] : [sse]
+      const all = [lazyTransport('sse', async () => (await load()).sseTransport(url))]
+      if (websocket) all.unshift(webSocketTransport(url))
+      if (longPoll) all.push(lazyTransport('long-poll', async () => (await load()).longPollTransport(url)))
+      return all
     },
     database: (name, after) => indexedDBStore(name, after, async () => (await load()).foldPages),
     healing: async () => (await load()).healing,
+    rivals: async () => (await load()).rivals,
   }
 }
 

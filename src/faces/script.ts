@@ -6,6 +6,8 @@ export interface ScriptOptions {
   readonly lazy: string
   readonly entities: readonly string[]
   readonly websocket: boolean
+  /** Whether to fall back to it where event streams do not get through either. */
+  readonly longPoll: boolean
   /** One of the documented words. */
   readonly strategy: string | null
   readonly debug: boolean
@@ -22,6 +24,7 @@ export interface InitOptions {
   readonly syncUrl?: string
   readonly syncUser?: string
   readonly useWebsocket?: string | boolean
+  readonly longPoll?: string | boolean
   readonly conflictStrategy?: string
   readonly autoRefresh?: string | boolean
   readonly debug?: string | boolean
@@ -43,7 +46,16 @@ export function optionsOf(
   release: string,
   complain: (message: string) => void,
 ): ScriptOptions {
-  const { syncEntities = '', conflictStrategy, useWebsocket, autoRefresh, debug, syncUrl, syncUser } = dataset
+  const {
+    syncEntities = '',
+    conflictStrategy,
+    useWebsocket,
+    longPoll,
+    autoRefresh,
+    debug,
+    syncUrl,
+    syncUser,
+  } = dataset
   const entities = String(syncEntities).match(/[^\s,]+/g) ?? []
   if (entities.length === 0) complain('data-sync-entities names no table')
   // the routes serve the script as `client.js`; from anywhere else, a CDN say, they are where they are by default
@@ -59,6 +71,7 @@ export function optionsOf(
     lazy: src === '' ? at(lazy, `${url}/`) : at(served ? lazy : `rhtmx-lazy.js?v=${release}`, src),
     entities: [...new Set(entities)],
     websocket: String(useWebsocket) !== 'false',
+    longPoll: String(longPoll) === 'true',
     strategy: strategyOf(conflictStrategy, complain),
     debug: String(debug ?? 'false') !== 'false',
     autoRefresh: String(autoRefresh) === 'true',

@@ -16,8 +16,10 @@ import type { EngineParts } from './engine-parts.ts'
 import type { SyncEngine } from './engine.ts'
 import { eventStreamPeer, eventStreamHeaders, namedEvent, prelude } from './event-stream.ts'
 import type { Connection } from './connection.ts'
+import type { StreamSink } from './event-stream.ts'
 import { errorAnswer, jsonAnswer } from './http.ts'
-import type { SyncAnswer, SyncRequest } from './http.ts'
+import type { StreamEnds, SyncAnswer, SyncRequest } from './http.ts'
+import { LongPoll, longPollHeaders } from './long-poll.ts'
 import { changesSince } from './pull.ts'
 import { checkOrigin } from './origin.ts'
 import type { OriginRule } from './origin.ts'
@@ -61,6 +63,8 @@ class Routes {
   readonly #origins: OriginRule
   /** Canonical event streams by their secret, for the POSTs that go up. */
   readonly #streams = new Map<string, Connection>()
+  /** Those of them whose frames go down in answers that end. */
+  readonly #polls = new Map<string, LongPoll>()
 
   constructor(engine: SyncEngine, parts: EngineParts, origins: OriginRule) {
     this.#engine = engine
@@ -128,6 +132,7 @@ class Routes {
   }
 
   #events(request: SyncRequest): SyncAnswer {
+    if (request.query.get('stream') === 'poll') return this.#poll(request.query.get('session') ?? '')
     const canonical = request.query.get('stream') === 'canonical'
     const wanted = request.query.get('entities')
     const entities =
@@ -166,6 +171,29 @@ class Routes {
     }
   }
 
+  /** Frames down in answers that end; without a session, a new one. */
+  #poll(session: string): SyncAnswer {
+    const poll = this.#polls.get(session)
+    if (session !== '' && poll === undefined) throw unknownSession()
+    const stream = (sink: StreamSink): StreamEnds => (poll ?? this.#openPoll()).wait(sink)
+    return { status: 200, headers: longPollHeaders, body: null, stream }
+  }
+
+  #openPoll(): LongPoll {
+    const { env } = this.#parts
+    const secret = env.secret(16)
+    const gone = (): void => {
+      this.#polls.delete(secret)
+      this.#streams.delete(secret)
+    }
+    const poll = new LongPoll(env, gone)
+    const connection = this.#engine.connect(poll.peer)
+    this.#polls.set(secret, poll)
+    this.#streams.set(secret, connection)
+    poll.begin(connection, secret)
+    return poll
+  }
+
   #resume(connection: Connection, entities: readonly string[], since: number | null): void {
     connection.resume(entities, since).catch((error: unknown) => {
       // the engine was closed meanwhile, and the stream with it
@@ -178,8 +206,7 @@ class Routes {
   /** Frames that belong to a canonical event stream, in order. */
   async #up(request: SyncRequest): Promise<SyncAnswer> {
     const connection = this.#streams.get(request.query.get('session') ?? '')
-    if (connection === undefined)
-      throw new SyncError('UNKNOWN_SESSION', 'no stream of this server has that session: open a new one')
+    if (connection === undefined) throw unknownSession()
     const frames = await jsonBody(request, this.#parts.limits.maxPayload)
     if (!Array.isArray(frames)) throw invalid('the body must be an array of messages')
     // an event stream cannot be read more slowly: who sends more than is handled has to wait
@@ -205,4 +232,8 @@ function sinceOf(text: string | null): number {
   if (!/^\d+$/.test(text) || !isSeq(since))
     throw new SyncError('INVALID_CURSOR', 'since must be an integer from 0')
   return since
+}
+
+function unknownSession(): SyncError {
+  return new SyncError('UNKNOWN_SESSION', 'no stream of this server has that session: open a new one')
 }

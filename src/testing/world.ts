@@ -8,6 +8,7 @@ import type { Random } from './random.ts'
 import { skewedClock, virtualTime } from './time.ts'
 import type { VirtualTime } from './time.ts'
 import { userWrites } from './world-actions.ts'
+import { Blocks } from './world-blocks.ts'
 import { Books } from './world-books.ts'
 import { Browser } from './world-browser.ts'
 import { memoryWorld } from './world-database.ts'
@@ -85,6 +86,7 @@ class World {
     this.time = virtualTime(random)
     const { time } = this
     this.network = new Network({ time, random })
+    this.network.blocks = new Blocks(time, options.seed)
     this.network.reachable = owner => !this.#unreachable.has(owner)
     this.database = (options.database ?? memoryWorld)({
       time,
@@ -352,6 +354,7 @@ class World {
     Object.assign(this.#faults, { busy: 0, disk: 0 })
     await this.#programs.end()
     this.#unreachable.clear()
+    this.network.blocks = null
     for (const line of this.network.lines) line.thaw()
     for (const browser of this.browsers) {
       browser.start()
