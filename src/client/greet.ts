@@ -31,11 +31,12 @@ export function receiveWelcome(state: State, welcome: Welcome): void {
     return
   }
   state.epoch = welcome.epoch
+  state.head = welcome.head
   state.maxPayload = welcome.max_payload
   const n = Math.max(identity.n, welcome.last)
   if (n !== identity.n || identity.user !== welcome.user) {
     state.identity = { ...identity, n, user: welcome.user }
-    state.saveIdentity = true
+    state.saveIdentity = !state.follows
   }
   for (const entry of state.entries.values()) {
     // a backup was put in place: the result is of a branch of the log that is no more, and its version may never come

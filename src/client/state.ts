@@ -19,7 +19,8 @@ import { cut, hides, isTemporaryId, patched, sameJson } from '../core/index.ts'
 import type { FieldMergeStrategy } from '../core/index.ts'
 import type { EntityCommit, Identity, Overlay, PendingRecord, Saving, StoredRow } from './store.ts'
 
-export type Source = 'server' | 'local' | 'rollback'
+/** `tab`: written in another tab. */
+export type Source = 'server' | 'local' | 'tab' | 'rollback'
 export type ChangeAction = 'create' | 'update' | 'delete'
 
 /** What happened to rows of one entity; `version` is the entity's cursor. */
@@ -44,7 +45,9 @@ export interface Settled {
 }
 
 /** What a disk has to know of a saving beside what is stored. */
-export interface Work extends Saving {
+export interface Work extends Omit<Saving, 'lead' | 'known' | 'news'> {
+  /** Drafts among them are new to the disk. */
+  readonly puts: readonly PendingRecord[]
   /** Of `removes`: dead letters, which go together with what takes their place. */
   readonly discards?: readonly number[]
   /** Of `puts`: refusals that the server forgets once they are acknowledged. */
@@ -62,6 +65,8 @@ export type Effect =
   | { readonly do: 'user'; readonly user: string }
   /** Load `healing` and give it back. */
   | { readonly do: 'heal' }
+  /** What came does not fit: the disk has more. */
+  | { readonly do: 'reload' }
   | { readonly do: 'error'; readonly error: SyncError }
 
 /** A mutation on its way. */
@@ -112,10 +117,13 @@ interface Queued {
   readonly write: Write
 }
 
+/** `gone`: a rollback, if anything looks otherwise now. */
+type Cause = Source | 'gone'
+
 interface Touched {
   readonly before: Row | undefined
   readonly had: boolean
-  source: Source | null
+  source: Cause | null
 }
 
 /** One entity's part of the replica. */
@@ -158,8 +166,16 @@ export interface State {
   readonly node: string
   /** When the event at hand happened. */
   now: number
+  /** There are mutations of other tabs on disk that are not known here yet. */
+  behind: boolean
+  /** How many mutations this page has made. */
+  drafts: number
+  /** Another tab leads: it has the connection, and stores what the server says. */
+  follows: boolean
   /** Of the server's log, since a welcome. */
   epoch: string | null
+  /** The greatest place of that log that was heard of on this connection. */
+  head: number
   /** Bytes that the server takes as one frame. */
   maxPayload: number
   readonly alias: Map<string, string>
@@ -190,7 +206,7 @@ export function viewOf(kept: Kept, id: string): Row | undefined {
 }
 
 /** Call before anything of the row is changed. `source`: announce it as that; a rollback outranks the rest. */
-export function touch(kept: Kept, id: string, source: Source | null): void {
+export function touch(kept: Kept, id: string, source: Cause | null): void {
   const known = kept.touched.get(id)
   if (known === undefined) kept.touched.set(id, { before: viewOf(kept, id), had: kept.rows.has(id), source })
   else if (source !== null && known.source !== 'rollback') known.source = source
@@ -225,7 +241,7 @@ function named(state: State, id: string): Set<Entry> {
 }
 
 /** Unlinks them, so that what lies below shows again. */
-export function dequeue(state: State, entry: Entry, source: Source | null): void {
+export function dequeue(state: State, entry: Entry, source: Cause | null): void {
   for (const { entity, id } of entry.record.mutation.writes) {
     const kept = state.entities.get(entity)
     const queued = kept?.queue.get(id)
@@ -329,10 +345,11 @@ function concludeEntity(
   const seen = new Set<string>()
   const groups = new Map<string, string[]>()
   const replaced = state.replaced.get(kept)
-  for (const [id, { before, had, source }] of kept.touched) {
+  for (const [id, { before, had, source: cause }] of kept.touched) {
     const after = refold(state, kept, id, before, overlays)
     if (before !== after) seen.add(id)
-    if (source === null && before === after) continue
+    if ((cause === null || cause === 'gone') && before === after) continue
+    const source = cause === 'gone' ? 'rollback' : cause
     const server = source === 'server'
     const now = server ? kept.rows.has(id) : after !== undefined
     const was = server ? had : before !== undefined

@@ -9,7 +9,8 @@ import { skewedClock, virtualTime } from './time.ts'
 import type { VirtualTime } from './time.ts'
 import { userWrites } from './world-actions.ts'
 import { Books } from './world-books.ts'
-import { Browser } from './world-browser.ts'
+import { Browser, newProfile } from './world-browser.ts'
+import type { Profile } from './world-browser.ts'
 import { memoryWorld } from './world-database.ts'
 import type { MakeDatabase, WorldDatabase } from './world-database.ts'
 import { differences, openInspector, unequalDisk } from './world-oracles.ts'
@@ -64,7 +65,8 @@ class World {
   readonly network: Network
   readonly database: WorldDatabase
   readonly servers: WorldServer[]
-  readonly browsers: Browser[]
+  /** Every tab of every browser. */
+  readonly browsers: Browser[] = []
   readonly #options: WorldOptions
   readonly #programs: Programs
   readonly #books = new Books()
@@ -105,16 +107,21 @@ class World {
       complaints: this.#complaints,
     }
     this.servers = Array.from({ length: random.between(1, 2) }, () => new WorldServer(parts))
-    this.browsers = Array.from({ length: random.between(1, 3) }, (_, i) => this.#browser(`u${i}`))
+    for (let i = 0, count = random.between(1, 3); i < count; i++) {
+      const profile = newProfile(`u${i}`, time, random)
+      const tabs = random.weighted({ 1: 3, 2: 2, 3: 1 })
+      for (let tab = 1; tab <= Number(tabs); tab++) this.browsers.push(this.#browser(`u${i}.${tab}`, profile))
+    }
   }
 
-  #browser(name: string): Browser {
+  #browser(name: string, profile: Profile): Browser {
     const { random, time } = this
     const hiding = this.#entities().filter(({ strategy }) => strategy === 'server-wins')
     const screen = new Screen(new Set(hiding.map(entity => entity.name)))
     this.#screens.set(name, screen)
     const browser: Browser = new Browser({
       name,
+      profile,
       time,
       random,
       entities: this.#entities(),
@@ -123,11 +130,11 @@ class World {
         this.network.transport({
           kind,
           owner: name,
-          user: name,
+          user: profile.name,
           server: () => random.pick(this.servers),
           watch: (direction, text) => {
             if (this.#options.trace !== undefined) this.#trace(`${name} ${direction} ${text}`)
-            this.#books[direction](name, text)
+            this.#books[direction](profile.name, text)
           },
         }),
       ),
@@ -142,13 +149,16 @@ class World {
             client.pending().some(({ writes }) => writes.some(write => write.id === id))
           screen.changed(change, (entity, id) => client.get(entity, id), pending, name)
         },
-        rejected: n => this.#books.rejected(name, n),
+        rejected: n => this.#books.rejected(profile.name, n),
         durable: records => {
-          for (const { mutation } of records) this.#books.durable(name, mutation)
+          for (const { mutation } of records) this.#books.durable(profile.name, mutation)
         },
         diskFailed: () => {
-          this.#books.diskFailed(name)
-          screen.excuse()
+          this.#books.diskFailed(profile.name)
+          // its disk is that of the others, which take over from what it stored
+          for (const [other, its] of this.#screens) {
+            if (other.startsWith(`${profile.name}.`)) its.excuse()
+          }
         },
         loaded: () => screen.reload(),
       },
@@ -213,6 +223,7 @@ class World {
       away: 4,
       crash: 3,
       freeze: 2,
+      look: 1,
       server: 4,
       clock: 3,
       cleanup: 1.5,
@@ -235,6 +246,10 @@ class World {
         return this.#crash()
       case 'freeze':
         return this.#freeze()
+      case 'look': {
+        const browser = random.pick(this.browsers)
+        return browser.running && !browser.frozen ? browser.look(random.chance(0.6)) : undefined
+      }
       case 'server':
         return this.#server()
       case 'clock':
@@ -356,6 +371,7 @@ class World {
     for (const browser of this.browsers) {
       browser.start()
       browser.thaw()
+      browser.look(true)
       browser.client.connect()
     }
     for (const server of this.servers) server.start()
