@@ -244,7 +244,6 @@ export function tellOthers(engine: Engine, records: readonly PendingRecord[]): v
 
 function hear(engine: Engine, message: TabMessage): void {
   const { crew } = engine
-  const following = crew.lead.role === 'follow'
   switch (message.type) {
     case 'hello':
       crew.heard = true
@@ -256,7 +255,7 @@ function hear(engine: Engine, message: TabMessage): void {
     case 'change':
     case 'results':
       step(engine, { type: 'heard' })
-      if (following) takeFrame(engine, decodeDown(message.frame))
+      takeFrame(engine, decodeDown(message.frame))
       return
     case 'optimistic':
       return hearRecords(engine, message.records)
@@ -269,8 +268,9 @@ function hear(engine: Engine, message: TabMessage): void {
   }
 }
 
+/** What the leader had from the server; to a tab that leads by now it means nothing. */
 function takeFrame(engine: Engine, message: Down | undefined): void {
-  if (message === undefined) return
+  if (message === undefined || engine.crew.lead.role !== 'follow') return
   if (engine.crew.held !== null) engine.crew.held.push(message)
   else tell(engine, { type: 'frame', message })
 }
