@@ -26,8 +26,8 @@ export interface Crew {
   stale: boolean
   /** The leader's: followers were heard. */
   heard: boolean
-  /** Frames that came while the disk was read; null: it is not being read. */
-  held: Down[] | null
+  /** What came while the disk was read; null: it is not being read. */
+  held: (() => void)[] | null
   again: Told | null
   cancel: () => void
 }
@@ -95,7 +95,8 @@ function queue(engine: Engine): void {
 
 export function step(engine: Engine, event: LeadEvent): void {
   const { crew } = engine
-  for (const effect of stepLead(crew.lead, event, engine.env.now())) if (engine.crew === crew) carry(engine, effect)
+  for (const effect of stepLead(crew.lead, event, engine.env.now()))
+    if (engine.crew === crew) carry(engine, effect)
 }
 
 /** Something is awaited of the leader; `stale`: and what it has is to be read again. */
@@ -134,7 +135,7 @@ function carry(engine: Engine, effect: LeadEffect): void {
       return
     case 'leads':
       if (engine.wanted && !engine.closed) driveLink(engine.connector, { type: 'start' })
-      return announce(engine, true)
+      return
     case 'yield':
       driveLink(engine.connector, { type: 'stop' })
       crew.lock?.release()
@@ -166,6 +167,7 @@ async function take(engine: Engine): Promise<void> {
   // before: what it finds to be stored is the leader's to store
   step(engine, { type: 'taken' })
   tell(engine, { type: 'reloaded', loaded, told: null })
+  announce(engine, true)
 }
 
 function cursors({ replica }: Engine): Map<string, Cursor | null> {
@@ -260,7 +262,7 @@ function hear(engine: Engine, message: TabMessage): void {
     case 'optimistic':
       return hearRecords(engine, message.records)
     case 'discarded':
-      return void tell(engine, { type: 'gone', ns: message.ns })
+      return inOrder(engine, () => void tell(engine, { type: 'gone', ns: message.ns }))
     case 'cleared':
       return engine.hooks.cleared()
     case 'do':
@@ -270,9 +272,16 @@ function hear(engine: Engine, message: TabMessage): void {
 
 /** What the leader had from the server; to a tab that leads by now it means nothing. */
 function takeFrame(engine: Engine, message: Down | undefined): void {
-  if (message === undefined || engine.crew.lead.role !== 'follow') return
-  if (engine.crew.held !== null) engine.crew.held.push(message)
-  else tell(engine, { type: 'frame', message })
+  if (message === undefined) return
+  inOrder(engine, () => {
+    if (engine.crew.lead.role === 'follow') tell(engine, { type: 'frame', message })
+  })
+}
+
+/** After the disk, if it is being read. */
+function inOrder({ crew }: Engine, run: () => void): void {
+  if (crew.held !== null) crew.held.push(run)
+  else run()
 }
 
 function hearLeader(engine: Engine, message: Extract<TabMessage, { type: 'lead' }>): void {
@@ -302,7 +311,7 @@ async function reload(engine: Engine, now: Told): Promise<void> {
   crew.stale = false
   crew.again = now
   if (crew.held !== null) return
-  const held: Down[] = []
+  const held: (() => void)[] = []
   crew.held = held
   while (crew.again !== null) {
     const told = crew.again
@@ -316,7 +325,7 @@ async function reload(engine: Engine, now: Told): Promise<void> {
     }
   }
   crew.held = null
-  for (const message of held) takeFrame(engine, message)
+  for (const run of held) inOrder(engine, run)
 }
 
 /** Below a number that is known, every one has to be: what lies between is read. */

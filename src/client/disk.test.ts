@@ -48,6 +48,7 @@ function rig(fails: (work: Saving) => SyncError | null = () => null) {
     known: () => 0,
     stored: (ns, numbers) =>
       log.push(`stored ${ns.join()}${numbers.map(([from, to]) => ` ${short(from)}=${to}`).join('')}`),
+    removed: ns => log.push(`removed ${ns.join()}`),
     unstored: (ns, error) => log.push(`unstored ${ns.map(short).join()} ${error.code}`),
     failed: (error, everything) => log.push(`failed ${error.code} ${everything}`),
     fenced: () => log.push('fenced'),
@@ -72,7 +73,7 @@ test('[R7] one transaction at a time; what comes meanwhile is merged into the ne
     [1, 0, []],
     [0, 2, [1]],
   ])
-  expect(log).toEqual(['stored 1 d1=1', 'stored 2 d2=2'])
+  expect(log).toEqual(['stored 1 d1=1', 'stored 2 d2=2', 'removed 1'])
   const loaded = await inner.load(['t'])
   expect(
     loaded.entities
@@ -111,7 +112,7 @@ test('[R8] rows that cannot be stored do not take pending mutations with them', 
   await disk.idle()
   disk.save({ ...none, puts: [draft(3)], commits: [commit(1, 2)], removes: [1] })
   await disk.idle()
-  expect(log).toEqual(['stored 1,2 d1=1 d2=2', 'failed STORAGE_FULL false', 'stored 3 d3=3'])
+  expect(log).toEqual(['stored 1,2 d1=1 d2=2', 'failed STORAGE_FULL false', 'stored 3 d3=3', 'removed 1'])
   expect((await inner.load(['t'])).pending.map(({ n }) => n)).toEqual([2, 3])
 })
 

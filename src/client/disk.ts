@@ -24,6 +24,8 @@ export interface DiskEvents {
   known(): number
   /** The newest that was given of these is stored, new ones under `numbers`; `others` are what other tabs stored. */
   stored(ns: readonly number[], numbers: Numbers, others: readonly PendingRecord[]): void
+  /** These are not among the pending ones any more. */
+  removed(ns: readonly number[]): void
   /** Refused, and in memory only; refusals that the server must not forget are left out. */
   unstored(ns: readonly number[], error: SyncError): void
   /** Confirmed rows, or everything, are in memory only from now on. */
@@ -99,8 +101,7 @@ export function createDisk(store: ClientStore, events: DiskEvents): Disk {
         else if (record.n >= firstDraft || leads) waiting.puts.push(record)
       }
       const discards = work.discards ?? []
-      for (const n of leads ? work.removes : discards)
-        if (!waiting.news.delete(n)) waiting.removes.push(n)
+      for (const n of leads ? work.removes : discards) if (!waiting.news.delete(n)) waiting.removes.push(n)
       append(waiting.discards, discards)
       for (const n of work.refusals ?? []) state.refusals.add(n)
       if (leads) append(waiting.commits, work.commits)
@@ -143,6 +144,7 @@ async function run(state: State): Promise<void> {
       error = await attempt(state, { ...rest, commits: [] })
     }
     if (isError(error)) giveUp(state, error)
+    else if (error !== null && lead !== null && rest.removes.length > 0) events.removed(rest.removes)
   }
   state.running = null
 }

@@ -7,7 +7,7 @@ import { createConnector, drive, send } from './connector.ts'
 import type { Connector } from './connector.ts'
 import { createDisk } from './disk.ts'
 import type { Disk } from './disk.ts'
-import { announce, forward, join, leads, leave, need, newCrew, share, step, tellOthers } from './crew.ts'
+import { announce, forward, join, leads, leave, need, newCrew, post, share, step, tellOthers } from './crew.ts'
 import type { Crew } from './crew.ts'
 import type { ClientEnv } from './env.ts'
 import { deferred, failHandle } from './handles.ts'
@@ -208,6 +208,7 @@ function newDisk(engine: () => Engine, store: ClientStore): Disk {
       tell(engine(), { type: 'durable', ns: ns.filter(n => n < firstDraft) })
       moult(engine())
     },
+    removed: ns => post(engine(), { type: 'discarded', ns }),
     failed: (error, everything) => storageFailed(engine(), error, everything),
     fenced: () => step(engine(), { type: 'lost' }),
   })

@@ -30,7 +30,7 @@ export type ReplicaEvent =
     }
   /** What the disk has now, and where the leader stands (null: that is us). */
   | { readonly type: 'reloaded'; readonly loaded: Loaded; readonly told: Told | null }
-  /** Mutations that another tab discarded. */
+  /** Mutations that are over: another tab discarded them, or stored what became of them. */
   | { readonly type: 'gone'; readonly ns: readonly number[] }
   /** On as another client, with what has no number yet; what has one is another tab's affair. */
   | { readonly type: 'moult'; readonly client: string }
@@ -177,7 +177,11 @@ function handle(state: State, box: Outbox, event: ReplicaEvent): number {
       receiveReload(state, event.loaded, event.told)
       return 0
     case 'gone':
-      for (const n of event.ns) state.dead.delete(n)
+      for (const n of event.ns) {
+        // its result was missed: the disk has it and the rows that go with it
+        if (state.entries.get(n)?.result === null) state.out.push({ do: 'reload' })
+        state.dead.delete(n)
+      }
       return 0
     case 'moult':
       state.follows = false

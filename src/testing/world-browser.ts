@@ -60,13 +60,18 @@ function numberedAs(record: PendingRecord, n: number): PendingRecord {
   return { ...record, n, mutation: { ...record.mutation, n } }
 }
 
-/** To a page that is dead nothing happens any more. */
-function mortal(transport: Transport, disk: { readonly dead: boolean }): Transport {
+/** Nothing happens any more to a page that is dead, and nothing yet to one that is frozen. */
+function mortal(
+  transport: Transport,
+  disk: { readonly dead: boolean },
+  run: (what: () => void) => void,
+): Transport {
   const alive =
-    <A extends unknown[]>(run: (...args: A) => void) =>
-    (...args: A): void => {
-      if (!disk.dead) run(...args)
-    }
+    <A extends unknown[]>(tell: (...args: A) => void) =>
+    (...args: A): void =>
+      run(() => {
+        if (!disk.dead) tell(...args)
+      })
   return {
     name: transport.name,
     connect: ({ open, alive: sign, frame, closed }) =>
@@ -182,7 +187,7 @@ export class Browser {
       url: '/api/sync',
       entities,
       env,
-      transports: transports.map(transport => mortal(transport, disk)),
+      transports: transports.map(transport => mortal(transport, disk, run => this.#run(run))),
       store: () => this.#disk(disk),
     })
     const mine = (): boolean => !disk.dead
