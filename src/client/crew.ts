@@ -29,6 +29,8 @@ export interface Crew {
   /** What came while the disk was read; null: it is not being read. */
   held: (() => void)[] | null
   again: Told | null
+  /** Counts what this tab took over. */
+  turn: number
   cancel: () => void
 }
 
@@ -57,6 +59,7 @@ export function newCrew(): Crew {
     heard: false,
     held: null,
     again: null,
+    turn: 0,
     cancel: () => {},
   }
 }
@@ -138,6 +141,8 @@ function carry(engine: Engine, effect: LeadEffect): void {
       return
     case 'yield':
       driveLink(engine.connector, { type: 'stop' })
+      // with the connection went the last reason to stay
+      if (engine.crew !== crew) return
       crew.lock?.release()
       engine.disk.yield()
       crew.stale = true
@@ -152,6 +157,7 @@ function carry(engine: Engine, effect: LeadEffect): void {
 /** The stored lead becomes ours, and what the one before us stored becomes known. */
 async function take(engine: Engine): Promise<void> {
   const { crew, store, replica } = engine
+  const turn = (crew.turn += 1)
   const me = replica.state.identity
   let { identity, raised } = await store.claim(me, crew.known)
   while (!raised) {
@@ -161,7 +167,9 @@ async function take(engine: Engine): Promise<void> {
   }
   const loaded = await store.load(engine.entities, cursors(engine))
   if (engine.crew !== crew || engine.closed) return
-  crew.known = identity.lead
+  crew.known = Math.max(crew.known, identity.lead)
+  // the lock was stolen meanwhile, and maybe given again
+  if (crew.turn !== turn || crew.lead.role !== 'taking') return
   crew.heard = true
   tell(engine, { type: 'role', follows: false, lead: identity.lead })
   // before: what it finds to be stored is the leader's to store

@@ -5,6 +5,7 @@ import { answered, askAll } from './ask.ts'
 import { send } from './state.ts'
 import type { State } from './state.ts'
 import { dieWith } from './settle.ts'
+import { firstDraft } from './store.ts'
 
 export function hello(state: State): void {
   const { client, lead } = state.identity
@@ -45,8 +46,8 @@ export function receiveWelcome(state: State, welcome: Welcome): void {
       state.waiting -= 1
     }
     // what was processed is sent again all the same: only its result says whether it was refused (rule Q3)
-    if (entry.doomed && entry.result === null && entry.record.n > welcome.last)
-      dieWith(state, entry, entry.record.n)
+    const unsent = entry.record.n > welcome.last && entry.record.n < firstDraft
+    if (entry.doomed && entry.result === null && unsent) dieWith(state, entry)
   }
   for (const kept of state.entities.values()) {
     const shape = welcome.entities[kept.name]

@@ -170,7 +170,7 @@ function handle(state: State, box: Outbox, event: ReplicaEvent): number {
         const entry = state.entries.get(n) ?? state.dead.get(n)
         if (entry === undefined) continue
         entry.durable = true
-        if (entry.doomed && !entry.sent) dieWith(state, entry, n)
+        if (entry.doomed && !entry.sent) dieWith(state, entry)
       }
       return 0
     case 'reloaded':

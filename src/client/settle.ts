@@ -73,12 +73,12 @@ export function die(state: State, entry: Entry, error: ErrorBody): void {
       continue
     // what has no number yet dies when it gets one; what has is for the leading tab to bury, which knows what it sent
     if (other.sent || other.record.n >= firstDraft) other.doomed = true
-    else if (!state.follows) dieWith(state, other, record.n)
+    else if (!state.follows) dieWith(state, other)
   }
 }
 
-export function dieWith(state: State, entry: Entry, n: number): void {
-  die(state, entry, { code: 'DEPENDENCY_FAILED', message: `mutation ${n}, which it builds on, was refused` })
+export function dieWith(state: State, entry: Entry): void {
+  die(state, entry, { code: 'DEPENDENCY_FAILED', message: 'what it builds on was refused' })
 }
 
 /** The same row, or a temporary id that was to become a row. */
