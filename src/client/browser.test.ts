@@ -62,7 +62,7 @@ function open(connect = true) {
   const env = Object.assign(new FakeEnv(`p${page}_`), { tabs: platformTabs })
   const client = createClient({
     url: 'http://x',
-    entities: ['todos'],
+    entities: ['todos'] as string[],
     env,
     transports: [server.transport()],
     autoConnect: connect,

@@ -49,7 +49,7 @@ function tab(connect = true): Tab {
   })
   const client = createClient({
     url: 'http://x',
-    entities: ['todos'],
+    entities: ['todos'] as string[],
     env,
     transports: [server.transport()],
     autoConnect: connect,
@@ -78,10 +78,12 @@ async function crew(size: number): Promise<Tab[]> {
 const titles = ({ client }: Tab): unknown =>
   client
     .getAll('todos')
-    .map(row => row['title'])
-    .sort()
+    .map(({ title }) => JSON.stringify(title))
+    .toSorted((a, b) => (a < b ? -1 : 1))
 const all = async (tabs: readonly Tab[], expected: readonly string[]): Promise<void> =>
-  vi.waitFor(() => expect(tabs.map(titles)).toEqual(tabs.map(() => expected)))
+  vi.waitFor(() =>
+    expect(tabs.map(titles)).toEqual(tabs.map(() => expected.map(title => JSON.stringify(title)))),
+  )
 
 describe('[T1] one of the tabs leads', () => {
   test('and has the only connection; all have the same client, rows and state of the connection', async () => {

@@ -3,7 +3,7 @@
 import { decodeDown } from '../core/index.ts'
 import type { Batch, Cursor, Down } from '../core/index.ts'
 import { drive as driveLink } from './connector.ts'
-import { asError, linkOf, moved, report, tell } from './engine.ts'
+import { asError, check, linkOf, moved, report, tell } from './engine.ts'
 import type { Engine } from './engine.ts'
 import { answerMs, stepLead } from './lead.ts'
 import type { Lead, LeadEffect, LeadEvent } from './lead.ts'
@@ -24,8 +24,10 @@ export interface Crew {
   welcome: string | null
   /** Others may be behind what is on disk or in the leader's memory. */
   stale: boolean
-  /** The leader's: followers were heard. */
+  /** There may be followers. */
   heard: boolean
+  /** Another tab was heard. */
+  others: boolean
   /** What came while the disk was read; null: it is not being read. */
   held: (() => void)[] | null
   again: Told | null
@@ -57,6 +59,7 @@ export function newCrew(): Crew {
     welcome: null,
     stale: false,
     heard: false,
+    others: false,
     held: null,
     again: null,
     turn: 0,
@@ -195,8 +198,8 @@ export function announce(engine: Engine, stored: boolean): void {
   const say = (): void => {
     if (engine.crew !== crew || crew.lead.role !== 'lead') return
     const { welcome } = crew
-    const { head } = engine.replica.state
-    const told = stored ? { head, places: Object.fromEntries(cursors(engine)) } : null
+    const { head, alias } = engine.replica.state
+    const told = stored ? { head, renamed: [...alias], places: Object.fromEntries(cursors(engine)) } : null
     post(engine, { type: 'lead', lead: crew.known, link: linkOf(engine), welcome, stored: told })
   }
   if (stored) void engine.disk.idle().then(say)
@@ -254,11 +257,13 @@ export function tellOthers(engine: Engine, records: readonly PendingRecord[]): v
 
 function hear(engine: Engine, message: TabMessage): void {
   const { crew } = engine
+  crew.others = true
   switch (message.type) {
     case 'hello':
       crew.heard = true
       // who put it may be gone before it could say so
       if (message.n > engine.replica.state.identity.n) readPending(engine)
+      check(engine)
       return announce(engine, message.stale)
     case 'lead':
       return hearLeader(engine, message)

@@ -7,8 +7,9 @@ import { createConnector, drive, send } from './connector.ts'
 import type { Connector } from './connector.ts'
 import { createDisk } from './disk.ts'
 import type { Disk } from './disk.ts'
-import { announce, forward, join, leads, leave, need, newCrew, post, share, step, tellOthers } from './crew.ts'
+import { announce, forward, leads, need, newCrew, post, share, step, tellOthers } from './crew.ts'
 import type { Crew } from './crew.ts'
+import { moult } from './boot.ts'
 import type { ClientEnv } from './env.ts'
 import { deferred, failHandle } from './handles.ts'
 import type { Deferred, Handle } from './handles.ts'
@@ -20,7 +21,7 @@ import { createReplica } from './replica.ts'
 import type { Replica, ReplicaEvent } from './replica.ts'
 import type { Change, Effect, Healing, Settled } from './state.ts'
 import { firstDraft } from './store.ts'
-import type { ClientStore, Identity, Loaded } from './store.ts'
+import type { ClientStore, Identity } from './store.ts'
 import type { LinkView, Lock, TabMessage } from './tabs.ts'
 import type { Transport } from './transport.ts'
 
@@ -69,6 +70,8 @@ export interface Engine {
   /** Why the disk takes nothing any more. */
   broken: SyncError | null
   moulted: boolean
+  /** Why confirmed rows are not stored any more. */
+  rowsLost: SyncError | null
   /** The part of the database's name that says whose it is. */
   key: string
   storage: ClientStore['kind']
@@ -107,6 +110,7 @@ export function createEngine(options: ClientOptions, env: ClientEnv, parts: Part
     exclusive: null,
     broken: null,
     moulted: false,
+    rowsLost: null,
     key: '',
     storage: store.kind,
     early: [],
@@ -159,11 +163,11 @@ export function linkOf(engine: Engine): LinkView {
   return { state, transport: name, attempt, delay, retryAt, code, reason, wanted }
 }
 
-function newIdentity(env: ClientEnv): Identity {
+export function newIdentity(env: ClientEnv): Identity {
   return { client: env.unique(), n: 0, lead: 0, user: null, reading: 0 }
 }
 
-function newReplica(
+export function newReplica(
   options: ClientOptions,
   entities: readonly string[],
   env: ClientEnv,
@@ -179,7 +183,7 @@ function newReplica(
   })
 }
 
-function newDisk(engine: () => Engine, store: ClientStore): Disk {
+export function newDisk(engine: () => Engine, store: ClientStore): Disk {
   const handleOf = (n: number): Handle | undefined => engine().handles.get(n)
   return createDisk(store, {
     lead: () => (leads(engine()) ? engine().replica.state.identity.lead : null),
@@ -214,84 +218,9 @@ function newDisk(engine: () => Engine, store: ClientStore): Disk {
   })
 }
 
-/**
- * Begins with what `store` holds; pending promises stay with the store that holds their mutations. `shared`: the name
- * under which other tabs have the same store, and one of them leads; null: nobody else has it.
- */
-export async function boot(engine: Engine, store: ClientStore, shared: string | null): Promise<void> {
-  const { loaded, identity, failed } = await open(engine, store, shared === null)
-  const { replica: before, shelves } = engine
-  if (failed !== null) store = noStore()
-  engine.store = store
-  engine.storage = store.kind
-  engine.disk = newDisk(() => engine, store)
-  engine.replica = newReplica(engine.options, engine.entities, engine.env, identity, engine.parts)
-  engine.handles = shelves.get(identity.client) ?? new Map()
-  shelves.set(identity.client, engine.handles)
-  if (failed === null && shared !== null) join(engine, shared, identity.lead)
-  tell(engine, { type: 'role', follows: !leads(engine), lead: identity.lead })
-  tell(engine, { type: 'loaded', loaded: { ...loaded, identity } })
-  const all = new Map(engine.entities.map(entity => [entity, null]))
-  engine.live.forget(all)
-  for (const { name: entity, rows, overlays } of before.state.entities.values()) {
-    const ids = [...new Set([...rows.keys(), ...overlays.keys()])].filter(id => before.view(entity, id))
-    if (ids.length > 0)
-      emit(engine, 'changed', { entity, ids, action: 'delete', source: 'local', version: 0 })
-  }
-  engine.live.notify(all)
-  Object.assign(engine, { broken: null, moulted: failed !== null })
-  if (failed !== null) storageFailed(engine, failed)
-  const { early } = engine
-  engine.early = null
-  for (const run of early ?? []) run()
-  check(engine)
-  need(engine, true)
-}
-
-/** What is stored, and who we are. Alone with a store, each load of a page is a lead of its own: an older one is fenced. */
-async function open(
-  engine: Engine,
-  store: ClientStore,
-  alone: boolean,
-): Promise<{ loaded: Loaded; identity: Identity; failed: SyncError | null }> {
-  const fresh = newIdentity(engine.env)
-  let loaded: Loaded = { identity: null, entities: new Map(), pending: [] }
-  try {
-    loaded = await store.load(engine.entities)
-    const known = loaded.identity ?? fresh
-    const { identity } = await store.claim(known, alone ? known.lead : null)
-    // numbers that other tabs took in between are not known yet
-    return { loaded, identity: { ...identity, n: known.n }, failed: null }
-  } catch (cause) {
-    // what cannot be noted is a client of its own: what waits on this disk is left to the one that can strike it off,
-    // while whose rows these are stays known
-    const identity = { ...(loaded.identity ?? fresh), client: fresh.client }
-    return { loaded: { ...loaded, pending: [] }, identity, failed: asError(cause, 'STORAGE_FAILED') }
-  }
-}
-
-/**
- * Mutations that the disk cannot take get numbers of another client, which nobody else gives: those of this one are
- * counted on the disk. They wait until what has its number already is settled.
- */
-function moult(engine: Engine): void {
-  const { replica, env, shelves, crew } = engine
-  const [first = 0] = replica.state.entries.keys()
-  if (engine.broken === null || engine.moulted) return
-  if (crew.lead.role !== 'follow' && first > 0 && first < firstDraft) return
-  engine.moulted = true
-  leave(engine)
-  engine.store = noStore()
-  engine.disk = newDisk(() => engine, engine.store)
-  const client = env.unique()
-  shelves.set(client, engine.handles)
-  drive(engine.connector, { type: 'stop' })
-  tell(engine, { type: 'moult', client })
-  if (engine.wanted && !engine.closed) drive(engine.connector, { type: 'start' })
-}
-
 export function storageFailed(engine: Engine, error: SyncError, everything = true): void {
   if (everything) Object.assign(engine, { storage: 'memory', broken: error })
+  else engine.rowsLost = error
   emit(engine, 'storage', { storage: engine.storage, reason: 'failed', error })
   report(engine, error)
 }

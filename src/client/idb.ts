@@ -176,7 +176,7 @@ async function read(
   for (const entity of entities) {
     const request = meta.get(entityKey(entity))
     request.onsuccess = guarded(transaction, () => {
-      const stored = valueOf<Meta>(request)
+      const stored = valueOf(request) as Meta | undefined
       const place = { cursor: null, marks: [], shape: null, ...stored }
       if (known !== undefined && sameCursor(known.get(entity) ?? null, place.cursor))
         return void held.set(entity, { ...place, rows: [] })
@@ -187,7 +187,11 @@ async function read(
     })
   }
   await done(transaction)
-  return { identity: valueOf<Identity>(asked) ?? null, entities: held, pending: pending.result }
+  return {
+    identity: (valueOf(asked) as Identity | undefined) ?? null,
+    entities: held,
+    pending: pending.result,
+  }
 }
 
 /** The one transaction in which a tab learns who it is, and maybe takes the lead. */
@@ -198,7 +202,7 @@ async function claim(db: IDBDatabase, fresh: Identity, from: number | null): Pro
   const request = meta.get('identity')
   let made = claimed(fresh, from)
   request.onsuccess = () => {
-    made = claimed(valueOf<Identity>(request) ?? fresh, from)
+    made = claimed((valueOf(request) as Identity | undefined) ?? fresh, from)
     putMeta(meta, 'identity', made.identity)
     transaction.commit()
   }
@@ -227,7 +231,7 @@ function request(transaction: IDBTransaction, work: Saving): () => Saved {
   let first = 0
   let others: IDBRequest<PendingRecord[]> | undefined
   asked.onsuccess = guarded(transaction, () => {
-    let identity = merged(valueOf<Identity>(asked) ?? null, work)
+    let identity = merged((valueOf(asked) as Identity | undefined) ?? null, work)
     if (lead !== null && lead !== (identity?.lead ?? 0)) throw fenced()
     first = (identity?.n ?? 0) + 1
     if (identity !== null) identity = { ...identity, n: first + news.length - 1 }
@@ -261,7 +265,7 @@ function commitAll(
   const request = meta.get(entityKey(commit.entity))
   request.onsuccess = guarded(transaction, () => {
     // the local fence: rows are written only on top of the cursor that they belong to
-    if (!sameCursor(valueOf<Meta>(request)?.cursor ?? null, commit.from))
+    if (!sameCursor((valueOf(request) as Meta | undefined)?.cursor ?? null, commit.from))
       throw new SyncError('STORAGE_FAILED', 'another writer moved the cursor')
     commitRows(transaction, meta, commit)
     commitAll(transaction, meta, rest)
@@ -282,8 +286,9 @@ function guarded(transaction: IDBTransaction, run: () => void): () => void {
 
 const reasons = new WeakMap<IDBTransaction, unknown>()
 
-function valueOf<T>(request: IDBRequest): T | undefined {
-  return (request.result as { readonly value: T } | undefined)?.value // reason: only `putMeta` puts it there
+/** `putMeta` put it there. */
+function valueOf(request: IDBRequest): unknown {
+  return (request.result as { readonly value: unknown } | undefined)?.value
 }
 
 function commitRows(transaction: IDBTransaction, meta: IDBObjectStore, commit: EntityCommit): void {

@@ -1,7 +1,8 @@
 // Opening, changing and leaving the database: which store, whose, and what when it cannot be had.
 import { SyncError } from '../core/index.ts'
 import { leads, leave as leaveCrew, post } from './crew.ts'
-import { asError, boot, check, emit, failHandles, storageFailed } from './engine.ts'
+import { boot } from './boot.ts'
+import { asError, check, emit, failHandles, storageFailed } from './engine.ts'
 import { drive } from './connector.ts'
 import type { Engine } from './engine.ts'
 import { noStore } from './memory.ts'

@@ -3,6 +3,7 @@
 import type { Cursor } from '../core/index.ts'
 import { sameCursor, sameJson } from '../core/index.ts'
 import { answered } from './ask.ts'
+import { rename } from './rename.ts'
 import { bury, settledElsewhere } from './settle.ts'
 import { touch } from './state.ts'
 import type { Kept, State } from './state.ts'
@@ -16,6 +17,7 @@ export function receiveReload(
   told: Told | null,
 ): void {
   for (const kept of state.entities.values()) {
+    for (const [from, to] of told?.renamed ?? []) if (kept.queue.has(from)) rename(state, kept, from, to)
     const held = entities.get(kept.name)
     if (held !== undefined && isBetter(kept, held, told)) replace(kept, held)
     else if (!state.follows) overwrite(state, kept, held?.cursor ?? null)
@@ -36,7 +38,7 @@ export function receiveReload(
   }
   // what was put after this was read is not in it
   const isGone = (n: number): boolean => n <= (identity?.n ?? 0) && !left.has(n)
-  for (const entry of [...state.entries.values()])
+  for (const entry of state.entries.values())
     if (entry.durable && isGone(entry.record.n)) settledElsewhere(state, entry)
   for (const n of state.dead.keys()) if (isGone(n)) state.dead.delete(n)
 }

@@ -8,7 +8,8 @@ import { hello, lost, receiveWelcome } from './greet.ts'
 import { frameRefused, newOutbox, pump } from './outbox.ts'
 import type { Outbox } from './outbox.ts'
 import { bury, dieWith, discard, drop, receiveResults, retry, sweep } from './settle.ts'
-import { conclude, enqueue, register, viewOf } from './state.ts'
+import { conclude } from './conclude.ts'
+import { enqueue, register, viewOf } from './state.ts'
 import type { Effect, Healing, Kept, State } from './state.ts'
 import type { Numbers } from './disk.ts'
 import { receiveReload } from './reload.ts'
@@ -164,38 +165,11 @@ function handle(state: State, box: Outbox, event: ReplicaEvent): number {
     case 'write':
       return write(state, event.writes)
     case 'durable':
-      place(state, event.numbers ?? [], event.others ?? [])
-      bury(state, event.others ?? [])
-      for (const n of event.ns) {
-        const entry = state.entries.get(n) ?? state.dead.get(n)
-        if (entry === undefined) continue
-        entry.durable = true
-        if (entry.doomed && !entry.sent) dieWith(state, entry)
-      }
-      return 0
     case 'reloaded':
-      receiveReload(state, event.loaded, event.told)
-      return 0
     case 'gone':
-      for (const n of event.ns) {
-        // its result was missed: the disk has it and the rows that go with it
-        if (state.entries.get(n)?.result === null) state.out.push({ do: 'reload' })
-        state.dead.delete(n)
-      }
-      return 0
     case 'moult':
-      state.follows = false
-      state.identity = { ...state.identity, client: event.client, lead: 1 }
-      state.saveIdentity = true
-      for (const entry of [...state.entries.values()]) {
-        if (entry.record.n >= firstDraft) state.puts.set(entry.record.n, entry.record)
-        else drop(state, entry)
-      }
-      return 0
     case 'role':
-      state.follows = event.follows
-      state.head = unheard
-      state.identity = { ...state.identity, lead: event.lead }
+      fromDisk(state, event)
       return 0
     case 'opened':
       hello(state)
@@ -229,6 +203,49 @@ function handle(state: State, box: Outbox, event: ReplicaEvent): number {
     case 'discard':
       discard(state, event.n)
       return 0
+  }
+}
+
+/** What the disk has taken, and what other tabs have put there. */
+function fromDisk(
+  state: State,
+  event: Extract<ReplicaEvent, { type: 'durable' | 'reloaded' | 'gone' | 'moult' | 'role' }>,
+): void {
+  switch (event.type) {
+    case 'durable':
+      place(state, event.numbers ?? [], event.others ?? [])
+      bury(state, event.others ?? [])
+      for (const n of event.ns) {
+        const entry = state.entries.get(n) ?? state.dead.get(n)
+        if (entry === undefined) continue
+        entry.durable = true
+        if (entry.doomed && !entry.sent) dieWith(state, entry)
+      }
+      return
+    case 'reloaded':
+      receiveReload(state, event.loaded, event.told)
+      return
+    case 'gone':
+      for (const n of event.ns) {
+        // its result was missed: the disk has it and the rows that go with it
+        if (state.entries.get(n)?.result === null) state.out.push({ do: 'reload' })
+        state.dead.delete(n)
+      }
+      return
+    case 'moult':
+      state.follows = false
+      state.identity = { ...state.identity, client: event.client, lead: 1 }
+      state.saveIdentity = true
+      for (const entry of state.entries.values()) {
+        if (entry.record.n >= firstDraft) state.puts.set(entry.record.n, entry.record)
+        else drop(state, entry)
+      }
+      return
+    case 'role':
+      state.follows = event.follows
+      state.head = unheard
+      state.identity = { ...state.identity, lead: event.lead }
+      return
   }
 }
 

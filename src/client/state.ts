@@ -1,5 +1,5 @@
-// What the replica remembers, and how every event ends: `touch` notes what was on screen before, `conclude` folds the
-// overlays anew, compares, and gathers what has to be saved and told. Mutable on purpose (100,000 rows are not copied
+// What the replica remembers: `touch` notes what was on screen before an event changes it, `fold` makes the view of a
+// row; `conclude` ends every event. Mutable on purpose (100,000 rows are not copied
 // per event), owned by the replica alone, free of clock, storage and network.
 import type {
   Batch,
@@ -15,9 +15,9 @@ import type {
   WireRow,
   Write,
 } from '../core/index.ts'
-import { cut, hides, isTemporaryId, patched, sameJson } from '../core/index.ts'
+import { cut, hides, isTemporaryId, patched } from '../core/index.ts'
 import type { FieldMergeStrategy } from '../core/index.ts'
-import type { EntityCommit, Identity, Overlay, PendingRecord, Saving, StoredRow } from './store.ts'
+import type { EntityCommit, Identity, PendingRecord, Saving, StoredRow } from './store.ts'
 
 /** `tab`: written in another tab. */
 export type Source = 'server' | 'local' | 'tab' | 'rollback'
@@ -292,119 +292,4 @@ export function nativeId(kept: Kept, column: string, id: string): Json {
   const number = Number(id)
   const integer = kept.shape?.columns.some(([name, kind]) => name === column && kind === 'integer') === true
   return integer && Number.isSafeInteger(number) ? number : id
-}
-
-/** Ends an event: rules R1 and R6, and one `save` and one `changed` for all that happened. */
-export function conclude(state: State): Effect[] {
-  const views = new Map<string, Set<string> | null>()
-  const changes: Change[] = []
-  const overlays: Overlay[] = []
-  for (const kept of state.entities.values()) {
-    const { name: entity, rows, touched } = kept
-    if (touched.size > 0) concludeEntity(state, kept, views, changes, overlays)
-    if (!kept.fresh) continue
-    kept.fresh = false
-    if (rows.size === 0) continue
-    views.set(entity, null)
-    changes.push({
-      entity,
-      ids: [...rows.keys()],
-      action: 'create',
-      source: 'server',
-      version: kept.cursor?.seq ?? 0,
-    })
-  }
-  const { puts, removes, discards, refusals, commits, out } = state
-  if (puts.size + removes.length + commits.length + overlays.length > 0 || state.saveIdentity) {
-    const identity = state.saveIdentity ? state.identity : null
-    // before frames and promises: what is said was saved first, where the order matters
-    const work = { identity, puts: [...puts.values()], removes, discards, refusals, commits, overlays }
-    out.unshift({ do: 'save', work })
-  }
-  if (changes.length > 0 || views.size > 0) out.unshift({ do: 'changed', changes, views })
-  Object.assign(state, {
-    out: [],
-    puts: new Map(),
-    removes: [],
-    discards: [],
-    refusals: [],
-    commits: [],
-    replaced: new Map(),
-    saveIdentity: false,
-  })
-  return out
-}
-
-function concludeEntity(
-  state: State,
-  kept: Kept,
-  views: Map<string, Set<string> | null>,
-  changes: Change[],
-  overlays: Overlay[],
-): void {
-  const seen = new Set<string>()
-  const groups = new Map<string, string[]>()
-  const replaced = state.replaced.get(kept)
-  for (const [id, { before, had, source: cause }] of kept.touched) {
-    const after = refold(state, kept, id, before, overlays)
-    if (before !== after) seen.add(id)
-    if ((cause === null || cause === 'gone') && before === after) continue
-    const source = cause === 'gone' ? 'rollback' : cause
-    const server = source === 'server'
-    const now = server ? kept.rows.has(id) : after !== undefined
-    const was = server ? had : before !== undefined
-    if ((!now && !was) || replaced?.has(id) === true) continue
-    const key = `${source ?? 'server'} ${now ? (was ? 'update' : 'create') : 'delete'}`
-    const group = groups.get(key)
-    if (group === undefined) groups.set(key, [id])
-    else group.push(id)
-  }
-  kept.touched.clear()
-  if (seen.size > 0) views.set(kept.name, seen)
-  const version = kept.cursor?.seq ?? 0
-  for (const [key, ids] of groups) {
-    const [source, action] = key.split(' ') as [Source, ChangeAction] // reason: the key was made of them above
-    const renamed = new Set(ids)
-    const mine = Array.from(replaced ?? [], ([from, to]) => ({ from, to })).filter(({ to }) =>
-      renamed.has(to),
-    )
-    changes.push({
-      entity: kept.name,
-      ids,
-      action,
-      source,
-      version,
-      ...(mine.length === 0 ? {} : { replaced: mine }),
-    })
-  }
-}
-
-/** Folds one row anew; an equal view keeps its reference. */
-function refold(
-  state: State,
-  kept: Kept,
-  id: string,
-  before: Row | undefined,
-  overlays: Overlay[],
-): Row | undefined {
-  const queued = kept.queue.get(id)
-  const old = kept.overlays.get(id)
-  const under = kept.rows.get(id)
-  let after: Row | null | undefined
-  if (queued === undefined) {
-    kept.overlays.delete(id)
-    kept.own.delete(id)
-    kept.gone.delete(id)
-    if (old !== undefined) overlays.push({ entity: kept.name, id, row: undefined })
-    after = under?.row
-    if (under !== undefined && after !== before && sameJson(before, after)) {
-      kept.rows.set(id, { ...under, row: (after = before ?? under.row) })
-    }
-    return after
-  }
-  after = fold(state, kept, id, queued)
-  if (before !== undefined && sameJson(before, after)) after = before
-  kept.overlays.set(id, after)
-  if (old === undefined || !sameJson(old, after)) overlays.push({ entity: kept.name, id, row: after })
-  return after ?? undefined
 }

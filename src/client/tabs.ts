@@ -34,6 +34,8 @@ export interface ChangedRow {
 export interface Told {
   /** The greatest place of the server's log that it has heard of on this connection; beyond all before the first. */
   readonly head: number
+  /** Temporary ids and what they became. */
+  readonly renamed: readonly (readonly [from: string, to: string])[]
   /** Its cursors by entity. */
   readonly places: { readonly [entity: string]: Cursor | null }
 }
@@ -108,7 +110,7 @@ export const platformTabs: Tabs = {
       close: () => channel.close(),
     }
   },
-  lock(name, { granted, lost }) {
+  lock(name, holder) {
     const locks = typeof navigator === 'undefined' ? undefined : navigator.locks
     if (locks === undefined) return null
     let release = (): void => {}
@@ -120,11 +122,11 @@ export const platformTabs: Tabs = {
         .request(name, options, () => {
           if (over) return undefined
           held = true
-          granted()
+          holder.granted()
           return new Promise<void>(resolve => (release = resolve))
         })
         .catch(() => {
-          if (held) lost()
+          if (held) holder.lost()
         })
     }
     let waiting = new AbortController()

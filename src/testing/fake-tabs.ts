@@ -50,7 +50,7 @@ export class FakeTabs {
   }
 
   thawAll(): void {
-    for (const tab of [...this.#frozen.keys()]) this.thaw(tab)
+    for (const tab of this.#frozen.keys()) this.thaw(tab)
   }
 
   /** The tab is gone at once, and its locks with it. */

@@ -74,12 +74,12 @@ function mortal(
       })
   return {
     name: transport.name,
-    connect: ({ open, alive: sign, frame, closed }) =>
+    connect: events =>
       transport.connect({
-        open: alive(open),
-        alive: alive(sign),
-        frame: alive(frame),
-        closed: alive(closed),
+        open: alive(() => events.open()),
+        alive: alive(() => events.alive()),
+        frame: alive(text => events.frame(text)),
+        closed: alive((...why) => events.closed(...why)),
       }),
   }
 }
@@ -157,6 +157,7 @@ export class Browser {
 
   /** Whether somebody looks at it. */
   look(seen: boolean): void {
+    if (this.#page === null || this.#held !== null) return
     this.#seen = seen
     this.hint(seen ? 'visible' : 'hide')
   }

@@ -9,16 +9,17 @@ import { skewedClock, virtualTime } from './time.ts'
 import type { VirtualTime } from './time.ts'
 import { userWrites } from './world-actions.ts'
 import { Books } from './world-books.ts'
-import { Browser, newProfile } from './world-browser.ts'
-import type { Profile } from './world-browser.ts'
+import { newProfile } from './world-browser.ts'
+import type { Browser, Profile } from './world-browser.ts'
 import { memoryWorld } from './world-database.ts'
 import type { MakeDatabase, WorldDatabase } from './world-database.ts'
 import { differences, openInspector, unequalDisk } from './world-oracles.ts'
 import { Programs } from './world-programs.ts'
 import { worldEntities, worldNames } from './world-schema.ts'
-import { Screen } from './world-screens.ts'
+import type { Screen } from './world-screens.ts'
 import { WorldServer } from './world-server.ts'
 import { Stamps } from './world-stamps.ts'
+import { watched } from './world-watched.ts'
 
 export interface WorldOptions {
   readonly seed: number
@@ -115,55 +116,14 @@ class World {
   }
 
   #browser(name: string, profile: Profile): Browser {
-    const { random, time } = this
-    const hiding = this.#entities().filter(({ strategy }) => strategy === 'server-wins')
-    const screen = new Screen(new Set(hiding.map(entity => entity.name)))
-    this.#screens.set(name, screen)
-    const browser: Browser = new Browser({
-      name,
-      profile,
-      time,
-      random,
-      entities: this.#entities(),
-      faults: this.#faults,
-      transports: (['websocket', 'sse'] as const).map(kind =>
-        this.network.transport({
-          kind,
-          owner: name,
-          user: profile.name,
-          server: () => random.pick(this.servers),
-          watch: (direction, text) => {
-            if (this.#options.trace !== undefined) this.#trace(`${name} ${direction} ${text}`)
-            this.#books[direction](profile.name, text)
-          },
-        }),
-      ),
-      events: {
-        changed: change => {
-          if (this.#options.trace !== undefined)
-            this.#trace(
-              `${name} changed ${JSON.stringify(change)} ${JSON.stringify(change.ids.map(id => browser.client.get(change.entity, id)))}`,
-            )
-          const { client } = browser
-          const pending = (id: string): boolean =>
-            client.pending().some(({ writes }) => writes.some(write => write.id === id))
-          screen.changed(change, (entity, id) => client.get(entity, id), pending, name)
-        },
-        rejected: n => this.#books.rejected(profile.name, n),
-        durable: records => {
-          for (const { mutation } of records) this.#books.durable(profile.name, mutation)
-        },
-        diskFailed: () => {
-          this.#books.diskFailed(profile.name)
-          // its disk is that of the others, which take over from what it stored
-          for (const [other, its] of this.#screens) {
-            if (other.startsWith(`${profile.name}.`)) its.excuse()
-          }
-        },
-        loaded: () => screen.reload(),
-      },
-    })
-    return browser
+    const { time, random, network } = this
+    const books = this.#books
+    const screens = this.#screens
+    const entities = this.#entities()
+    const faults = this.#faults
+    const trace = this.#options.trace === undefined ? null : (line: string): void => this.#trace(line)
+    const server = (): WorldServer => random.pick(this.servers)
+    return watched(name, profile, { time, random, network, books, screens, entities, faults, trace, server })
   }
 
   #trace(line: string): void {
@@ -246,10 +206,8 @@ class World {
         return this.#crash()
       case 'freeze':
         return this.#freeze()
-      case 'look': {
-        const browser = random.pick(this.browsers)
-        return browser.running && !browser.frozen ? browser.look(random.chance(0.6)) : undefined
-      }
+      case 'look':
+        return random.pick(this.browsers).look(random.chance(0.6))
       case 'server':
         return this.#server()
       case 'clock':

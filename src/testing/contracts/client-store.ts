@@ -77,7 +77,9 @@ export function clientStoreContract(name: string, make: () => StoreHome, kit: Te
   readingContract(name, make, kit)
   writingContract(name, make, kit)
   orderContract(name, make, kit)
-  sharingContract(name, make, kit)
+  leadContract(name, make, kit)
+  numbersContract(name, make, kit)
+  clearingContract(name, make, kit)
 }
 
 function readingContract(name: string, make: () => StoreHome, { test, expect }: TestKit): void {
@@ -128,7 +130,9 @@ function readingContract(name: string, make: () => StoreHome, { test, expect }: 
     const narrow = await home.open().load(['t'])
     expect(narrow.entities.get('t')?.cursor).toEqual(at(1))
   })
+}
 
+function clearingContract(name: string, make: () => StoreHome, { test, expect }: TestKit): void {
   test(`${name}: clear forgets everything, close twice is fine`, async () => {
     const home = make()
     const store = home.open()
@@ -204,17 +208,16 @@ function writingContract(name: string, make: () => StoreHome, { test, expect }: 
 }
 
 /** Several tabs on one disk. */
-function sharingContract(name: string, make: () => StoreHome, { test, expect }: TestKit): void {
-  const draft = (title: string): PendingRecord => pending(firstDraft + 1, title)
-  const tabs = async (): Promise<readonly [ClientStore, ClientStore]> => {
-    const home = make()
-    const both = [home.open(), home.open()] as const
-    for (const store of both) await store.load(['t', 'u'])
-    return both
-  }
+async function twoTabs(make: () => StoreHome): Promise<readonly [ClientStore, ClientStore]> {
+  const home = make()
+  const both = [home.open(), home.open()] as const
+  for (const store of both) await store.load(['t', 'u'])
+  return both
+}
 
+function leadContract(name: string, make: () => StoreHome, { test, expect }: TestKit): void {
   test(`${name}: [T1] of several that ask at once, one takes the lead`, async () => {
-    const [one, two] = await tabs()
+    const [one, two] = await twoTabs(make)
     const fresh = [identity, { ...identity, client: 'other' }] as const
     const known = await Promise.all([one.claim(fresh[0], null), two.claim(fresh[1], null)])
     expect(known[0]).toEqual(known[1])
@@ -227,7 +230,7 @@ function sharingContract(name: string, make: () => StoreHome, { test, expect }: 
   })
 
   test(`${name}: [T4] what does not come from the stored lead is refused whole`, async () => {
-    const [one, two] = await tabs()
+    const [one, two] = await twoTabs(make)
     await one.claim({ ...identity, lead: 0 }, 0)
     await two.claim(identity, 1)
     const stale = work({ lead: 1, removes: [identity.n + 1], commits: [commit({ puts: [row('a')] })] })
@@ -238,9 +241,13 @@ function sharingContract(name: string, make: () => StoreHome, { test, expect }: 
     const loaded = await one.load(['t'])
     expect([loaded.pending, loaded.entities.get('t')?.rows]).toEqual([[], [row('a')]])
   })
+}
+
+function numbersContract(name: string, make: () => StoreHome, { test, expect }: TestKit): void {
+  const draft = (title: string): PendingRecord => pending(firstDraft + 1, title)
 
   test(`${name}: [Q2] [T4] new mutations of all tabs get one row of numbers, and each tab hears of the others`, async () => {
-    const [one, two] = await tabs()
+    const [one, two] = await twoTabs(make)
     await one.claim({ ...identity, n: 10 }, null)
     expect(await one.save(work({ news: [draft('a'), draft('b')], known: 10 }))).toEqual({
       first: 11,
@@ -253,14 +260,14 @@ function sharingContract(name: string, make: () => StoreHome, { test, expect }: 
     await one.save(work({ removes: [11, 12, 13] }))
     expect(await one.save(work({ news: [draft('d')], known: 12 }))).toEqual({ first: 14, others: [] })
     const all = await Promise.all([one, two, one].map(s => s.save(work({ news: [draft('x')], known: 14 }))))
-    expect(all.map(({ first }) => first).sort()).toEqual([15, 16, 17])
+    expect(all.map(({ first }) => first).toSorted((a, b) => a - b)).toEqual([15, 16, 17])
     const { pending: left, identity: stored } = await two.load([])
     expect(left.map(({ n, mutation }) => [n, mutation.n])).toEqual([14, 15, 16, 17].map(n => [n, n]))
     expect(stored?.n).toEqual(17)
   })
 
   test(`${name}: [Q3] numbers only grow, whatever is saved of an identity`, async () => {
-    const [one, two] = await tabs()
+    const [one, two] = await twoTabs(make)
     await one.claim({ ...identity, n: 5, reading: 50, user: null }, null)
     await two.save(work({ identity: { ...identity, client: 'x', n: 9, lead: 7, reading: 40, user: 'v' } }))
     await one.save(work({ identity: { ...identity, n: 2, user: 'v' } }))
@@ -268,7 +275,7 @@ function sharingContract(name: string, make: () => StoreHome, { test, expect }: 
   })
 
   test(`${name}: [T3] entities that stand where the asker stands come without their rows`, async () => {
-    const [one] = await tabs()
+    const [one] = await twoTabs(make)
     await one.save(
       work({ commits: [commit({ puts: [row('a')] }), commit({ entity: 'u', puts: [row('b')] })] }),
     )
