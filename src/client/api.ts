@@ -61,7 +61,7 @@ export interface Confirmation {
 export interface WriteHandle {
   /** Of the first row; temporary (`tmp_...`) where the database assigns the key. */
   readonly id: string
-  /** The mutation's number; 0 before the store is open, and where nothing changed. */
+  /** The mutation's number among those of all tabs; 0 until it is durable, and where nothing changed. */
   readonly n: number
   /** Durable on this device. Rejects STORAGE_FULL, STORAGE_FAILED; the write is sent all the same. */
   readonly persisted: Promise<void>
@@ -126,13 +126,14 @@ export interface Status {
   readonly client: string
   readonly user: string | null
   readonly lastError: SyncError | null
-  readonly leader: true
+  /** This tab has the connection; the others of this browser follow it. */
+  readonly leader: boolean
 }
 
 export interface StorageDetail {
   readonly storage: ClientStore['kind']
-  /** failed: storing went wrong. busy: another tab has the database. free: it has not any more; a reload takes it. */
-  readonly reason: 'failed' | 'busy' | 'free'
+  /** failed: storing went wrong. busy: another tab has the database, and this browser's tabs cannot share it. */
+  readonly reason: 'failed' | 'busy'
   readonly error: SyncError | null
 }
 

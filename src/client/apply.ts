@@ -9,6 +9,7 @@ import type { Kept, Part, StagedPart, State } from './state.ts'
 import type { StoredRow } from './store.ts'
 
 export function receiveBatch(state: State, batch: Batch): void {
+  state.head = Math.max(state.head, batch.to?.seq ?? 0)
   for (const name of batch.scopes) {
     const kept = state.entities.get(name)
     if (kept === undefined) continue

@@ -12,14 +12,14 @@ import type {
   Transaction,
   WriteHandle,
 } from './api.ts'
-import { drive, transportOf } from './connector.ts'
+import { drive } from './connector.ts'
 import { encodeId, encodeRow } from './encode.ts'
-import { check, createEngine, settle, tell } from './engine.ts'
+import { leads, need, post } from './crew.ts'
+import { check, createEngine, linkOf, settle, tell } from './engine.ts'
 import type { Engine, Parts } from './engine.ts'
 import { platformEnv } from './env.ts'
 import { deferred, failHandle, newHandle } from './handles.ts'
-import type { Handle } from './handles.ts'
-import { forget, openDatabase, shut, switchUser, welcomed } from './opening.ts'
+import { cleared, forget, openDatabase, shut, switchUser, welcomed } from './opening.ts'
 
 type AnyClient = BareClient
 
@@ -32,17 +32,26 @@ export function clientOf<const S extends readonly EntitySource[]>(
   const engine = createEngine(options, env, parts, {
     user: user => switchUser(engine, user),
     welcome: user => welcomed(engine, user),
+    cleared: () => cleared(engine),
+    asked(what, entity) {
+      if (what !== 'sync') client[what]()
+      else if (engine.entities.includes(entity)) tell(engine, { type: 'ask', entity })
+    },
   })
   for (const entity of engine.entities)
     if (entity.startsWith('_')) throw new SyncError('INVALID_CONFIG', `'${entity}' cannot name an entity`)
-  const stopHints = env.onHint(hint => drive(engine.connector, { type: 'hint', hint }))
+  const stopHints = env.onHint(hint => {
+    if (leads(engine)) drive(engine.connector, { type: 'hint', hint })
+    // who slept may have missed something
+    else if (hint !== 'hide') need(engine, hint === 'resume')
+  })
   openDatabase(engine, options.user ?? null)
   const client: AnyClient = {
     ...writing(engine),
     ...reading(engine),
     ...connecting(engine),
     get online() {
-      const { state, hope } = engine.connector.link
+      const { state, hope } = linkOf(engine)
       return (
         env.online() &&
         engine.wanted &&
@@ -93,9 +102,15 @@ function writing(engine: Engine): Writing {
     retry(n) {
       const id = engine.replica.state.dead.get(n)?.record.mutation.writes[0]?.id
       if (id === undefined) throw new SyncError('NOT_FOUND', `no dead letter ${n}`)
-      return begin(engine, newHandle(id), tell(engine, { type: 'retry', n }))
+      const handle = newHandle(id)
+      engine.handles.set(tell(engine, { type: 'retry', n }), handle)
+      post(engine, { type: 'discarded', ns: [n] })
+      return handle
     },
-    discard: n => void tell(engine, { type: 'discard', n }),
+    discard(n) {
+      tell(engine, { type: 'discard', n })
+      post(engine, { type: 'discarded', ns: [n] })
+    },
   }
 }
 
@@ -134,18 +149,13 @@ function withRealIds(engine: Engine, row: Row): Row {
   return real
 }
 
-function begin(engine: Engine, handle: Handle, n: number): Handle {
-  handle.n = n
-  engine.handles.set(n, handle)
-  return handle
-}
-
 function submit(engine: Engine, writes: readonly Write[]): WriteHandle {
   const [first] = writes
   const handle = newHandle(first?.id ?? '')
   const go = (): void => {
-    begin(engine, handle, tell(engine, { type: 'write', writes }))
-    if (handle.n > 0) return
+    const n = tell(engine, { type: 'write', writes })
+    engine.handles.set(n, handle)
+    if (n > 0) return
     // nothing changed: nothing to send, settled as it stands
     handle.onDisk.resolve()
     const version = engine.replica.state.entities.get(first?.entity ?? '')?.cursor?.seq ?? 0
@@ -196,14 +206,15 @@ function reading(engine: Engine): Reading {
 }
 
 function statusOf(engine: Engine): Status {
-  const { state, attempt, due } = engine.connector.link
+  const { state, attempt, retryAt, transport, trying } = linkOf(engine)
   const { entries, dead, entities, identity } = engine.replica.state
   const [oldest] = entries.values()
   return {
     state,
-    ...transportOf(engine.connector),
+    transport,
+    trying,
     attempt,
-    nextRetryAt: due.get('retry') ?? null,
+    nextRetryAt: retryAt,
     pending: entries.size,
     deadLetters: dead.size,
     oldestUnsentAt: oldest?.record.timestamp ?? null,
@@ -212,7 +223,7 @@ function statusOf(engine: Engine): Status {
     client: identity.client,
     user: identity.user,
     lastError: engine.lastError,
-    leader: true,
+    leader: leads(engine),
   }
 }
 
@@ -224,18 +235,21 @@ function connecting(engine: Engine): Connecting {
       checkEntity(engine, entity)
       const done = deferred<void>()
       // a welcome asks for everything
-      if (engine.connector.link.state === 'ready') tell(engine, { type: 'ask', entity })
+      if (!leads(engine)) post(engine, { type: 'do', what: 'sync', entity })
+      if (linkOf(engine).state === 'ready') tell(engine, { type: 'ask', entity })
       engine.syncs.push({ entity, done })
       check(engine)
       return done.promise
     },
     connect() {
       engine.wanted = true
-      if (engine.early === null) drive(engine.connector, { type: 'start' })
+      if (!leads(engine)) post(engine, { type: 'do', what: 'connect', entity: '' })
+      else if (engine.early === null) drive(engine.connector, { type: 'start' })
     },
     disconnect() {
       engine.wanted = false
-      drive(engine.connector, { type: 'stop' })
+      if (!leads(engine)) post(engine, { type: 'do', what: 'disconnect', entity: '' })
+      else drive(engine.connector, { type: 'stop' })
     },
   }
 }

@@ -1,6 +1,9 @@
 // The world as the client sees it. Machines never look at it; the root and the transports do, so that one seed replays
 // a whole run and ladders are tested without waiting.
 
+import { platformTabs } from './tabs.ts'
+import type { Tabs } from './tabs.ts'
+
 export interface ClientEnv {
   /** Milliseconds since 1970. */
   now(): number
@@ -12,6 +15,10 @@ export interface ClientEnv {
   unique(): string
   /** What the platform thinks of the network: false is a hint, true means nothing. */
   online(): boolean
+  /** Whether somebody sees the page. Absent: always. */
+  visible?(): boolean
+  /** Other pages of this browser. Absent: there are none. */
+  readonly tabs?: Tabs
   /** Tells of hints that the network or the page changed; the result stops it. */
   onHint(listener: (hint: Hint) => void): () => void
 }
@@ -36,6 +43,8 @@ export function platformEnv(): ClientEnv {
         '',
       ),
     online: () => typeof navigator === 'undefined' || !('onLine' in navigator) || navigator.onLine,
+    visible: () => typeof document === 'undefined' || document.visibilityState === 'visible',
+    tabs: platformTabs,
     onHint: listenToPage,
   }
 }

@@ -12,7 +12,10 @@ function work(seq: number, more: Partial<EntityCommit>): Saving {
   const from = seq === 1 ? null : at(seq - 1)
   const commit = { entity: 't', replace: false, puts: [], deletes: [], from, marks: [], shape: null }
   return {
+    lead: null,
     identity: null,
+    known: 0,
+    news: [],
     puts: [],
     removes: [],
     overlays: [],
@@ -137,7 +140,7 @@ describe('[R9] how rows lie', () => {
 })
 
 /** The state from which each kind of housekeeping begins; each has one step to do, or several. */
-const states: Record<string, (store: ClientStore) => Promise<void>> = {
+const states: Record<string, (store: ClientStore) => Promise<unknown>> = {
   'records into pages': store => store.save(work(1, { puts: rows(0, 1900) })).then(() => grow(store)),
   'records under pages': store =>
     store.save(work(1, { puts: rows(0, 100) })).then(() => store.save(work(2, { puts: rows(50, 2300, 2) }))),

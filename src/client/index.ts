@@ -49,8 +49,11 @@ export { longPollTransport } from './transport-long-poll.ts'
 export { sseTransport } from './transport-sse.ts'
 export { webSocketTransport } from './transport-websocket.ts'
 export type { LinkState } from './link.ts'
+export { firstDraft } from './store.ts'
+export type { Channel, Lock, LockEvents, TabMessage, Tabs } from './tabs.ts'
 export type { Change, ChangeAction, Source } from './state.ts'
 export type {
+  Claimed,
   ClientStore,
   EntityCommit,
   Held,
@@ -58,6 +61,7 @@ export type {
   Loaded,
   Overlay,
   PendingRecord,
+  Saved,
   Saving,
   StoredRow,
 } from './store.ts'

@@ -8,7 +8,16 @@ import { memoryStore } from './memory.ts'
 import type { ClientStore, Saving } from './store.ts'
 
 const after = (ms: number, run: () => void) => platformEnv().after(ms, run)
-const none: Saving = { identity: null, puts: [], removes: [], commits: [], overlays: [] }
+const none: Saving = {
+  lead: null,
+  identity: null,
+  known: 0,
+  news: [],
+  puts: [],
+  removes: [],
+  commits: [],
+  overlays: [],
+}
 const identity = { client: 'c', n: 1, lead: 1, user: null, reading: 0 }
 
 clientStoreContract(
@@ -67,7 +76,7 @@ describe('the database', () => {
     const second = indexedDBStore('db', after)
     // the first page is still open: it lets go, and opens again when it saves
     await second.load(['users', 'posts'])
-    await first.save({ ...none, identity })
+    await first.claim(identity, null)
     expect((await second.load(['users'])).identity).toEqual(identity)
     await first.close()
     await second.close()
@@ -97,7 +106,7 @@ describe('the database', () => {
         { id: '2', seq: 0, row: { id: 2, name: 'Bob' } },
       ],
     })
-    await store.save({ ...none, identity })
+    await store.claim(identity, null)
     expect((await store.load(['users'])).identity).toEqual(identity)
     await store.close()
     const db = await opened()
@@ -139,15 +148,17 @@ describe('the database', () => {
   test('[R8] a full disk is STORAGE_FULL, what cannot be cloned leaves nothing behind', async () => {
     const store = indexedDBStore('db', after)
     await store.load(['users'])
-    const bad = { n: 1, timestamp: 0, mutation: (() => {}) as never }
-    await expect(store.save({ ...none, identity, puts: [bad] })).rejects.toMatchObject({
+    const writes = [{ entity: 'users', id: '1', action: 'update', data: { x: () => {} } as never }] as const
+    const bad = { n: 1, timestamp: 0, mutation: { n: 1, base: null, stamp: null, writes } }
+    await expect(store.save({ ...none, identity, news: [bad] })).rejects.toMatchObject({
       code: 'STORAGE_FAILED',
     })
     expect((await store.load(['users'])).identity).toBeNull()
     const full = vi.spyOn(IDBObjectStore.prototype, 'put').mockImplementation(() => {
       throw new DOMException('full', 'QuotaExceededError')
     })
-    await expect(store.save({ ...none, identity })).rejects.toMatchObject({ code: 'STORAGE_FULL' })
+    const news = [{ ...bad, mutation: { n: 1, base: null, stamp: null, writes: [] } }]
+    await expect(store.save({ ...none, news })).rejects.toMatchObject({ code: 'STORAGE_FULL' })
     full.mockRestore()
     await store.close()
   })

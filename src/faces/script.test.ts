@@ -65,6 +65,7 @@ test('K17 A50 A51 WebSocket unless refused, silent unless asked', () => {
   expect(said).toMatchObject({ websocket: false, debug: true })
   expect(read({ syncEntities: 'users', useWebsocket: 'true', debug: 'false' }).options).toMatchObject({
     websocket: true,
+    longPoll: false,
     debug: false,
   })
 })
@@ -84,12 +85,13 @@ test('K06 K07 the strategy in every documented spelling; an unknown one is repor
 
 test('[F9] X36 a program says the same with the names of dataset', () => {
   const options = { syncEntities: ['users', 'posts'], syncUrl: '/sync', debug: true, autoRefresh: true }
-  const made = read({ ...options, useWebsocket: false, syncUser: 'ada' }, '').options
+  const made = read({ ...options, useWebsocket: false, longPoll: true, syncUser: 'ada' }, '').options
   expect(made).toEqual({
     url: 'https://example.org/sync',
     lazy: 'https://example.org/sync/lazy.abc.js',
     entities: ['users', 'posts'],
     websocket: false,
+    longPoll: true,
     strategy: null,
     debug: true,
     autoRefresh: true,

@@ -105,12 +105,19 @@ export class Reader {
       this.#outlet.room(),
     )
     if (repairs === null) return false
-    const { wanted, forget } = repairs
+    const { wanted } = repairs
+    const forget = [...repairs.forget]
+    const named = new Set(message.held?.map(([id]) => id))
     const batch = { scopes: [entity], from: null, repair: true }
     for (let i = 0; i < wanted.length; i += pageRows) {
       if (!(await this.#outlet.room())) return false
-      const rows = await this.#store.rowsById(entity, wanted.slice(i, i + pageRows))
+      const ids = wanted.slice(i, i + pageRows)
+      const rows = await this.#store.rowsById(entity, ids)
       this.#outlet.deliver(printBatchParts({ ...batch, to: null }, asChanged(entity, rows)))
+      // deleted since they were found: the client may hold them at a greater place of another branch, and would take
+      // the delete, when it comes, for an old one
+      const there = new Set(rows.map(({ id }) => id))
+      forget.push(...ids.filter(id => named.has(id) && !there.has(id)))
     }
     if (!(await this.#outlet.room())) return false
     this.#outlet.deliver(printBatchParts({ ...batch, to: cursor }, asForgotten(entity, forget, cursor.seq)))

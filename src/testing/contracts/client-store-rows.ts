@@ -46,15 +46,18 @@ class Held {
     return { entity: 't', replace, puts, deletes, from, cursor: at(this.seq), marks: [], shape: null }
   }
 
-  save(...commits: Partial<EntityCommit>[]): Promise<void> {
+  async save(...commits: Partial<EntityCommit>[]): Promise<void> {
     const work: Saving = {
+      lead: null,
       identity: null,
+      known: 0,
+      news: [],
       puts: [],
       removes: [],
       commits: commits.map(more => this.commit(more)),
       overlays: [],
     }
-    return this.store.save(work)
+    await this.store.save(work)
   }
 
   async tidy(times = Infinity): Promise<void> {
