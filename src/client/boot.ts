@@ -33,6 +33,7 @@ export async function boot(engine: Engine, store: ClientStore, shared: string | 
       emit(engine, 'changed', { entity, ids, action: 'delete', source: 'local', version: 0 })
   }
   engine.live.notify(all)
+  engine.tidying()
   Object.assign(engine, { broken: null, rowsLost: null, moulted: failed !== null })
   if (failed !== null) storageFailed(engine, failed)
   const { early } = engine

@@ -14,7 +14,7 @@ import type {
 } from './api.ts'
 import { drive } from './connector.ts'
 import { encodeId, encodeRow } from './encode.ts'
-import { leads, need, post } from './crew.ts'
+import { leads, need, post, rejoin, suspend } from './crew.ts'
 import { check, createEngine, linkOf, settle, tell } from './engine.ts'
 import type { Engine, Parts } from './engine.ts'
 import { platformEnv } from './env.ts'
@@ -41,9 +41,11 @@ export function clientOf<const S extends readonly EntitySource[]>(
   for (const entity of engine.entities)
     if (entity.startsWith('_')) throw new SyncError('INVALID_CONFIG', `'${entity}' cannot name an entity`)
   const stopHints = env.onHint(hint => {
+    if (hint === 'suspend') suspend(engine)
+    if (hint === 'resume') rejoin(engine)
     if (leads(engine)) drive(engine.connector, { type: 'hint', hint })
     // who slept may have missed something
-    else if (hint !== 'hide') need(engine, hint === 'resume')
+    else if (hint !== 'hide' && hint !== 'suspend') need(engine, hint === 'resume')
   })
   openDatabase(engine, options.user ?? null)
   const client: AnyClient = {

@@ -255,6 +255,37 @@ describe('[T2] a leader that does not answer', () => {
   })
 })
 
+describe('[K10] a page that is left', () => {
+  test('hands on at once, holds nothing, and joins the others when it comes back', async () => {
+    const [first, second] = (await crew(2)) as [Tab, Tab]
+    first.env.hint('suspend')
+    await vi.waitFor(() => expect(leaders([first, second])).toEqual([second.name]))
+    expect(tabs.held(first.name)).toBe(0)
+    await second.client.create('todos', { id: 'a', title: 'a' }).confirmed
+    first.env.hint('resume')
+    await all([first, second], ['a'])
+    await first.client.create('todos', { id: 'b', title: 'b' }).confirmed
+    await all([first, second], ['a', 'b'])
+    expect(leaders([first, second])).toEqual([second.name])
+    expect(server.links).toHaveLength(1)
+  })
+
+  test('leads again if nobody else does; a follower that is left waits for no lock', async () => {
+    const [first, second] = (await crew(2)) as [Tab, Tab]
+    second.env.hint('suspend')
+    first.env.hint('suspend')
+    await settle()
+    expect(server.links).toHaveLength(0)
+    expect([first, second].map(({ name }) => tabs.held(name))).toEqual([0, 0])
+    server.put('todos', 'a', { id: 'a', title: 'a' })
+    second.env.hint('resume')
+    await all([second], ['a'])
+    first.env.hint('resume')
+    await all([first], ['a'])
+    expect(leaders([first, second])).toEqual([second.name])
+  })
+})
+
 describe('degraded', () => {
   test('[T5] without Web Locks the stored lead decides; the second of two that start together follows', async () => {
     tabs.locks = false

@@ -1,5 +1,5 @@
 // One tab among others over one database: carries out what `lead` decides, and keeps the followers' replicas with the
-// leader's (rules T1 to T6). The leader forwards what the server says; what does not fit, a follower reads from disk.
+// leader's (rules T1 to T5). The leader forwards what the server says; what does not fit, a follower reads from disk.
 import { decodeDown } from '../core/index.ts'
 import type { Batch, Cursor, Down } from '../core/index.ts'
 import { drive as driveLink } from './connector.ts'
@@ -91,6 +91,22 @@ export function leave(engine: Engine): void {
   crew.cancel()
   crew.lock?.release()
   crew.channel?.close()
+}
+
+/** The page is left, and can come back as it is only if it holds no lock and hears nothing. */
+export function suspend(engine: Engine): void {
+  const { name, lead } = engine.crew
+  if (name === '') return
+  if (lead.role !== 'follow') step(engine, { type: 'lost' })
+  const { known } = engine.crew
+  leave(engine)
+  engine.crew = { ...newCrew(), name, known, lead: { role: 'follow', asked: null } }
+}
+
+/** It came back: among other tabs than before, and behind them. */
+export function rejoin(engine: Engine): void {
+  const { name, known, channel } = engine.crew
+  if (name !== '' && channel === null) join(engine, name, known)
 }
 
 /** Waits for the lock. */

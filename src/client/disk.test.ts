@@ -49,6 +49,7 @@ function rig(fails: (work: Saving) => SyncError | null = () => null) {
     stored: (ns, numbers) =>
       log.push(`stored ${ns.join()}${numbers.map(([from, to]) => ` ${short(from)}=${to}`).join('')}`),
     removed: ns => log.push(`removed ${ns.join()}`),
+    committed: () => {},
     unstored: (ns, error) => log.push(`unstored ${ns.map(short).join()} ${error.code}`),
     failed: (error, everything) => log.push(`failed ${error.code} ${everything}`),
     fenced: () => log.push('fenced'),

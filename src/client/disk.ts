@@ -24,6 +24,8 @@ export interface DiskEvents {
   known(): number
   /** The newest that was given of these is stored, new ones under `numbers`; `others` are what other tabs stored. */
   stored(ns: readonly number[], numbers: Numbers, others: readonly PendingRecord[]): void
+  /** Confirmed rows are on disk. */
+  committed(): void
   /** These are not among the pending ones any more. */
   removed(ns: readonly number[]): void
   /** Refused, and in memory only; refusals that the server must not forget are left out. */
@@ -143,8 +145,13 @@ async function run(state: State): Promise<void> {
       events.failed(error, false)
       error = await attempt(state, { ...rest, commits: [] })
     }
-    if (isError(error)) giveUp(state, error)
-    else if (error !== null && lead !== null && rest.removes.length > 0) events.removed(rest.removes)
+    if (isError(error)) {
+      giveUp(state, error)
+      continue
+    }
+    if (error === null) continue
+    if (lead !== null && rest.removes.length > 0) events.removed(rest.removes)
+    if (rest.commits.length > 0) events.committed()
   }
   state.running = null
 }

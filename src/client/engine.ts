@@ -24,6 +24,7 @@ import type { Change, Effect, Healing, Settled } from './state.ts'
 import { firstDraft } from './store.ts'
 import type { ClientStore, Identity } from './store.ts'
 import type { LinkView, Lock, TabMessage } from './tabs.ts'
+import { tidyLater } from './tidy.ts'
 import type { Transport } from './transport.ts'
 
 /** What is decided about databases, in `opening`. */
@@ -77,6 +78,8 @@ export interface Engine {
   moulted: boolean
   /** Why confirmed rows are not stored any more. */
   rowsLost: SyncError | null
+  /** Ends the wait for housekeeping. */
+  tidying: () => void
   /** The part of the database's name that says whose it is. */
   key: string
   storage: ClientStore['kind']
@@ -116,6 +119,7 @@ export function createEngine(options: ClientOptions, env: ClientEnv, parts: Part
     broken: null,
     moulted: false,
     rowsLost: null,
+    tidying: () => {},
     key: '',
     storage: store.kind,
     early: [],
@@ -220,6 +224,7 @@ export function newDisk(engine: () => Engine, store: ClientStore): Disk {
     removed: ns => post(engine(), { type: 'discarded', ns }),
     failed: (error, everything) => storageFailed(engine(), error, everything),
     fenced: () => step(engine(), { type: 'lost' }),
+    committed: () => tidyLater(engine()),
   })
 }
 

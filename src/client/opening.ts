@@ -142,6 +142,7 @@ export async function shut(engine: Engine): Promise<void> {
 }
 
 async function leave(engine: Engine): Promise<void> {
+  engine.tidying()
   await engine.disk.idle()
   leaveCrew(engine)
   await engine.store.close()

@@ -49,6 +49,12 @@ export class FakeTabs {
     for (const run of held) run()
   }
 
+  /** How many channels and locks it has or waits for. */
+  held(tab: string): number {
+    const sets = [...this.#channels.values(), ...this.#queues.values()]
+    return sets.flatMap(members => [...members]).filter(member => member.tab === tab).length
+  }
+
   thawAll(): void {
     for (const tab of this.#frozen.keys()) this.thaw(tab)
   }

@@ -31,7 +31,7 @@ export interface LineOptions {
   /** The server that answers now; null: nobody does. */
   readonly server: () => ServerEnd | null
   /** What passes, as it is delivered. */
-  readonly watch?: (direction: 'up' | 'down', text: string) => void
+  readonly watch?: (direction: 'up' | 'down', text: string, sentAt: number) => void
 }
 
 export class Network {
@@ -146,9 +146,10 @@ export class Line {
       send: text => {
         if (this.#events === null) return false
         this.#upBytes += text.length
+        const sentAt = this.#network.time.now()
         this.#up.put(() => {
           this.#upBytes -= text.length
-          this.#options.watch?.('up', text)
+          this.#options.watch?.('up', text, sentAt)
           this.#server?.frame(text)
         })
         return true
@@ -204,11 +205,12 @@ export class Line {
   }
 
   #write(frames: readonly Frame[]): void {
+    const sentAt = this.#network.time.now()
     for (const { text } of frames) {
       this.#downBytes += text.length
       this.#down.put(() => {
         this.#downBytes -= text.length
-        this.#options.watch?.('down', text)
+        this.#options.watch?.('down', text, sentAt)
         this.#events?.frame(text)
         if (this.#downBytes === 0) this.#server?.drained()
       })

@@ -19,6 +19,7 @@ export class Books {
   readonly #dead = new Set<string>()
   readonly #noted = new Map<string, Noted>()
   #marks = 0
+  #branchedAt = -Infinity
 
   /** A text that nobody wrote before. */
   mark(author: string): string {
@@ -41,10 +42,15 @@ export class Books {
   }
 
   /** A frame that reached the client. */
-  down(owner: string, text: string): void {
+  down(owner: string, text: string, sentAt: number): void {
     if (!text.startsWith('{"type":"results"')) return
     const { results } = JSON.parse(text) as { results: MutationResult[] } // reason: our own server printed it
-    for (const result of results) this.#noted.get(`${owner} ${result.n}`)?.results.push(result)
+    for (const result of results) {
+      const noted = this.#noted.get(`${owner} ${result.n}`)
+      noted?.results.push(result)
+      // it was on its way while the backup was put in place
+      if (noted !== undefined && sentAt <= this.#branchedAt) noted.branched = true
+    }
   }
 
   /** The client itself says that it is a dead letter, maybe before it was on disk. */
@@ -53,7 +59,8 @@ export class Books {
   }
 
   /** A backup is about to be put in place: what was processed until now may be no more. */
-  branch(history: ReadonlyMap<string, number>): void {
+  branch(history: ReadonlyMap<string, number>, now: number): void {
+    this.#branchedAt = now
     const blended = blends(history)
     for (const noted of this.#noted.values()) {
       const stored = noted.marks.some(mark => history.has(mark) || blended.has(mark))

@@ -41,9 +41,9 @@ export function watched(name: string, profile: Profile, parts: Watch): Browser {
         owner: name,
         user: profile.name,
         server: () => parts.server(),
-        watch(direction, text) {
+        watch(direction, text, sentAt) {
           trace?.(`${name} ${direction} ${text}`)
-          books[direction](profile.name, text)
+          books[direction](profile.name, text, sentAt)
         },
       }),
     ),

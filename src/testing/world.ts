@@ -306,7 +306,7 @@ class World {
     for (const server of this.servers) this.#kill(server)
     void this.#inspector?.close()
     this.#inspector = null
-    this.#books.branch(this.database.history())
+    this.#books.branch(this.database.history(), this.time.now())
     for (const screen of this.#screens.values()) screen.excuse()
     this.#stamps.forget()
     this.#restore()
