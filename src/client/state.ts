@@ -12,7 +12,6 @@ import type {
   Row,
   SyncError,
   Up,
-  WireRow,
   Write,
 } from '../core/index.ts'
 import { cut, hides, isTemporaryId, patched, sameJson } from '../core/index.ts'
@@ -82,7 +81,8 @@ export interface Stage {
 }
 
 export interface Part {
-  readonly rows: readonly WireRow[]
+  /** Read off the wire when they come: while more is on its way there is time for it. */
+  readonly rows: readonly StoredRow[]
   readonly gone: readonly (readonly [string, number])[]
   readonly renamed: readonly (readonly [string, string])[]
 }
