@@ -13,8 +13,6 @@ const idRows = 250
 
 /** Where the pages go. */
 export interface Outlet {
-  /** Milliseconds, to tell how long a page took. */
-  now(): number
   /** Resolves when the network has room; false when the connection is gone. */
   room(): Promise<boolean>
   deliver(frames: readonly Frame[]): void
@@ -27,12 +25,11 @@ export interface Outlet {
 export class Reader {
   readonly #store: ServerStore
   readonly #outlet: Outlet
-  readonly #slice: Slice
+  readonly #slice = new Slice()
 
   constructor(store: ServerStore, outlet: Outlet) {
     this.#store = store
     this.#outlet = outlet
-    this.#slice = new Slice(() => outlet.now())
   }
 
   /** Changes of `entities` after `from`, staged parts first, the last with the place reached. Null: connection gone. */

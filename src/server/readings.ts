@@ -71,7 +71,6 @@ export class Readings {
   /** Readings follow each other; none begins while the one before still waits for the network. */
   #read(alive: Alive, job: Job, failed: (error: unknown) => void): void {
     const reader = new Reader(this.#parts.store, {
-      now: () => this.#parts.env.now(),
       room: async () => (await this.room()) && alive(),
       deliver: frames => this.#host.write(frames),
       overtaken: () => this.#host.close(1012, 'a cleanup overtook this reading', 0),

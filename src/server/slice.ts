@@ -1,30 +1,26 @@
-// How much of a long reading is read at once. Whoever reads a page holds up everybody else's changes, so pages are as large
-// as a short while allows: few rows where they are wide or the disk is slow, many where a page is nothing.
+// How many rows of a long reading are read at once. Whoever reads a page holds up everybody else's changes, so a page is
+// a small piece of work: so many characters, whether they are many rows or one. Measured in characters and not on a
+// clock, because a busy neighbour makes a clock say that pages are too large, and a coarse one that they are not.
 // Neighbour: the reader, which makes the pages.
 
-/** Rows of the first page: nobody knows yet what a row costs. */
-const firstRows = 125
-const leastRows = 125
-const mostRows = 1_000
-/** Milliseconds that a page may take. The clock is a coarse one: between the two it stays as it is. */
-const shortMs = 1
-const longMs = 4
+/** Rows of the first page: nobody knows yet how wide they are. */
+const firstRows = 100
+const mostRows = 250
+const pageChars = 64 * 1024
+
+interface Page {
+  readonly rows: readonly { readonly json: string | null }[]
+}
 
 export class Slice {
-  readonly #now: () => number
   #rows = firstRows
 
-  constructor(now: () => number) {
-    this.#now = now
-  }
-
   /** Reads a page of at most so many rows. */
-  async read<T>(page: (rows: number) => Promise<T>): Promise<T> {
-    const start = this.#now()
+  async read<T extends Page>(page: (rows: number) => Promise<T>): Promise<T> {
     const read = await page(this.#rows)
-    const took = this.#now() - start
-    if (took <= shortMs) this.#rows = Math.min(this.#rows * 2, mostRows)
-    else if (took >= longMs) this.#rows = Math.max(Math.floor(this.#rows / 2), leastRows)
+    const chars = read.rows.reduce((sum, { json }) => sum + (json?.length ?? 0), 1)
+    const fitting = Math.floor((read.rows.length * pageChars) / chars)
+    if (read.rows.length > 0) this.#rows = Math.min(Math.max(fitting, 1), mostRows)
     return read
   }
 }
