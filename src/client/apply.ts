@@ -5,7 +5,7 @@ import { contiguity, sameCursor } from '../core/index.ts'
 import { ask, answered } from './ask.ts'
 import { rename } from './rename.ts'
 import { advance, dropRow, putRow, rowReader } from './rows.ts'
-import type { Kept, Part, StagedPart, State } from './state.ts'
+import type { Kept, Part, State } from './state.ts'
 import type { StoredRow } from './store.ts'
 
 export function receiveBatch(state: State, batch: Batch): void {
@@ -13,9 +13,7 @@ export function receiveBatch(state: State, batch: Batch): void {
   for (const name of batch.scopes) {
     const kept = state.entities.get(name)
     if (kept === undefined) continue
-    const parts = batch.sets
-      .filter(set => set.entity === name)
-      .map(({ rows, gone = [], renamed = [] }) => ({ rows, gone, renamed }))
+    const parts = partsOf(kept, batch)
     // a live batch of a scope under repair is left: what it brought will be a gap, and a gap asks
     // but for the snapshot that heals what was too large to compare
     if (batch.repair !== true && (kept.heal === null || batch.from === null))
@@ -25,13 +23,20 @@ export function receiveBatch(state: State, batch: Batch): void {
   }
 }
 
+function partsOf({ name, heal, shape }: Kept, { sets }: Batch): Part[] {
+  const read = rowReader(heal?.shape ?? shape)
+  return sets
+    .filter(set => set.entity === name)
+    .map(({ rows, gone = [], renamed = [] }) => ({ rows: read(rows), gone, renamed }))
+}
+
 function receiveParts(state: State, kept: Kept, { from, to }: Batch, parts: readonly Part[]): void {
   const { heal } = kept
   const at = heal === null ? kept.cursor : null
   if (to === undefined) {
     if (!sameCursor(at, from)) return
     if (kept.stage === null || !sameCursor(kept.stage.from, from)) kept.stage = { from, parts: [] }
-    kept.stage.parts.push(...readParts(kept, parts))
+    kept.stage.parts.push(...parts)
     return
   }
   const fit = contiguity(at, from, to)
@@ -39,7 +44,7 @@ function receiveParts(state: State, kept: Kept, { from, to }: Batch, parts: read
   if (fit === 'overtaken') answered(kept)
   if (fit !== 'apply') return
   const staged = kept.stage !== null && sameCursor(kept.stage.from, from) ? kept.stage.parts : []
-  const read = [...staged, ...readParts(kept, parts)]
+  const read = [...staged, ...parts]
   answered(kept)
   if (heal !== null) {
     kept.shape = heal.shape
@@ -49,21 +54,7 @@ function receiveParts(state: State, kept: Kept, { from, to }: Batch, parts: read
   applyParts(state, kept, read, from === null, to)
 }
 
-/** As they come: a long snapshot is read while the next part is under way. */
-function readParts({ heal, shape }: Kept, parts: readonly Part[]): StagedPart[] {
-  const form = heal?.shape ?? shape
-  if (form === null) return []
-  const readRow = rowReader(form)
-  return parts.map(part => ({ ...part, rows: part.rows.map(readRow).filter(row => row !== null) }))
-}
-
-function applyParts(
-  state: State,
-  kept: Kept,
-  parts: readonly StagedPart[],
-  replace: boolean,
-  to: Cursor,
-): void {
+function applyParts(state: State, kept: Kept, parts: readonly Part[], replace: boolean, to: Cursor): void {
   if (kept.shape === null) return
   const net = new Map<string, StoredRow | null>()
   const here = replace ? new Set<string>() : null

@@ -35,6 +35,27 @@ describe('temporary ids', () => {
     expect(r.view('c')?.['title']).toBe('last')
   })
 
+  test('[Q6] [R2] what is refused in the event that renames its row is told as rolled back', () => {
+    const r = synced()
+    r.create('tmp_1', { title: 'p' })
+    r.update('tmp_1', { title: 'refused' })
+    // the row of a reused id is called otherwise by now: only the result knows what the temporary one became
+    r.batch(at(10), at(11), [[11, '42', 'p', null]])
+    r.changes.length = 0
+    const refusal = { code: 'CONSTRAINT_FAILED', message: 'no' } as const
+    r.frame({
+      type: 'results',
+      results: [
+        { n: 1, status: 'applied', version: 11, ids: { tmp_1: '42' } },
+        { n: 2, status: 'rejected', version: 11, error: refusal },
+      ],
+    })
+    expect(r.view('42')?.['title']).toBe('p')
+    expect(r.changes).toMatchObject([
+      { ids: ['42'], source: 'rollback', replaced: [{ from: 'tmp_1', to: '42' }] },
+    ])
+  })
+
   test('[Q6] an integer key becomes a number where a column is one', () => {
     const integers = {
       ...shape,

@@ -12,7 +12,6 @@ import type {
   Row,
   SyncError,
   Up,
-  WireRow,
   Write,
 } from '../core/index.ts'
 import { cut, hides, isTemporaryId, patched } from '../core/index.ts'
@@ -83,15 +82,12 @@ export interface Entry {
 
 export interface Stage {
   readonly from: Cursor | null
-  readonly parts: StagedPart[]
-}
-
-export interface StagedPart extends Omit<Part, 'rows'> {
-  readonly rows: readonly StoredRow[]
+  readonly parts: Part[]
 }
 
 export interface Part {
-  readonly rows: readonly WireRow[]
+  /** Read off the wire when they come: while more is on its way there is time for it. */
+  readonly rows: readonly StoredRow[]
   readonly gone: readonly (readonly [string, number])[]
   readonly renamed: readonly (readonly [string, string])[]
 }

@@ -89,7 +89,7 @@ export class SyncEngine {
     const { log, bus } = this.#settings
     this.#stops.push(
       this.#store.watch({
-        wake: () => void this.#wake(),
+        wake: seq => this.#noticed(seq),
         schemaChanged: entities => this.#schemaChanged(entities),
         failed: error => log.error({ err: error }, 'syncline: the database cannot be followed; trying again'),
       }),
@@ -115,6 +115,14 @@ export class SyncEngine {
       return (this.#waking = this.#run())
     })
     return this.#next
+  }
+
+  /** Most of what the store notices are our own commits, and whoever made one has flushed it. */
+  #noticed(seq: number | undefined): void {
+    this.#maintenance.noteWrites()
+    const { hubs } = this.#parts
+    const behind = (form: Form): boolean => hubs[form].size > 0 && this.#feeds[form].head?.seq !== seq
+    if (seq === undefined || behind('canonical') || behind('plain')) void this.#wake()
   }
 
   async #run(): Promise<void> {

@@ -9,6 +9,7 @@ import { foldedTo, statesOf } from './fold.ts'
 import { nothing, save, settle } from './lines.ts'
 import type { RowState } from './lines.ts'
 import { setMeta } from './schema.ts'
+import { boundLimit } from './sql.ts'
 import { checkAt, entryColumns, groupEntries } from './tail.ts'
 
 export interface Known {
@@ -53,7 +54,7 @@ export class Overlay {
       this.#check = checkAt(db, folded)
     }
     const rows = db.all(
-      `SELECT ${entryColumns} FROM _syncline_tail WHERE seq>? ORDER BY seq LIMIT ?`,
+      `SELECT ${entryColumns} FROM _syncline_tail WHERE seq>? ORDER BY seq ${boundLimit}`,
       this.#seq,
       limit,
     )

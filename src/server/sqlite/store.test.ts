@@ -172,14 +172,14 @@ test('[C1] [L1] other processes write, roll back and are killed; nothing is miss
   expect(n).toBeGreaterThan(0)
 }, 20_000)
 
-test('[S9] a commit of somebody else wakes a watcher', async () => {
+test('[S9] a commit of somebody else wakes a watcher, which hears how far the log is', async () => {
   const { app, store } = await world()
   await new Promise(resolve => setTimeout(resolve, 50))
-  const woken = new Promise<void>(resolve => {
+  const woken = new Promise<number | undefined>(resolve => {
     closing.push(store.watch({ wake: resolve, schemaChanged() {}, failed() {} }))
   })
   app.exec("UPDATE t SET v = 'woken'")
-  await woken
+  expect(await woken).toBe((await store.head()).seq)
 })
 
 test('[L6] a restored backup that was written on is recognised', async () => {

@@ -72,15 +72,15 @@ export class Watcher {
     if (reader.inTransaction) return false
     // a connection's own commits do not move its data_version, so on a shared one only the log itself tells
     const dataVersion = access.path === null ? -1 : integer(reader.value('PRAGMA data_version'))
-    const schemaVersion = schemaVersionOf(reader)
-    const renew = schemaVersion !== this.#schemaVersion
+    // a change of schema is a commit like any other, and this is asked a hundred times a second
+    if (access.path !== null && dataVersion === this.#dataVersion) return false
+    const renew = schemaVersionOf(reader) !== this.#schemaVersion
     if (renew) this.#renew()
-    else if (access.path !== null && dataVersion === this.#dataVersion) return false
     const { seq } = tailHead(reader)
     const moved = renew || seq !== this.#head
     this.#dataVersion = dataVersion
     this.#head = seq
-    if (moved) for (const listener of this.#listeners) listener.wake()
+    if (moved) for (const listener of this.#listeners) listener.wake(seq)
     return moved
   }
 
