@@ -257,6 +257,22 @@ describe('K26 the breaker', () => {
     expect(due()).toEqual({ retry: 1000 })
   })
 
+  test('[K8] it ends what is tried beside the connection that dies', () => {
+    const { link, start, opened, welcome, closed, pass } = linkRig(2)
+    start()
+    let effects: string[] = []
+    for (let i = 0; i < 5; i++) {
+      for (let s = 0; s < 60 && link.lane.spare === 'off'; s++) pass(1000)
+      opened('spare')
+      welcome('spare')
+      for (let s = 0; s < 60 && link.lane.best === 'off'; s++) pass(1000)
+      link.welcomedAt = link.now
+      effects = closed('spare')
+    }
+    expect(effects).toContain('close best')
+    expect(link).toMatchObject({ state: 'waiting', delay: 30_000, lane: { best: 'off', spare: 'off' } })
+  })
+
   test('[K8] wake-ups and whoever asks for a connection close it', () => {
     for (const how of ['online', 'visible', 'start'] as const) {
       const { start, hint, opened, welcome, closed, pass, due } = linkRig()

@@ -13,6 +13,10 @@ const client = [
   'src/client/oracle.test.ts',
 ]
 
+const stores = ['src/client/stores.test.ts']
+const tabs = ['src/client/lead.test.ts', 'src/client/crew.test.ts']
+const linkTests = ['src/client/link.test.ts', 'src/client/rivals.test.ts', 'src/client/racing.test.ts']
+
 const core = (name, find, replace, file = 'decide.ts', unit = decide) => ({
   name,
   file: `src/core/${file}`,
@@ -165,9 +169,85 @@ export const mutants = [
   inClient(
     'R7 IndexedDB does not compare the cursor',
     'idb.ts',
-    'if (!sameCursor(stored?.value.cursor ?? null, commit.from)) return transaction.abort()',
+    'if (!sameCursor(stored?.cursor ?? null, commit.from))',
+    'if (commit.entity === "")',
+    stores,
+  ),
+  inClient(
+    'R9 a page is newer than its journal',
+    'idb-rows.ts',
+    'for (const runs of packed.result) unpack(runs, rows)',
+    'for (const runs of packed.result.toReversed()) unpack(runs, rows)',
+    [...stores, 'src/client/idb-rows.test.ts'],
+  ),
+
+  // ---- tabs
+  inClient(
+    'T1 two tabs lead',
+    'lead.ts',
+    "if (lead.role !== 'follow') return []\n      lead.role = 'taking'",
+    "lead.role = 'taking'",
+    tabs,
+  ),
+  inClient('T2 a tab that slept steals', 'lead.ts', 'now - asked > answerMs + lateMs', 'false', tabs),
+  inClient('T2 a hidden tab steals', 'lead.ts', ' || !event.visible', '', tabs),
+  inClient(
+    'T3 followers hear of no results',
+    'crew.ts',
+    "post(engine, { type: 'results', frame: text })",
+    'return',
+    tabs,
+  ),
+  inClient(
+    'T3 what the disk has is always better',
+    'reload.ts',
+    'if (stored === null || sameCursor(stored, cursor)) return false',
+    'return stored !== null',
+    [],
+  ),
+  inClient(
+    'T4 IndexedDB does not compare the lead',
+    'idb.ts',
+    'if (lead !== null && lead !== (identity?.lead ?? 0)) throw fenced()',
     '',
-    ['src/client/stores.test.ts'],
+    stores,
+  ),
+  inClient(
+    'T4 the disk of a world does not compare the lead',
+    'memory.ts',
+    'if (work.lead !== null && work.lead !== (identity?.lead ?? 0)) throw fenced()',
+    '',
+    [],
+  ),
+  inClient(
+    'T4 tabs number for themselves',
+    'idb.ts',
+    'first = (identity?.n ?? 0) + 1',
+    'first = known + 1',
+    stores,
+  ),
+  inClient(
+    'T4 what another tab removed comes back',
+    'idb.ts',
+    'if (there.has(record.n)) pending.put(record)',
+    'pending.put(record)',
+    stores,
+  ),
+  inClient(
+    'T4 a claim raises what it does not know',
+    'store.ts',
+    'const raised = known.lead === from',
+    'const raised = from !== null',
+    [...stores, ...tabs],
+  ),
+
+  // ---- the connection
+  inClient(
+    'K8 the breaker never opens',
+    'rivals.ts',
+    'if (link.flaps >= maxFlaps) halt(link)',
+    '',
+    linkTests,
   ),
 
   // ---- the log
