@@ -3,7 +3,7 @@ import type { Logger, ServerEnv } from './env.ts'
 import type { ServerStore } from './store.ts'
 
 /** Milliseconds after a write before the fold begins, so that a burst is folded at once. */
-const foldDelayMs = 200
+const foldDelayMs = 1_000
 /** After a fold that could not run (another writer holds the lock). */
 const retryMs = 250
 const cleanupEveryMs = 3_600_000

@@ -156,14 +156,14 @@ export class Occupied extends Error {}
 
 function inTransaction<T>(db: Connection, begin: string, run: (db: Connection) => T): T {
   if (db.inTransaction) throw new Occupied('the connection has a transaction open')
-  db.exec(begin)
+  db.run(begin)
   try {
     const result = run(db)
-    db.exec('COMMIT')
+    db.run('COMMIT')
     return result
   } catch (error) {
     // some failures (and triggers) have rolled back already
-    if (db.inTransaction) db.exec('ROLLBACK')
+    if (db.inTransaction) db.run('ROLLBACK')
     throw error
   }
 }

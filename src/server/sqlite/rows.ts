@@ -20,10 +20,13 @@ export class Rows {
     this.#overlay = overlay
   }
 
+  knows(entity: Entity, id: string): boolean {
+    return this.#overlay.get(keyOf(entity.ent, id)) !== undefined
+  }
+
   /** One query for many rows. */
   prefetch(entity: Entity, ids: readonly string[]): void {
-    const unknown = ids.filter(id => this.#overlay.get(keyOf(entity.ent, id)) === undefined)
-    for (const [id, state] of lookup(this.#db, entity, unknown, 'none')) this.#meet(entity, id, state)
+    for (const [id, state] of lookup(this.#db, entity, ids, 'none')) this.#meet(entity, id, state)
   }
 
   get(entity: Entity, id: string): RowState {
@@ -48,22 +51,28 @@ export class Rows {
     }
   }
 
+  /** What an update of a row that is there logged. */
+  applyUpdate(effects: readonly Effect[]): void {
+    this.#settle(effects, true)
+  }
+
   #settle(group: readonly Effect[], exists: boolean | null): void {
     const last = group.at(-1)
     if (last === undefined) return
     const { entity, entry } = last
     const known = this.#find(entity, entry.id)
     const there = exists ?? lookup(this.#db, entity, [entry.id], 'none').get(entry.id)?.exists ?? false
+    const before = known.now.exists === there ? known.now : { ...known.now, exists: there }
     const now = settle(
-      { ...known.now, exists: there },
+      before,
       group.map(effect => effect.entry),
     )
     const key = keyOf(entity.ent, entry.id)
-    const before = this.#changed.get(key)
+    const earlier = this.#changed.get(key)
     this.#undo?.push(() =>
-      before === undefined ? this.#changed.delete(key) : this.#changed.set(key, before),
+      earlier === undefined ? this.#changed.delete(key) : this.#changed.set(key, earlier),
     )
-    this.#changed.set(key, { ...known, now, last: entry, old: last.old })
+    this.#changed.set(key, { entity, id: entry.id, stored: known.stored, now, last: entry, old: last.old })
   }
 
   mark(): void {

@@ -67,15 +67,15 @@ export class Watcher {
 
   #look(): boolean {
     const { access } = this.#parts
-    const { reader } = access
+    const { reader, writer } = access
     // on a shared connection the application's open transaction would show what may be rolled back
     if (reader.inTransaction) return false
-    // a connection's own commits do not move its data_version, so on a shared one only the log itself tells
-    const dataVersion = access.path === null ? -1 : integer(reader.value('PRAGMA data_version'))
-    const schemaVersion = schemaVersionOf(reader)
-    const renew = schemaVersion !== this.#schemaVersion
+    // A connection's own commits do not move its data_version: the writer's tells what others did, and of what it did
+    // itself everybody hears from the one who wrote. On a shared connection only the log itself tells.
+    const dataVersion = access.path === null ? -1 : integer(writer.value('PRAGMA data_version'))
+    if (access.path !== null && dataVersion === this.#dataVersion) return false
+    const renew = schemaVersionOf(reader) !== this.#schemaVersion
     if (renew) this.#renew()
-    else if (access.path !== null && dataVersion === this.#dataVersion) return false
     const { seq } = tailHead(reader)
     const moved = renew || seq !== this.#head
     this.#dataVersion = dataVersion
