@@ -3,6 +3,7 @@ import { afterEach, expect, test } from 'vitest'
 import { nodeEnv } from '../env.ts'
 import { installTables } from './schema.ts'
 import { Connection } from './driver.ts'
+import { sqliteStatus } from './offline.ts'
 import { alice, bob, freshPlace, mutation, openHandle, openStore, push } from './testkit.test.ts'
 
 const open: (() => Promise<void> | void)[] = []
@@ -32,6 +33,7 @@ test('[Q3] [Q7] clients of a database of the first layout stay known, with their
   app.exec('CREATE TABLE items(id INTEGER PRIMARY KEY, title TEXT)')
   installTables(new Connection(app), () => nodeEnv().secret(16), Date.now())
   app.exec(before)
+  await expect(sqliteStatus(app)).rejects.toMatchObject({ code: 'INVALID_CONFIG' })
 
   const store = await openStore(app, ['items'])
   open.push(() => store.close())

@@ -53,6 +53,10 @@ export function touchClient(
   )
 }
 
+export function countClients(db: Connection): number {
+  return integer(db.value('SELECT count(*) FROM (SELECT DISTINCT user,client FROM _syncline_commits)'))
+}
+
 export function checkLead(sender: Sender, known: Identified): void {
   if (sender.lead !== null && sender.lead < known.lead) {
     throw new SyncError('FENCED', 'another tab of this client took the lead; nothing was stored')

@@ -78,6 +78,18 @@ export function isInstalled(db: Connection): boolean {
   return db.value("SELECT 1 FROM sqlite_master WHERE type='table' AND name='_syncline_meta'") === 1
 }
 
+/** For what reads our tables without opening an engine, which would bring them forward. Throws INVALID_CONFIG. */
+export function checkLayout(db: Connection): void {
+  const version = Number(meta(db, 'version'))
+  if (version === schemaVersion) return
+  throw new SyncError(
+    'INVALID_CONFIG',
+    version > schemaVersion
+      ? `this database was opened by a newer release (log layout ${version}, this one knows ${schemaVersion}); use that one`
+      : `this database was last opened by an older release (log layout ${version}, this one uses ${schemaVersion}); open an engine of this release on it first`,
+  )
+}
+
 export function meta(db: Connection, key: string): string {
   return text(db.value('SELECT value FROM _syncline_meta WHERE key=?', key))
 }

@@ -20,7 +20,7 @@ import type {
 import { acceptSome } from './accept.ts'
 import { Access, Occupied } from './access.ts'
 import { forgetClients, forgetSome, horizonFor } from './cleanup.ts'
-import { clientKey, readClient, touchClient } from './clients.ts'
+import { clientKey, countClients, readClient, touchClient } from './clients.ts'
 import { integer, isSqliteHandle, unsupportedDriver } from './driver.ts'
 import type { Connection, SqliteHandle } from './driver.ts'
 import { Catalog } from './entity.ts'
@@ -318,9 +318,7 @@ class SqliteStore implements ServerStore {
         rows: count('rows'),
         gone: count('gone'),
         folded: foldedTo(db),
-        clients: integer(
-          db.value('SELECT count(*) FROM (SELECT DISTINCT user,client FROM _syncline_commits)'),
-        ),
+        clients: countClients(db),
       }
     })
   }
