@@ -130,10 +130,10 @@ function statements(ent: number, table: Table, id: IdCodec): EntitySql {
 }
 
 /** What `whereKey` binds. */
-export function keyParams({ id, table }: Entity, canonical: string): SqlValue[] {
-  return id
-    .values(canonical)
-    .flatMap((value, i) => (table.key[i]?.collation === 'BINARY' ? [value] : [value, value]))
+export function keyParams({ id, table }: Entity, canonical: string): readonly SqlValue[] {
+  const values = id.values(canonical)
+  if (table.key.every(column => column.collation === 'BINARY')) return values
+  return values.flatMap((value, i) => (table.key[i]?.collation === 'BINARY' ? [value] : [value, value]))
 }
 
 /** JSON text of an id as the database has it: a number where the key is one and JavaScript can hold it. */

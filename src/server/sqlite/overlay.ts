@@ -1,6 +1,7 @@
 // What the unfolded part of the tail says of rows, settled and kept in memory. Accept judges against it, so that a
 // mutation costs the database its own row and its log entry and nothing more; the fold writes it down, once per row.
-// Losing it loses nothing: it is made anew from the tail, whenever the log is not the one that it was made from.
+// What is written down stays known for a while. Losing it loses nothing: it is made anew from the tail, whenever the log is
+// not the one that it was made from.
 import type { TailEntry } from '../settle.ts'
 import { integer } from './driver.ts'
 import type { Connection } from './driver.ts'

@@ -29,8 +29,8 @@ export class Rows {
     for (const [id, state] of lookup(this.#db, entity, ids, 'none')) this.#meet(entity, id, state)
   }
 
-  get(entity: Entity, id: string): RowState {
-    return this.#find(entity, id).now
+  get(entity: Entity, id: string, key = keyOf(entity.ent, id)): RowState {
+    return this.#find(entity, id, key).now
   }
 
   /** What a write logged. */
@@ -60,14 +60,14 @@ export class Rows {
     const last = group.at(-1)
     if (last === undefined) return
     const { entity, entry } = last
-    const known = this.#find(entity, entry.id)
+    const key = keyOf(entity.ent, entry.id)
+    const known = this.#find(entity, entry.id, key)
     const there = exists ?? lookup(this.#db, entity, [entry.id], 'none').get(entry.id)?.exists ?? false
     const before = known.now.exists === there ? known.now : { ...known.now, exists: there }
     const now = settle(
       before,
       group.map(effect => effect.entry),
     )
-    const key = keyOf(entity.ent, entry.id)
     const earlier = this.#changed.get(key)
     this.#undo?.push(() =>
       earlier === undefined ? this.#changed.delete(key) : this.#changed.set(key, earlier),
@@ -92,8 +92,7 @@ export class Rows {
     return this.#changed
   }
 
-  #find(entity: Entity, id: string): Known {
-    const key = keyOf(entity.ent, id)
+  #find(entity: Entity, id: string, key: string): Known {
     const known = this.#changed.get(key) ?? this.#overlay.get(key) ?? this.#met.get(key)
     // met for the first time, perhaps after a trigger changed it: what is written down of it is still as it was
     return known ?? this.#meet(entity, id, lookup(this.#db, entity, [id], 'none').get(id) ?? nothing)

@@ -9,9 +9,11 @@ import type { Connection, SqlValue } from './driver.ts'
 import type { Author, Effect } from './effects.ts'
 import type { Entity } from './entity.ts'
 import { Surprised } from './request.ts'
-import { keyOf, namesIn } from './tail.ts'
+import { namesIn } from './tail.ts'
 
 export interface Update {
+  /** `keyOf` its row. */
+  readonly key: string
   /** Its mutation's place among those of the transaction. */
   readonly index: number
   readonly entity: Entity
@@ -49,7 +51,7 @@ export class Unread {
   }
 
   add(update: Update): void {
-    this.#updates.set(keyOf(update.entity.ent, update.id), { update, effects: [] })
+    this.#updates.set(update.key, { update, effects: [] })
   }
 
   /** All of them in order, and the nonce of the last entry. Throws Surprised. */

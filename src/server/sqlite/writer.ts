@@ -7,8 +7,8 @@ import { realId, saveRealId } from './clients.ts'
 import type { ClientKey } from './clients.ts'
 import { integer, text } from './driver.ts'
 import type { Connection } from './driver.ts'
-import { patchEffects } from './effects.ts'
-import type { Author, Carried } from './effects.ts'
+import { carriedOf, patchEffects } from './effects.ts'
+import type { Author, Storing } from './effects.ts'
 import type { Catalog, Entity } from './entity.ts'
 import { isGlobal, textOf } from './failure.ts'
 import { standingOf } from './lines.ts'
@@ -35,8 +35,6 @@ interface Stored {
   readonly lost: readonly string[]
   readonly merged: boolean
 }
-
-type Storing = Extract<Decision, { kind: 'insert' | 'update' | 'delete' }>
 
 export interface WriterParts {
   readonly db: Connection
@@ -211,8 +209,9 @@ export class Writer {
     const { rows, request, place } = this.#parts
     const entity = this.#entity(write.entity)
     const id = this.#idOf(entity, write)
-    if (id !== null && this.#unread.has(keyOf(entity.ent, id))) this.#readLog()
-    const standing = standingOf(id === null ? absent : rows.get(entity, id))
+    const key = id === null ? '' : keyOf(entity.ent, id)
+    if (this.#unread.has(key)) this.#readLog()
+    const standing = standingOf(id === null ? absent : rows.get(entity, id, key))
     const decision = request.decide(write.entity, standing, write.attempt, place.horizon)
     switch (decision.kind) {
       case 'resolve':
@@ -235,7 +234,7 @@ export class Writer {
         const { alone, author, ids } = belonging
         if (alone !== null && resolved === null && id !== null && this.#parts.catalog.isQuiet(entity)) {
           this.#carryOut(entity, id, write, decision)
-          this.#unread.add({ index: alone, entity, id, stamp, sent: columns, author })
+          this.#unread.add({ key, index: alone, entity, id, stamp, sent: columns, author })
           this.#told(entity, write, id, ids)
         } else this.#store(entity, id, write, decision, belonging)
         return { lost, merged: resolved !== null }
@@ -388,13 +387,4 @@ const absent = { exists: false, json: null, line: null, gone: null, goneOrigin: 
 
 function authorOf({ mutation }: Prepared, client: string | null): Author {
   return { client, mutation: mutation.n ?? mutation.mutationId ?? null }
-}
-
-function carriedOf(entity: Entity, id: string, write: PreparedWrite, decision: Storing): Carried {
-  const resolved =
-    decision.kind === 'update' && decision.resolved !== null ? Object.keys(decision.resolved) : []
-  const sent = decision.kind === 'update' ? decision.columns.filter(column => !resolved.includes(column)) : []
-  const told = isTemporaryId(write.id) && write.id !== temporaryPrefix
-  const temporary = decision.kind === 'insert' && told ? write.id : null
-  return { entity, id, kind: decision.kind, stamp: decision.stamp, sent, resolved, temporary }
 }
