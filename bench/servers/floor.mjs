@@ -5,10 +5,13 @@ import { Sender, WebSocketServer } from 'ws'
 import { answerCalls } from '../process.mjs'
 import { columns, digest } from '../rows.mjs'
 import { openDatabase, resources } from './database.mjs'
+import { answerFile } from './pages.mjs'
 
 const upsert =
   'INSERT INTO items VALUES (?,?,?,?,?,?) ON CONFLICT(id) DO UPDATE SET title=excluded.title, body=excluded.body, done=excluded.done, owner=excluded.owner, updated_at=excluded.updated_at'
 const pageRows = 1000
+const html =
+  '<!doctype html><body><script src="/page/table.js"></script><script src="/page/floor.js"></script></body>'
 
 let db
 let store
@@ -18,7 +21,9 @@ let pending = []
 async function open(options) {
   db = openDatabase(options)
   store = db.prepare(upsert)
-  const server = createServer(answerPage)
+  const server = createServer((request, response) => {
+    if (!answerFile(html, request, response)) answerPage(request, response)
+  })
   const sockets = new WebSocketServer({ server, perMessageDeflate: false, clientTracking: false })
   sockets.on('connection', (socket, request) => {
     const tcp = request.socket

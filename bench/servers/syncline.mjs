@@ -4,6 +4,10 @@ import { createSyncEngine } from 'syncline'
 import { answerCalls } from '../process.mjs'
 import { digest } from '../rows.mjs'
 import { openDatabase, resources } from './database.mjs'
+import { answerFile } from './pages.mjs'
+
+const html = `<!doctype html><body><script src="/api/sync/client.js" data-sync-entities="items"></script>
+  <script src="/page/table.js"></script><script src="/page/syncline.js"></script></body>`
 
 let db
 let engine
@@ -11,7 +15,10 @@ let engine
 async function open(options) {
   db = openDatabase(options)
   engine = await createSyncEngine({ db, entities: ['items'], access: 'public' })
-  const server = createServer(engine.routes())
+  const routes = engine.routes()
+  const server = createServer((request, response) => {
+    if (!answerFile(html, request, response)) routes(request, response)
+  })
   engine.attach(server)
   await new Promise(resolve => void server.listen(0, '127.0.0.1', resolve))
   return server.address().port

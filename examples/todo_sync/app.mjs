@@ -1,12 +1,19 @@
 // The application: a handful of routes over `node:http`, and the sync routes beside them.
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { SyncEngine } from 'syncline'
 import { openDatabase } from './database.mjs'
 import { page } from './page.mjs'
 import { rowsHtml } from './public/view.mjs'
 
-const types = { js: 'text/javascript', mjs: 'text/javascript', css: 'text/css', svg: 'image/svg+xml' }
-const files = ['app.js', 'offline.js', 'panel.js', 'view.mjs', 'style.css', 'icon.svg']
+const types = {
+  js: 'text/javascript; charset=utf-8',
+  mjs: 'text/javascript; charset=utf-8',
+  css: 'text/css; charset=utf-8',
+  svg: 'image/svg+xml; charset=utf-8',
+  png: 'image/png',
+  webmanifest: 'application/manifest+json; charset=utf-8',
+}
+const files = readdirSync(new URL('public/', import.meta.url))
 const htmx = new URL(import.meta.resolve('htmx.org/dist/htmx.min.js'))
 
 /** @param {{ base?: string, dataDir: string }} options `base`: the path under which all of it lives */
@@ -21,9 +28,11 @@ export async function openApp({ base = '', dataDir }) {
     access: 'public',
   })
   const sync = engine.routes()
+  const script = await sync.script()
   // -----
 
   const all = db.prepare('SELECT * FROM todos')
+  const add = db.prepare('INSERT INTO todos (title, list) VALUES (?, ?)')
   const clearDone = db.prepare('DELETE FROM todos WHERE done = 1')
   const served = new Map([
     ...files.map(name => [`/${name}`, asset(name, new URL(`public/${name}`, import.meta.url))]),
@@ -37,9 +46,18 @@ export async function openApp({ base = '', dataDir }) {
     const route = `${request.method === 'HEAD' ? 'GET' : request.method} ${pathname.slice(base.length)}`
     switch (route) {
       case 'GET /':
-        return html(response, page({ file }))
+        return html(response, page({ file, script }))
       case 'GET /rows':
         return html(response, rowsHtml(all.all()))
+      case 'POST /add':
+        // Where there is no script, or it has not run yet. Otherwise the form is a queued write, see page.mjs.
+        void readForm(request)
+          .then(form => add.run(form.get('title'), form.get('list')))
+          .then(
+            () => response.writeHead(303, { location: `${base}/` }).end(),
+            () => response.writeHead(422, { 'content-type': 'text/plain' }).end('That cannot be saved.\n'),
+          )
+        return true
       case 'POST /clear-done':
         // An ordinary form and ordinary SQL: every window follows, because the table is watched, not the route.
         clearDone.run()
@@ -90,6 +108,14 @@ function redirect(response, location) {
 }
 
 function asset(name, url) {
-  const type = types[name.split('.').at(-1)]
-  return { type: `${type}; charset=utf-8`, body: readFileSync(url) }
+  return { type: types[name.split('.').at(-1)], body: readFileSync(url) }
+}
+
+async function readForm(request) {
+  let text = ''
+  for await (const chunk of request) {
+    text += chunk
+    if (text.length > 10_000) throw new Error('too long')
+  }
+  return new URLSearchParams(text)
 }

@@ -10,8 +10,11 @@ const filters = ['All', ...lists]
   )
   .join('')
 
-/** @param {{ file: string }} options where the database is, for those who want to write into it */
-export function page({ file }) {
+/**
+ * @param {{ file: string, script: string }} options where the database is, for those who want to write into it; and
+ * where the client is, by the name of its content
+ */
+export function page({ file, script }) {
   return `<!doctype html>
 <html lang="en">
 <head>
@@ -20,11 +23,16 @@ export function page({ file }) {
   <meta name="color-scheme" content="light dark">
   <meta name="htmx-config" content='{"includeIndicatorStyles": false, "allowEval": false}'>
   <title>Todos · Syncline</title>
+  <meta name="theme-color" content="#f4f3ee" media="(prefers-color-scheme: light)">
+  <meta name="theme-color" content="#14171a" media="(prefers-color-scheme: dark)">
   <link rel="icon" href="icon.svg">
+  <link rel="apple-touch-icon" href="icon-192.png">
+  <link rel="manifest" href="manifest.webmanifest">
   <link rel="stylesheet" href="style.css">
   <script src="htmx.js"></script>
-  <script src="api/sync/client.js" data-sync-entities="todos"></script>
+  <script src="${script}" data-sync-entities="todos"></script>
   <script src="offline.js"></script>
+  <script src="install.js" defer></script>
   <script type="module" src="app.js"></script>
 </head>
 <body>
@@ -36,13 +44,15 @@ export function page({ file }) {
 
 <div class="columns">
 <main>
-  <form id="add" class="add" autocomplete="off">
+  <form id="add" class="add" autocomplete="off" method="post" action="add" data-rhtmx-form="todos" data-rhtmx-form-mode="always">
     <label class="hidden" for="title">What is to be done?</label>
-    <input id="title" name="title" required maxlength="120" placeholder="What is to be done?" enterkeyhint="done">
+    <input id="title" name="title" required pattern=".*\\S.*" maxlength="120" placeholder="What is to be done?" enterkeyhint="done">
     <label class="hidden" for="list">List</label>
     <select id="list" name="list">${options}</select>
     <button class="primary">Add</button>
   </form>
+
+  <ul id="notices" class="notices" role="log" aria-label="Notices"></ul>
 
   <section id="letters" class="letters" aria-labelledby="letters-title" hidden>
     <h2 id="letters-title">Could not be saved</h2>
@@ -65,6 +75,7 @@ export function page({ file }) {
     <dt>Waiting to be sent</dt><dd id="pending">0</dd>
     <dt>Oldest unsent</dt><dd id="oldest">–</dd>
     <dt>Kept in</dt><dd id="storage">–</dd>
+    <dt>Connected by</dt><dd id="leader">–</dd>
     <dt>Place in the log</dt><dd id="cursor">–</dd>
     <div id="again" hidden><dt>Next attempt</dt><dd id="retry">–</dd></div>
     <dt>Last event</dt><dd id="event"><code>–</code></dd>

@@ -1,10 +1,20 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 // The client as its users see it.
-import type { Cursor, EntitySource, NameOf, Row, RowOf, SyncError, Write } from '../core/index.ts'
+import type {
+  Cursor,
+  EntityShape,
+  EntitySource,
+  NameOf,
+  Row,
+  RowOf,
+  SyncError,
+  Write,
+} from '../core/index.ts'
 import type { Encodable } from './encode.ts'
 import type { ClientEnv } from './env.ts'
 import type { LinkState } from './link.ts'
 import type { Listener } from './live.ts'
+import type { Query, QueryOptions } from './query.ts'
 import type { Change } from './state.ts'
 import type { ClientStore } from './store.ts'
 import type { Transport } from './transport.ts'
@@ -20,12 +30,14 @@ export interface ClientOptions<S extends readonly EntitySource[] = readonly Enti
   /** Best first. Default: WebSocket, then SSE with POST. */
   readonly transports?: readonly Transport[]
   /** Overrides what the server says, for the display of pending writes only: `server-wins` hides those that are bound to lose. */
-  readonly strategy?: string
+  readonly strategy?: string | null
   readonly onError?: (error: SyncError) => void
   /** Silent unless given. */
   readonly debug?: (line: string, detail?: unknown) => void
   /** First part of the names of the database and the lock. Default `syncline`. */
   readonly name?: string
+  /** Whose database is opened before the server has said who is there. Default: the last one's. */
+  readonly user?: string | null
   /** Default true. False: `connect()` begins. */
   readonly autoConnect?: boolean
 }
@@ -49,7 +61,7 @@ export interface Confirmation {
 export interface WriteHandle {
   /** Of the first row; temporary (`tmp_...`) where the database assigns the key. */
   readonly id: string
-  /** The mutation's number; 0 before the store is open, and where nothing changed. */
+  /** The mutation's number among those of all tabs; 0 until it is durable, and where nothing changed. */
   readonly n: number
   /** Durable on this device. Rejects STORAGE_FULL, STORAGE_FAILED; the write is sent all the same. */
   readonly persisted: Promise<void>
@@ -88,6 +100,9 @@ export interface StateDetail {
   readonly state: LinkState
   readonly previous: LinkState
   readonly transport: Transport['name']
+  /** A better one that is still tried while data flows over `transport`. */
+  readonly trying: Transport['name'] | null
+  /** Attempts of the best transport that failed since it was last connected. */
   readonly attempt: number
   /** The documented delay of the attempt that is waited for. */
   readonly delay: number
@@ -99,6 +114,8 @@ export interface StateDetail {
 export interface Status {
   readonly state: LinkState
   readonly transport: Transport['name']
+  /** A better one that is still tried while data flows over `transport`. */
+  readonly trying: Transport['name'] | null
   readonly attempt: number
   readonly nextRetryAt: number | null
   readonly pending: number
@@ -109,13 +126,14 @@ export interface Status {
   readonly client: string
   readonly user: string | null
   readonly lastError: SyncError | null
-  readonly leader: true
+  /** This tab has the connection; the others of this browser follow it. */
+  readonly leader: boolean
 }
 
 export interface StorageDetail {
   readonly storage: ClientStore['kind']
-  /** failed: storing went wrong. busy: another tab has the database. free: it has not any more; a reload takes it. */
-  readonly reason: 'failed' | 'busy' | 'free'
+  /** failed: storing went wrong. busy: another tab has the database, and this browser's tabs cannot share it. */
+  readonly reason: 'failed' | 'busy'
   readonly error: SyncError | null
 }
 
@@ -146,8 +164,12 @@ export interface Client<R = Record<string, Row>> {
   /** The same references come back while nothing changed. */
   getSnapshot<N extends keyof R & string>(target: N): readonly R[N][]
   getSnapshot<N extends keyof R & string>(target: { readonly entity: N; readonly id: Id }): R[N] | undefined
+  /** The rows that match, in order, kept up to date until it is closed. Throws UNKNOWN_ENTITY, INVALID_CONFIG. */
+  query<N extends keyof R & string>(entity: N, options?: QueryOptions<R[N]>): Query<R[N]>
   /** Called once per batch or transaction that changed what is seen. */
   subscribe(target: Target<R>, listener: Listener): () => void
+  /** Columns with their kinds, and the key; null before the server has told. */
+  shape(entity: keyof R & string): EntityShape | null
   on<K extends keyof ClientEvents>(event: K, listener: (detail: ClientEvents[K]) => void): () => void
   pending(): PendingWrite[]
   deadLetters(): DeadLetter[]
@@ -168,3 +190,6 @@ export interface Client<R = Record<string, Row>> {
   close(): Promise<void>
   [Symbol.asyncDispose](): Promise<void>
 }
+
+/** Without what a small script leaves out. */
+export type BareClient<R = Record<string, Row>> = Omit<Client<R>, 'query'>

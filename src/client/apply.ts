@@ -9,12 +9,11 @@ import type { Kept, Part, State } from './state.ts'
 import type { StoredRow } from './store.ts'
 
 export function receiveBatch(state: State, batch: Batch): void {
+  state.head = Math.max(state.head, batch.to?.seq ?? 0)
   for (const name of batch.scopes) {
     const kept = state.entities.get(name)
     if (kept === undefined) continue
-    const parts = batch.sets
-      .filter(set => set.entity === name)
-      .map(({ rows, gone = [], renamed = [] }) => ({ rows, gone, renamed }))
+    const parts = partsOf(kept, batch)
     // a live batch of a scope under repair is left: what it brought will be a gap, and a gap asks
     // but for the snapshot that heals what was too large to compare
     if (batch.repair !== true && (kept.heal === null || batch.from === null))
@@ -22,6 +21,13 @@ export function receiveBatch(state: State, batch: Batch): void {
     else if (batch.repair === true && kept.heal !== null)
       state.healing?.repair(state, kept, kept.heal, batch, parts)
   }
+}
+
+function partsOf({ name, heal, shape }: Kept, { sets }: Batch): Part[] {
+  const read = rowReader(heal?.shape ?? shape)
+  return sets
+    .filter(set => set.entity === name)
+    .map(({ rows, gone = [], renamed = [] }) => ({ rows: read(rows), gone, renamed }))
 }
 
 function receiveParts(state: State, kept: Kept, { from, to }: Batch, parts: readonly Part[]): void {
@@ -38,27 +44,25 @@ function receiveParts(state: State, kept: Kept, { from, to }: Batch, parts: read
   if (fit === 'overtaken') answered(kept)
   if (fit !== 'apply') return
   const staged = kept.stage !== null && sameCursor(kept.stage.from, from) ? kept.stage.parts : []
+  const read = [...staged, ...parts]
   answered(kept)
   if (heal !== null) {
     kept.shape = heal.shape
     kept.heal = null
     kept.marks = []
   }
-  applyParts(state, kept, [...staged, ...parts], from === null, to)
+  applyParts(state, kept, read, from === null, to)
 }
 
 function applyParts(state: State, kept: Kept, parts: readonly Part[], replace: boolean, to: Cursor): void {
   if (kept.shape === null) return
-  const readRow = rowReader(kept.shape)
   const net = new Map<string, StoredRow | null>()
   const here = replace ? new Set<string>() : null
   // the first snapshot: nothing was there that could have changed
   kept.fresh = replace && kept.rows.size + kept.queue.size === 0
   for (const { renamed, rows, gone } of parts) {
     for (const [from, real] of renamed) rename(state, kept, from, real)
-    for (const wire of rows) {
-      const read = readRow(wire)
-      if (read === null) continue
+    for (const read of rows) {
       if (kept.fresh) {
         kept.rows.set(read.id, read)
         continue

@@ -11,6 +11,11 @@ export function ask(state: State, kept: Kept): void {
 
 export function askAll(state: State, all: readonly Kept[]): void {
   if (all.length === 0) return
+  if (state.follows) {
+    for (const kept of all) kept.asked = true
+    state.out.push({ do: 'reload' })
+    return
+  }
   const scopes = all.map((kept): ScopeRequest => {
     kept.asked = true
     kept.again = false

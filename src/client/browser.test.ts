@@ -3,7 +3,8 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { FakeEnv } from '../testing/fake-env.ts'
 import { FakeServer } from '../testing/fake-server.ts'
 import { createClient, platformEnv } from './index.ts'
-import type { StorageDetail } from './index.ts'
+import type { Client, StorageDetail } from './index.ts'
+import { platformTabs } from './tabs.ts'
 
 /** Web Locks, as far as they are used. */
 class FakeLocks {
@@ -47,19 +48,26 @@ beforeEach(() => {
   server.define('todos', ['id', 'title'])
 })
 
-afterEach(() => vi.unstubAllGlobals())
+const opened: Client[] = []
+
+afterEach(async () => {
+  // a channel is heard by every page of this process
+  await Promise.all(opened.splice(0).map(client => client.close()))
+  vi.unstubAllGlobals()
+})
 
 let page = 0
 function open(connect = true) {
   page += 1
-  const env = new FakeEnv(`p${page}_`)
+  const env = Object.assign(new FakeEnv(`p${page}_`), { tabs: platformTabs })
   const client = createClient({
     url: 'http://x',
-    entities: ['todos'],
+    entities: ['todos'] as string[],
     env,
     transports: [server.transport()],
     autoConnect: connect,
   })
+  opened.push(client)
   const storage: StorageDetail[] = []
   client.on('storage', detail => storage.push(detail))
   return { client, env, storage }
@@ -89,27 +97,29 @@ test('[Q1] [R7] a page finds its rows and its queue again, offline', async () =>
   await second.client.close()
 })
 
-test('a second tab works in memory, as a client of its own, and is told when the first is gone', async () => {
+test('tabs that cannot hear each other: one has the disk, the others work in memory, announced', async () => {
+  vi.stubGlobal('BroadcastChannel', undefined)
   const first = open()
   await first.client.ready
+  expect(first.client.status().storage).toBe('indexeddb')
   const second = open()
+  await vi.waitFor(() => expect(second.env.timers.size).toBeGreaterThan(0))
+  await second.env.advance(500)
   await second.client.ready
   expect(second.storage).toMatchObject([{ storage: 'memory', reason: 'busy' }])
-  expect(second.client.status().storage).toBe('memory')
+  expect(second.client.status()).toMatchObject({ storage: 'memory', leader: true })
   expect(second.client.status().client).not.toBe(first.client.status().client)
   await first.client.create('todos', { id: 'a', title: 'one' }).confirmed
   await vi.waitFor(() => expect(second.client.getAll('todos')).toHaveLength(1))
   await first.client.close()
-  await vi.waitFor(() => expect(second.storage.at(-1)).toMatchObject({ reason: 'free' }))
   const third = open()
   await third.client.ready
   expect(third.client.status().storage).toBe('indexeddb')
-  await second.client.close()
-  await third.client.close()
 })
 
-test('a page over plain http, without Web Locks and randomUUID, works in memory, announced', async () => {
+test('without Web Locks, BroadcastChannel and randomUUID a page works in memory, announced', async () => {
   vi.stubGlobal('navigator', { onLine: true })
+  vi.stubGlobal('BroadcastChannel', undefined)
   const whole = crypto
   vi.stubGlobal('crypto', {
     getRandomValues: (bytes: Uint8Array<ArrayBuffer>) => whole.getRandomValues(bytes),

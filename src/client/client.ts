@@ -2,7 +2,7 @@
 import type { EntitySource, Json, Row, Write } from '../core/index.ts'
 import { SyncError, temporaryPrefix } from '../core/index.ts'
 import type {
-  Client,
+  BareClient,
   ClientEvents,
   ClientOptions,
   Id,
@@ -14,39 +14,50 @@ import type {
 } from './api.ts'
 import { drive } from './connector.ts'
 import { encodeId, encodeRow } from './encode.ts'
-import { check, createEngine, settle, tell, transportOf } from './engine.ts'
+import { leads, need, post, rejoin, suspend } from './crew.ts'
+import { check, createEngine, linkOf, settle, tell } from './engine.ts'
 import type { Engine, Parts } from './engine.ts'
 import { platformEnv } from './env.ts'
 import { deferred, failHandle, newHandle } from './handles.ts'
-import type { Handle } from './handles.ts'
-import { forget, openDatabase, shut, switchUser, welcomed } from './opening.ts'
+import { cleared, forget, openDatabase, shut, switchUser, welcomed } from './opening.ts'
 
-type AnyClient = Client
+type AnyClient = BareClient
 
 /** `createClient` brings all parts; a script that must be small brings some of them later. */
 export function clientOf<const S extends readonly EntitySource[]>(
   options: ClientOptions<S>,
   parts: Parts,
-): Client<RowsOf<S>> {
+): BareClient<RowsOf<S>> {
   const env = options.env ?? platformEnv()
   const engine = createEngine(options, env, parts, {
     user: user => switchUser(engine, user),
     welcome: user => welcomed(engine, user),
+    cleared: () => cleared(engine),
+    asked(what, entity) {
+      if (what !== 'sync') client[what]()
+      else if (engine.entities.includes(entity)) tell(engine, { type: 'ask', entity })
+    },
   })
   for (const entity of engine.entities)
     if (entity.startsWith('_')) throw new SyncError('INVALID_CONFIG', `'${entity}' cannot name an entity`)
-  const stopHints = env.onHint(hint => drive(engine.connector, { type: 'hint', hint }))
-  openDatabase(engine, null)
+  const stopHints = env.onHint(hint => {
+    if (hint === 'suspend') suspend(engine)
+    if (hint === 'resume') rejoin(engine)
+    if (leads(engine)) drive(engine.connector, { type: 'hint', hint })
+    // who slept may have missed something
+    else if (hint !== 'hide' && hint !== 'suspend') need(engine, hint === 'resume')
+  })
+  openDatabase(engine, options.user ?? null)
   const client: AnyClient = {
     ...writing(engine),
     ...reading(engine),
     ...connecting(engine),
     get online() {
-      const { state, attempt } = engine.connector.link
+      const { state, hope } = linkOf(engine)
       return (
         env.online() &&
         engine.wanted &&
-        (state === 'ready' || (attempt === 0 && state !== 'stopped' && state !== 'waiting'))
+        (state === 'ready' || (hope && state !== 'stopped' && state !== 'waiting'))
       )
     },
     clear: () => forget(engine),
@@ -57,7 +68,7 @@ export function clientOf<const S extends readonly EntitySource[]>(
     [Symbol.asyncDispose]: () => client.close(),
   }
   // reason: inside, every row is a Row; what they are outside is the caller's definition
-  return client as unknown as Client<RowsOf<S>>
+  return Object.assign(client, parts.more?.(engine)) as unknown as BareClient<RowsOf<S>>
 }
 
 type Writing = Pick<
@@ -93,9 +104,15 @@ function writing(engine: Engine): Writing {
     retry(n) {
       const id = engine.replica.state.dead.get(n)?.record.mutation.writes[0]?.id
       if (id === undefined) throw new SyncError('NOT_FOUND', `no dead letter ${n}`)
-      return begin(engine, newHandle(id), tell(engine, { type: 'retry', n }))
+      const handle = newHandle(id)
+      engine.handles.set(tell(engine, { type: 'retry', n }), handle)
+      post(engine, { type: 'discarded', ns: [n] })
+      return handle
     },
-    discard: n => void tell(engine, { type: 'discard', n }),
+    discard(n) {
+      tell(engine, { type: 'discard', n })
+      post(engine, { type: 'discarded', ns: [n] })
+    },
   }
 }
 
@@ -134,18 +151,13 @@ function withRealIds(engine: Engine, row: Row): Row {
   return real
 }
 
-function begin(engine: Engine, handle: Handle, n: number): Handle {
-  handle.n = n
-  engine.handles.set(n, handle)
-  return handle
-}
-
 function submit(engine: Engine, writes: readonly Write[]): WriteHandle {
   const [first] = writes
   const handle = newHandle(first?.id ?? '')
   const go = (): void => {
-    begin(engine, handle, tell(engine, { type: 'write', writes }))
-    if (handle.n > 0) return
+    const n = tell(engine, { type: 'write', writes })
+    engine.handles.set(n, handle)
+    if (n > 0) return
     // nothing changed: nothing to send, settled as it stands
     handle.onDisk.resolve()
     const version = engine.replica.state.entities.get(first?.entity ?? '')?.cursor?.seq ?? 0
@@ -157,12 +169,15 @@ function submit(engine: Engine, writes: readonly Write[]): WriteHandle {
   return handle
 }
 
-function checkEntity(engine: Engine, entity: string): void {
+export function checkEntity(engine: Engine, entity: string): void {
   if (!engine.entities.includes(entity))
     throw new SyncError('UNKNOWN_ENTITY', `'${entity}' is not among this client's entities`)
 }
 
-type Reading = Pick<AnyClient, 'get' | 'getAll' | 'getSnapshot' | 'subscribe' | 'on' | 'status' | 'ready'>
+type Reading = Pick<
+  AnyClient,
+  'get' | 'getAll' | 'getSnapshot' | 'subscribe' | 'shape' | 'on' | 'status' | 'ready'
+>
 
 function reading(engine: Engine): Reading {
   const get = (entity: string, id: Id): Row | undefined => engine.replica.view(entity, encodeId(id))
@@ -179,6 +194,7 @@ function reading(engine: Engine): Reading {
       checkEntity(engine, entity)
       return engine.live.subscribe(entity, id, listener)
     },
+    shape: entity => engine.replica.state.entities.get(entity)?.shape ?? null,
     on(event, listener) {
       const set = engine.listeners.get(event) ?? new Set()
       engine.listeners.set(event, set)
@@ -192,12 +208,13 @@ function reading(engine: Engine): Reading {
 }
 
 function statusOf(engine: Engine): Status {
-  const { state, attempt, retryAt } = engine.connector.link
+  const { state, attempt, retryAt, transport, trying } = linkOf(engine)
   const { entries, dead, entities, identity } = engine.replica.state
   const [oldest] = entries.values()
   return {
     state,
-    transport: transportOf(engine),
+    transport,
+    trying,
     attempt,
     nextRetryAt: retryAt,
     pending: entries.size,
@@ -208,7 +225,7 @@ function statusOf(engine: Engine): Status {
     client: identity.client,
     user: identity.user,
     lastError: engine.lastError,
-    leader: true,
+    leader: leads(engine),
   }
 }
 
@@ -220,18 +237,21 @@ function connecting(engine: Engine): Connecting {
       checkEntity(engine, entity)
       const done = deferred<void>()
       // a welcome asks for everything
-      if (engine.connector.link.state === 'ready') tell(engine, { type: 'ask', entity })
+      if (!leads(engine)) post(engine, { type: 'do', what: 'sync', entity })
+      if (linkOf(engine).state === 'ready') tell(engine, { type: 'ask', entity })
       engine.syncs.push({ entity, done })
       check(engine)
       return done.promise
     },
     connect() {
       engine.wanted = true
-      if (engine.early === null) drive(engine.connector, { type: 'start' })
+      if (!leads(engine)) post(engine, { type: 'do', what: 'connect', entity: '' })
+      else if (engine.early === null) drive(engine.connector, { type: 'start' })
     },
     disconnect() {
       engine.wanted = false
-      drive(engine.connector, { type: 'stop' })
+      if (!leads(engine)) post(engine, { type: 'do', what: 'disconnect', entity: '' })
+      else drive(engine.connector, { type: 'stop' })
     },
   }
 }

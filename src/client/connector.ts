@@ -1,7 +1,9 @@
-// Carries the link's effects out: owns the one connection and the timers, decides nothing.
+// Carries the link's effects out: owns the connections and the one timer, decides nothing.
+import type { Status } from './api.ts'
 import type { ClientEnv } from './env.ts'
-import { connected, newLink, stepLink } from './link.ts'
-import type { Link, LinkEffect, LinkEvent, Timer } from './link.ts'
+import { climbing, newLink, stepLink } from './link.ts'
+import type { LaneName, Link, LinkEffect, LinkEvent } from './link.ts'
+import type { Rivals } from './rivals.ts'
 import type { Connection, Transport } from './transport.ts'
 
 export interface ConnectorEvents {
@@ -9,8 +11,12 @@ export interface ConnectorEvents {
   /** One frame of text; says what it was. Throws: the connection is given up. */
   frame(text: string): 'welcome' | 'frame' | null
   lost(): void
-  /** The link's state or attempt is another than before. */
+  /** The link's state, attempt or transport is another than before. */
   moved(previous: Link['state']): void
+}
+
+interface Wire {
+  connection: Connection | null
 }
 
 export interface Connector {
@@ -18,91 +24,115 @@ export interface Connector {
   readonly env: ClientEnv
   readonly transports: readonly Transport[]
   readonly events: ConnectorEvents
-  readonly timers: Map<Timer, () => void>
-  connection: Connection | null
-  /** Counts connections: events of one that was given up are nobody's. */
-  current: number
+  readonly load: () => Promise<Rivals>
+  readonly wires: Record<LaneName, Wire | null>
+  /** When the timer fires; Infinity: none is set. */
+  at: number
+  cancel: () => void
 }
 
 export function createConnector(
   env: ClientEnv,
   transports: readonly Transport[],
+  rivals: Rivals | (() => Promise<Rivals>),
   events: ConnectorEvents,
 ): Connector {
-  const link = newLink(transports.length)
-  return { link, env, transports, events, timers: new Map(), connection: null, current: 0 }
+  const link = newLink(transports.length, typeof rivals === 'function' ? null : rivals)
+  const load = async (): Promise<Rivals> => (typeof rivals === 'function' ? rivals() : rivals)
+  const wires = { best: null, spare: null }
+  return { link, env, transports, events, load, wires, at: Infinity, cancel: () => {} }
 }
 
 export function drive(connector: Connector, event: LinkEvent): void {
   const { link, env, events } = connector
-  const { state, attempt } = link
+  const { state, attempt, transport } = link
   for (const effect of stepLink(link, event, env.now(), env.random())) carry(connector, effect)
-  if (link.state !== state || link.attempt !== attempt) events.moved(state)
+  arm(connector)
+  if (link.state !== state || link.attempt !== attempt || link.transport !== transport) events.moved(state)
 }
 
-export function send({ link, connection }: Connector, text: string): void {
-  if (connected(link)) connection?.send(text)
+export function send(connector: Connector, text: string): void {
+  if (carrier(connector)?.send(text) === true) drive(connector, { type: 'sent' })
+}
+
+export function transportOf({ link, transports }: Connector): Pick<Status, 'transport' | 'trying'> {
+  const name = (index: number): Transport['name'] => transports[index]?.name ?? 'local'
+  return { transport: name(link.transport), trying: climbing(link) ? name(link.index.best) : null }
 }
 
 function carry(connector: Connector, effect: LinkEffect): void {
-  const { connection, timers, events } = connector
+  const { wires, events } = connector
   switch (effect.do) {
     case 'connect':
-      open(connector, effect.transport)
+      open(connector, effect.lane, effect.transport)
       break
     case 'close':
-      connection?.close(effect.code, effect.reason)
+      close(connector, effect.lane)
       break
     case 'ping':
-      connection?.send('{"type":"ping"}')
+      wires[effect.lane]?.connection?.send('{"type":"ping"}')
       break
-    case 'timer':
-      start(connector, effect.timer, effect.ms)
+    case 'load':
+      void connector
+        .load()
+        .catch(() => null)
+        .then(rivals => drive(connector, { type: 'loaded', rivals }))
       break
-    case 'cancel':
-      timers.get(effect.timer)?.()
-      break
-    case 'opened':
-      events.opened()
-      break
-    case 'lost':
-      connector.current += 1
-      connector.connection = null
-      events.lost()
-      break
+    default:
+      events[effect.do]()
   }
 }
 
-function start(connector: Connector, timer: Timer, ms: number): void {
-  const { env, timers } = connector
-  timers.get(timer)?.()
-  const fire = (): void =>
-    drive(connector, { type: 'timer', timer, buffered: connector.connection?.buffered() ?? 0 })
-  timers.set(timer, env.after(ms, fire))
+function close({ wires }: Connector, lane: LaneName): void {
+  const wire = wires[lane]
+  // events of a connection that was given up are nobody's
+  wires[lane] = null
+  wire?.connection?.close(1000, '')
 }
 
-function open(connector: Connector, index: number): void {
-  const mine = (connector.current += 1)
-  const own = (event: LinkEvent): void => {
-    if (mine === connector.current) drive(connector, event)
-  }
-  const made = connector.transports[index]?.connect({
-    open: () => own({ type: 'opened' }),
-    alive: () => own({ type: 'alive', welcome: false }),
-    frame(text) {
-      if (mine === connector.current) frame(connector, text)
-    },
-    closed: (code, reason, retryAfterMs) => own({ type: 'closed', code, reason, retryAfterMs }),
+/** After each step, from what the link says then: steps may lie within each other. A timer that is early finds nothing due. */
+function arm(connector: Connector): void {
+  const { link, env, at } = connector
+  const next = Math.min(...link.due.values())
+  if (next >= at && next < Infinity) return
+  connector.cancel()
+  connector.at = next
+  if (next === Infinity) return
+  connector.cancel = env.after(Math.max(0, next - env.now()), () => {
+    connector.at = Infinity
+    const buffered = carrier(connector)?.buffered() ?? 0
+    drive(connector, { type: 'tick', asked: next, buffered })
   })
-  if (mine === connector.current) connector.connection = made ?? null
 }
 
-function frame(connector: Connector, text: string): void {
+function carrier({ link, wires }: Connector): Connection | null | undefined {
+  return link.carrier && wires[link.carrier]?.connection
+}
+
+function open(connector: Connector, lane: LaneName, index: number): void {
+  const { wires, transports } = connector
+  const wire: Wire = (wires[lane] = { connection: null })
+  const own = (event: LinkEvent): void => {
+    if (wires[lane] === wire) drive(connector, event)
+  }
+  const made = transports[index]?.connect({
+    open: () => own({ type: 'opened', lane }),
+    alive: () => own({ type: 'alive', lane, frame: null }),
+    frame(text) {
+      if (wires[lane] === wire) frame(connector, lane, text)
+    },
+    closed: (code, reason, retryAfterMs) => own({ type: 'closed', lane, code, reason, retryAfterMs }),
+  })
+  wire.connection = made ?? null
+}
+
+function frame(connector: Connector, lane: LaneName, text: string): void {
   try {
-    const kind = connector.events.frame(text)
-    if (kind !== null) drive(connector, { type: 'alive', welcome: kind === 'welcome' })
+    // what answers on the other lane is no matter of the replica
+    const kind = connector.link.carrier === lane ? connector.events.frame(text) : 'frame'
+    if (kind !== null) drive(connector, { type: 'alive', lane, frame: kind })
   } catch (error) {
-    connector.connection?.close(1000, 'invalid message')
-    drive(connector, { type: 'closed', code: 1006, reason: String(error), retryAfterMs: null })
+    close(connector, lane)
+    drive(connector, { type: 'closed', lane, code: 1006, reason: String(error), retryAfterMs: null })
   }
 }

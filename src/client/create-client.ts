@@ -1,22 +1,34 @@
 // `createClient`: the client with all its parts.
-import type { EntitySource } from '../core/index.ts'
+import type { EntitySource, Row } from '../core/index.ts'
 import type { Client, ClientOptions, RowsOf } from './api.ts'
-import { clientOf } from './client.ts'
+import { checkEntity, clientOf } from './client.ts'
 import type { Parts } from './engine.ts'
 import { healing } from './heal.ts'
+import { foldPages } from './idb-fold.ts'
 import { indexedDBStore } from './idb.ts'
+import { queryOf } from './query.ts'
+import type { QueryOptions } from './query.ts'
+import { rivals } from './rivals.ts'
 import { sseTransport } from './transport-sse.ts'
 import { webSocketTransport } from './transport-websocket.ts'
 
 export const allParts: Parts = {
   transports: url => [webSocketTransport(url), sseTransport(url)],
-  database: indexedDBStore,
+  database: (name, after) => indexedDBStore(name, after, async () => foldPages),
   healing,
+  more: engine => ({
+    query(entity: string, options: QueryOptions<Row> = {}) {
+      checkEntity(engine, entity)
+      return queryOf(engine, entity, options)
+    },
+  }),
+  rivals,
 }
 
 /** A client of the sync routes at `options.url`. Opens its store and connects by itself; `ready` tells when. */
 export function createClient<const S extends readonly EntitySource[]>(
   options: ClientOptions<S>,
 ): Client<RowsOf<S>> {
-  return clientOf(options, allParts)
+  // reason: `more` adds the query
+  return clientOf(options, allParts) as Client<RowsOf<S>>
 }

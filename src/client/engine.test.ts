@@ -50,7 +50,7 @@ describe('numbers', () => {
     const store: ClientStore = {
       ...disk,
       save: async work => {
-        if (full && work.puts.length > 0) throw new SyncError('STORAGE_FULL', 'quota')
+        if (full && work.news.length > 0) throw new SyncError('STORAGE_FULL', 'quota')
         return disk.save(work)
       },
     }
@@ -65,8 +65,10 @@ describe('numbers', () => {
     const second = open({ store })
     const edit = second.create('todos', todo('b'))
     await edit.confirmed
-    expect(second.status().client).toBe(first.status().client)
-    expect(edit.n).toBe(2 ** 31 + 1)
+    // the numbers that no disk counted were another client's
+    expect(second.status().client).not.toBe(first.status().client)
+    expect(edit.n).toBe(2)
+    expect(new Set(server.received.flatMap(m => (m.type === 'hello' ? [m.client] : []))).size).toBe(2)
     expect(server.rows('todos')).toEqual([todo('a', 'three'), todo('b')])
   })
 
@@ -75,7 +77,8 @@ describe('numbers', () => {
     let full = false
     const store: ClientStore = {
       ...disk,
-      save: work => (full ? Promise.reject(new SyncError('STORAGE_FULL', 'quota')) : disk.save(work)),
+      claim: (fresh, from) =>
+        full ? Promise.reject(new SyncError('STORAGE_FULL', 'quota')) : disk.claim(fresh, from),
     }
     const first = open({ store, autoConnect: false })
     await first.create('todos', todo('a')).persisted

@@ -3,22 +3,28 @@
 import type { Down } from '../core/index.ts'
 import { decodeDown, jitteredDelay, SyncError } from '../core/index.ts'
 import type { ClientEvents, ClientOptions } from './api.ts'
-import { createConnector, drive, send } from './connector.ts'
+import { createConnector, drive, send, transportOf } from './connector.ts'
 import type { Connector } from './connector.ts'
 import { createDisk } from './disk.ts'
 import type { Disk } from './disk.ts'
+import { announce, forward, leads, need, newCrew, post, share, step, tellOthers } from './crew.ts'
+import type { Crew } from './crew.ts'
+import { moult } from './boot.ts'
 import type { ClientEnv } from './env.ts'
 import { deferred, failHandle } from './handles.ts'
 import type { Deferred, Handle } from './handles.ts'
-import type { Lease } from './lead.ts'
 import type { LinkState } from './link.ts'
 import { createLive } from './live.ts'
 import type { Live } from './live.ts'
 import { noStore } from './memory.ts'
 import { createReplica } from './replica.ts'
 import type { Replica, ReplicaEvent } from './replica.ts'
-import type { Effect, Healing, Settled } from './state.ts'
-import type { ClientStore, Identity, Loaded, Saving } from './store.ts'
+import type { Rivals } from './rivals.ts'
+import type { Change, Effect, Healing, Settled } from './state.ts'
+import { firstDraft } from './store.ts'
+import type { ClientStore, Identity } from './store.ts'
+import type { LinkView, Lock, TabMessage } from './tabs.ts'
+import { tidyLater } from './tidy.ts'
 import type { Transport } from './transport.ts'
 
 /** What is decided about databases, in `opening`. */
@@ -26,6 +32,10 @@ export interface Hooks {
   /** The server takes us for somebody else than the one whose database is open. */
   user(user: string): void
   welcome(user: string): void
+  /** Another tab emptied the database. */
+  cleared(): void
+  /** Another tab wants something of the connection, which is here. */
+  asked(what: Extract<TabMessage, { type: 'do' }>['what'], entity: string): void
 }
 
 /** What a client is made of; the rest of it is always there. */
@@ -35,6 +45,10 @@ export interface Parts {
   database(name: string, after: ClientEnv['after']): ClientStore
   /** A function loads it when the first reset comes. */
   readonly healing: Healing | (() => Promise<Healing>)
+  /** Adds methods to the client. */
+  more?(engine: Engine): object
+  /** A function loads it when the first transport does not answer. */
+  readonly rivals: Rivals | (() => Promise<Rivals>)
 }
 
 type Handles = Map<number, Handle>
@@ -56,7 +70,16 @@ export interface Engine {
   replica: Replica
   store: ClientStore
   disk: Disk
-  lease: Lease | null
+  crew: Crew
+  /** Where tabs cannot hear each other: of the one that has the disk. */
+  exclusive: Lock | null
+  /** Why the disk takes nothing any more. */
+  broken: SyncError | null
+  moulted: boolean
+  /** Why confirmed rows are not stored any more. */
+  rowsLost: SyncError | null
+  /** Ends the wait for housekeeping. */
+  tidying: () => void
   /** The part of the database's name that says whose it is. */
   key: string
   storage: ClientStore['kind']
@@ -68,6 +91,8 @@ export interface Engine {
   closed: boolean
   isReady: boolean
   lastError: SyncError | null
+  /** What the frame at hand changed. */
+  changes: Change[]
   syncs: { readonly entity: string; readonly done: Deferred<void> }[]
   effects: Effect[]
   busy: boolean
@@ -89,7 +114,12 @@ export function createEngine(options: ClientOptions, env: ClientEnv, parts: Part
     shelves: new Map(),
     ready: deferred<void>(),
     listeners: new Map(),
-    lease: null,
+    crew: newCrew(),
+    exclusive: null,
+    broken: null,
+    moulted: false,
+    rowsLost: null,
+    tidying: () => {},
     key: '',
     storage: store.kind,
     early: [],
@@ -98,6 +128,7 @@ export function createEngine(options: ClientOptions, env: ClientEnv, parts: Part
     closed: false,
     isReady: false,
     lastError: null,
+    changes: [],
     syncs: [],
     effects: [],
     busy: false,
@@ -108,40 +139,44 @@ export function createEngine(options: ClientOptions, env: ClientEnv, parts: Part
       entity => engine.replica.rows(entity),
       error => report(engine, asError(error)),
     ),
-    connector: createConnector(env, options.transports ?? parts.transports(options.url), {
+    connector: createConnector(env, options.transports ?? parts.transports(options.url), parts.rivals, {
       opened: () => tell(engine, { type: 'opened' }),
-      frame: text => receive(engine, decodeDown(text)),
-      lost: () => tell(engine, { type: 'closed' }),
-      moved: previous => moved(engine, previous),
+      frame: text => receive(engine, decodeDown(text), text),
+      lost: () => {
+        engine.crew.welcome = null
+        tell(engine, { type: 'closed' })
+      },
+      moved(previous) {
+        if (!leads(engine)) return
+        announce(engine, false)
+        moved(engine, previous)
+      },
     }),
   }
   return engine
 }
 
-function moved(engine: Engine, previous: LinkState): void {
-  const { state, attempt, delay, retryAt: nextRetryAt, code, reason } = engine.connector.link
-  emit(engine, 'state', {
-    state,
-    previous,
-    transport: transportOf(engine),
-    attempt,
-    delay,
-    nextRetryAt,
-    code,
-    reason,
-  })
+/** The connection's state, attempt or transport is another than before; for a follower, the leader's. */
+export function moved(engine: Engine, previous: LinkState): void {
+  const { retryAt: nextRetryAt, hope: _, wanted: __, ...link } = linkOf(engine)
+  emit(engine, 'state', { ...link, previous, nextRetryAt })
   check(engine)
 }
 
-export function transportOf({ connector: { link, transports } }: Engine): Transport['name'] {
-  return transports[link.transport]?.name ?? 'local'
+/** This tab's connection, or the leading tab's. */
+export function linkOf(engine: Engine): LinkView {
+  const { connector, crew, wanted } = engine
+  if (!leads(engine)) return crew.link
+  const { state, attempt, delay, hope, due, code, reason } = connector.link
+  const retryAt = due.get('retry') ?? null
+  return { state, ...transportOf(connector), attempt, delay, retryAt, hope, code, reason, wanted }
 }
 
-function newIdentity(env: ClientEnv): Identity {
+export function newIdentity(env: ClientEnv): Identity {
   return { client: env.unique(), n: 0, lead: 0, user: null, reading: 0 }
 }
 
-function newReplica(
+export function newReplica(
   options: ClientOptions,
   entities: readonly string[],
   env: ClientEnv,
@@ -157,90 +192,45 @@ function newReplica(
   })
 }
 
-function newDisk(engine: () => Engine, store: ClientStore): Disk {
+export function newDisk(engine: () => Engine, store: ClientStore): Disk {
+  const handleOf = (n: number): Handle | undefined => engine().handles.get(n)
   return createDisk(store, {
-    durable(ns, error) {
-      for (const n of ns) {
-        const handle = engine().handles.get(n)
-        if (error === null) handle?.onDisk.resolve()
-        else handle?.onDisk.reject(error)
+    lead: () => (leads(engine()) ? engine().replica.state.identity.lead : null),
+    known: () => engine().replica.state.identity.n,
+    stored(ns, numbers, others) {
+      const { handles } = engine()
+      for (const [draft, n] of numbers) {
+        const handle = handles.get(draft)
+        if (handle === undefined) continue
+        handles.delete(draft)
+        handles.set(n, Object.assign(handle, { n }))
       }
-      tell(engine(), { type: 'durable', ns })
+      const { broken } = engine()
+      for (const n of ns) {
+        if (broken === null) handleOf(n)?.onDisk.resolve()
+        else handleOf(n)?.onDisk.reject(broken)
+      }
+      tell(engine(), { type: 'durable', ns, numbers, others })
+      share(
+        engine(),
+        numbers.map(([, n]) => n),
+      )
     },
-    failed(error, everything) {
-      storageFailed(engine(), error, everything)
+    unstored(ns, error) {
+      for (const n of ns) handleOf(n)?.onDisk.reject(error)
+      tell(engine(), { type: 'durable', ns: ns.filter(n => n < firstDraft) })
+      moult(engine())
     },
+    removed: ns => post(engine(), { type: 'discarded', ns }),
+    failed: (error, everything) => storageFailed(engine(), error, everything),
+    fenced: () => step(engine(), { type: 'lost' }),
+    committed: () => tidyLater(engine()),
   })
 }
 
-/** Begins with what `store` holds; pending promises stay with the store that holds their mutations. */
-export async function boot(engine: Engine, store: ClientStore, fallback: () => ClientStore): Promise<void> {
-  let loaded: Loaded
-  try {
-    loaded = await store.load(engine.entities)
-  } catch (cause) {
-    store = fallback()
-    loaded = await store.load(engine.entities)
-    storageFailed(engine, asError(cause, 'STORAGE_FAILED'))
-  }
-  let identity = nextLead(loaded.identity ?? newIdentity(engine.env))
-  try {
-    await store.save({ ...nothing, identity })
-  } catch (cause) {
-    // the next load takes the same lead, and with it our numbers: so we are a client of our own, and what waits on this
-    // disk is left to the one that can strike it off; whose rows these are stays known
-    identity = { ...identity, client: engine.env.unique() }
-    loaded = { ...loaded, pending: [] }
-    store = brokenStore(store, cause)
-  }
-  const { replica: before, shelves } = engine
-  engine.store = store
-  engine.storage = store.kind
-  engine.disk = newDisk(() => engine, store)
-  engine.replica = newReplica(engine.options, engine.entities, engine.env, identity, engine.parts)
-  engine.handles = shelves.get(identity.client) ?? new Map()
-  shelves.set(identity.client, engine.handles)
-  // once more: so a disk that does not work is found out and announced at once
-  engine.disk.save({ ...nothing, identity })
-  tell(engine, { type: 'loaded', loaded: { ...loaded, identity } })
-  const all = new Map(engine.entities.map(entity => [entity, null]))
-  engine.live.forget(all)
-  for (const { name: entity, rows, overlays } of before.state.entities.values()) {
-    const ids = [...new Set([...rows.keys(), ...overlays.keys()])].filter(id => before.view(entity, id))
-    if (ids.length > 0)
-      emit(engine, 'changed', { entity, ids, action: 'delete', source: 'local', version: 0 })
-  }
-  engine.live.notify(all)
-  const { early } = engine
-  engine.early = null
-  for (const run of early ?? []) run()
-  check(engine)
-  await engine.disk.idle()
-}
-
-/**
- * Each load of a page is a lead of its own: what an older one still sends is fenced. It has numbers of its own too: those
- * that the last one sent from memory, with no disk to note them, are not given again. There is room for 2 ** 22 loads.
- */
-function nextLead(known: Identity): Identity {
-  return { ...known, n: Math.max(known.n, known.lead * 2 ** 31), lead: known.lead + 1 }
-}
-
-const nothing: Saving = { identity: null, puts: [], removes: [], commits: [], overlays: [] }
-
-/** Takes nothing any more. */
-function brokenStore(store: ClientStore, cause: unknown): ClientStore {
-  return {
-    kind: store.kind,
-    load: entities => store.load(entities),
-    save: () => Promise.reject(cause),
-    clear: () => store.clear(),
-    close: () => store.close(),
-  }
-}
-
 export function storageFailed(engine: Engine, error: SyncError, everything = true): void {
-  if (everything) engine.storage = 'memory'
+  if (everything) Object.assign(engine, { storage: 'memory', broken: error })
+  else engine.rowsLost = error
   emit(engine, 'storage', { storage: engine.storage, reason: 'failed', error })
   report(engine, error)
 }
@@ -271,6 +261,7 @@ function carry(engine: Engine, effect: Effect): void {
       send(engine.connector, effect.text)
       break
     case 'changed':
+      engine.changes.push(...effect.changes)
       engine.live.notify(effect.views)
       for (const change of effect.changes) emit(engine, 'changed', change)
       break
@@ -279,6 +270,7 @@ function carry(engine: Engine, effect: Effect): void {
       break
     case 'reject': {
       const { n, record, error } = effect
+      if (leads(engine)) tellOthers(engine, [record])
       engine.handles.get(n)?.done.reject(error)
       engine.handles.delete(n)
       emit(engine, 'rejected', {
@@ -300,6 +292,9 @@ function carry(engine: Engine, effect: Effect): void {
       break
     case 'heal':
       void loadHealing(engine)
+      break
+    case 'reload':
+      need(engine, true)
       break
     case 'error':
       report(engine, effect.error)
@@ -335,11 +330,13 @@ async function loadHealing(engine: Engine, attempt = 1): Promise<void> {
   }
 }
 
-function receive(engine: Engine, message: Down | undefined): 'welcome' | 'frame' | null {
+function receive(engine: Engine, message: Down | undefined, text: string): 'welcome' | 'frame' | null {
   if (message === undefined) return null
   quietly(() => engine.options.debug?.('received', message))
   if (message.type === 'ping') send(engine.connector, '{"type":"ping"}')
+  engine.changes = []
   tell(engine, { type: 'frame', message })
+  forward(engine, message, text, engine.changes)
   if (message.type !== 'welcome') return 'frame'
   if (engine.replica.state.identity.user === message.user) engine.hooks.welcome(message.user)
   return 'welcome'
@@ -347,10 +344,11 @@ function receive(engine: Engine, message: Down | undefined): 'welcome' | 'frame'
 
 /** What waits for the replica or the link is told; called after every event. */
 export function check(engine: Engine): void {
-  const { link } = engine.connector
+  moult(engine)
+  const link = linkOf(engine)
   const { entities } = engine.replica.state
   /** The first attempt is to come, or it runs. */
-  const first = engine.wanted && !engine.closed && link.attempt === 0 && link.state !== 'stopped'
+  const first = engine.wanted && !engine.closed && link.hope && link.state !== 'stopped'
   engine.syncs = engine.syncs.filter(({ entity, done }) => {
     const ready = link.state === 'ready'
     if (!ready && !first) done.reject(new SyncError('NOT_CONNECTED', 'there is no connection'))

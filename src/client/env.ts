@@ -1,6 +1,9 @@
 // The world as the client sees it. Machines never look at it; the root and the transports do, so that one seed replays
 // a whole run and ladders are tested without waiting.
 
+import { platformTabs } from './tabs.ts'
+import type { Tabs } from './tabs.ts'
+
 export interface ClientEnv {
   /** Milliseconds since 1970. */
   now(): number
@@ -12,12 +15,19 @@ export interface ClientEnv {
   unique(): string
   /** What the platform thinks of the network: false is a hint, true means nothing. */
   online(): boolean
+  /** Whether somebody sees the page. Absent: always. */
+  visible?(): boolean
+  /** Other pages of this browser. Absent: there are none. */
+  readonly tabs?: Tabs
   /** Tells of hints that the network or the page changed; the result stops it. */
   onHint(listener: (hint: Hint) => void): () => void
 }
 
-/** `online`, `visible`, `resume`: probe now. `offline`: a hint to probe, no verdict. `hide`: flush what you can. */
-export type Hint = 'online' | 'offline' | 'visible' | 'resume' | 'hide'
+/**
+ * `online`, `visible`, `resume`: probe now. `offline`: a hint to probe, no verdict. `hide`: flush what you can.
+ * `suspend`: the page is left and may come back as it is, if it holds no connection; `resume` follows.
+ */
+export type Hint = 'online' | 'offline' | 'visible' | 'resume' | 'hide' | 'suspend'
 
 export function platformEnv(): ClientEnv {
   return {
@@ -33,26 +43,33 @@ export function platformEnv(): ClientEnv {
         '',
       ),
     online: () => typeof navigator === 'undefined' || !('onLine' in navigator) || navigator.onLine,
+    visible: () => typeof document === 'undefined' || document.visibilityState === 'visible',
+    tabs: platformTabs,
     onHint: listenToPage,
   }
 }
 
-const pageHints: readonly (readonly [on: 'window' | 'document', type: string, hint: Hint | null])[] = [
-  ['window', 'online', 'online'],
-  ['window', 'offline', 'offline'],
-  ['window', 'pageshow', 'resume'],
-  ['window', 'pagehide', 'hide'],
-  ['document', 'resume', 'resume'],
-  ['document', 'visibilitychange', null],
-]
+/** Null: what the page's visibility says. */
+const pageHints: Readonly<Record<string, Hint | null>> = {
+  online: 'online',
+  offline: 'offline',
+  pageshow: 'resume',
+  resume: 'resume',
+  pagehide: null,
+  visibilitychange: null,
+}
 
 function listenToPage(listener: (hint: Hint) => void): () => void {
   if (typeof window === 'undefined') return () => {}
-  const stops = pageHints.map(([on, type, hint]) => {
-    const target = on === 'window' ? window : document
-    const handle = (): void => listener(hint ?? (document.visibilityState === 'visible' ? 'visible' : 'hide'))
-    target.addEventListener(type, handle)
-    return () => target.removeEventListener(type, handle)
-  })
-  return () => stops.forEach(stop => stop())
+  const handle = (event: Event): void => {
+    const left = 'persisted' in event && event.persisted === true ? 'suspend' : 'hide'
+    const shown = document.visibilityState === 'visible' && event.type !== 'pagehide'
+    listener(pageHints[event.type] ?? (shown ? 'visible' : left))
+  }
+  const types = Object.keys(pageHints)
+  // captured: some of them are the document's and do not bubble
+  for (const type of types) window.addEventListener(type, handle, true)
+  return () => {
+    for (const type of types) window.removeEventListener(type, handle, true)
+  }
 }

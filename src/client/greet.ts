@@ -5,6 +5,7 @@ import { answered, askAll } from './ask.ts'
 import { send } from './state.ts'
 import type { State } from './state.ts'
 import { dieWith } from './settle.ts'
+import { firstDraft } from './store.ts'
 
 export function hello(state: State): void {
   const { client, lead } = state.identity
@@ -31,11 +32,12 @@ export function receiveWelcome(state: State, welcome: Welcome): void {
     return
   }
   state.epoch = welcome.epoch
+  state.head = welcome.head
   state.maxPayload = welcome.max_payload
   const n = Math.max(identity.n, welcome.last)
   if (n !== identity.n || identity.user !== welcome.user) {
     state.identity = { ...identity, n, user: welcome.user }
-    state.saveIdentity = true
+    state.saveIdentity = !state.follows
   }
   for (const entry of state.entries.values()) {
     // a backup was put in place: the result is of a branch of the log that is no more, and its version may never come
@@ -44,8 +46,8 @@ export function receiveWelcome(state: State, welcome: Welcome): void {
       state.waiting -= 1
     }
     // what was processed is sent again all the same: only its result says whether it was refused (rule Q3)
-    if (entry.doomed && entry.result === null && entry.record.n > welcome.last)
-      dieWith(state, entry, entry.record.n)
+    const unsent = entry.record.n > welcome.last && entry.record.n < firstDraft
+    if (entry.doomed && entry.result === null && unsent) dieWith(state, entry)
   }
   for (const kept of state.entities.values()) {
     const shape = welcome.entities[kept.name]

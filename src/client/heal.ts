@@ -4,7 +4,7 @@ import type { Batch, Cursor, Mismatch, Reset } from '../core/index.ts'
 import { bucketOf, Summary } from '../core/index.ts'
 import { answered, ask } from './ask.ts'
 import { rename } from './rename.ts'
-import { advance, dropRow, putRow, rowReader } from './rows.ts'
+import { advance, dropRow, putRow } from './rows.ts'
 import { dequeue, enqueue, send } from './state.ts'
 import type { Heal, Healing, Kept, Part, State } from './state.ts'
 import type { StoredRow } from './store.ts'
@@ -32,13 +32,9 @@ function receiveReset(state: State, { entity, common, shape }: Reset): void {
 }
 
 function stageRepair(state: State, kept: Kept, heal: Heal, { to }: Batch, parts: readonly Part[]): void {
-  const readRow = rowReader(heal.shape)
   for (const { rows, gone, renamed } of parts) {
     heal.renamed.push(...renamed)
-    for (const wire of rows) {
-      const row = readRow(wire)
-      if (row !== null) heal.staged.set(row.id, row)
-    }
+    for (const row of rows) heal.staged.set(row.id, row)
     for (const [id] of gone) heal.staged.set(id, null)
   }
   if (to === undefined) return

@@ -13,6 +13,7 @@ export function upgrade(
   if (!has('_pending'))
     db.createObjectStore('_pending', { keyPath: 'n' }).createIndex('timestamp', 'timestamp')
   if (!has('_optimistic')) db.createObjectStore('_optimistic', { keyPath: ['entity', 'entity_id'] })
+  if (!has('_pages')) db.createObjectStore('_pages')
   for (const store of db.objectStoreNames)
     if (oldVersion === 1 && !store.startsWith('_')) convert(db, transaction, store)
   for (const entity of entities) if (!has(entity)) db.createObjectStore(entity, { keyPath: 'id' })

@@ -1,16 +1,23 @@
 // The browser's disk: IndexedDB. `_meta` (identity, and per entity its cursor), `_pending` (by `n`), `_optimistic` (what
-// the screen shows of pending rows), and one store per entity with records {id, seq, row} under canonical string keys.
+// the screen shows of pending rows), and the rows: one store per entity, and `_pages` for those that are large, which is
+// the matter of `idb-rows`.
 // Every save is one short transaction: all its requests are made in one burst and it is committed by hand, so that a
 // frozen tab does not hold it open.
 import { sameCursor, SyncError } from '../core/index.ts'
+import type { Cursor } from '../core/index.ts'
+import { readRows, writeRows } from './idb-rows.ts'
+import type { Place } from './idb-rows.ts'
 import { upgrade } from './idb-upgrade.ts'
+import { claimed, fenced, merged, numbered } from './store.ts'
 import type {
+  Claimed,
   ClientStore,
   EntityCommit,
   Held,
   Identity,
   Loaded,
   PendingRecord,
+  Saved,
   Saving,
   StoredRow,
 } from './store.ts'
@@ -28,23 +35,32 @@ interface Handle {
   asked: boolean
 }
 
+export type Fold = (db: IDBDatabase, entities: readonly string[]) => Promise<boolean>
 type After = (ms: number, run: () => void) => () => void
-type Meta = Omit<Held, 'rows'>
+export interface Meta extends Omit<Held, 'rows'> {
+  readonly place?: Place | undefined
+}
 
-export function indexedDBStore(name: string, after: After): ClientStore {
+/** `folding` loads `foldPages`; without it, large entities become slower with every change. */
+export function indexedDBStore(name: string, after: After, folding?: () => Promise<Fold>): ClientStore {
   const handle: Handle = { db: null, entities: [], name, after, asked: false }
   return {
     kind: 'indexeddb',
-    load(entities) {
+    load(entities, known) {
       handle.entities = entities
-      return attempt(handle, db => read(db, entities))
+      return attempt(handle, db => read(db, entities, known))
     },
+    claim: (fresh, from) => attempt(handle, db => claim(db, fresh, from)),
     async save(work) {
-      if (work.puts.length > 0 && !handle.asked) {
+      if (work.news.length > 0 && !handle.asked) {
         handle.asked = true
         askToPersist()
       }
-      await attempt(handle, db => write(db, work))
+      return attempt(handle, db => write(db, work))
+    },
+    async tidy() {
+      const fold = await folding?.()
+      return fold !== undefined && attempt(handle, db => fold(db, handle.entities))
     },
     clear: () =>
       attempt(handle, db => {
@@ -94,7 +110,7 @@ async function openAll(handle: Handle): Promise<IDBDatabase> {
     if (nameOf(error) !== 'VersionError') throw error
     return open(handle)
   })
-  while (handle.entities.some(entity => !db.objectStoreNames.contains(entity))) {
+  while (['_pages', ...handle.entities].some(store => !db.objectStoreNames.contains(store))) {
     db.close()
     db = await open(handle, db.version + 1)
   }
@@ -136,11 +152,10 @@ function open({ name, entities, after }: Handle, version?: number): Promise<IDBD
 }
 
 /** Resolves when the transaction is durable. */
-function done(transaction: IDBTransaction): Promise<void> {
+export function done(transaction: IDBTransaction): Promise<void> {
   return new Promise((resolve, reject) => {
     transaction.oncomplete = () => resolve()
-    transaction.onabort = () =>
-      reject(transaction.error ?? new SyncError('STORAGE_FAILED', 'another writer moved the cursor'))
+    transaction.onabort = () => reject(transaction.error ?? reasons.get(transaction))
   })
 }
 
@@ -149,85 +164,144 @@ function metaKey(meta: IDBObjectStore): string {
   return typeof meta.keyPath === 'string' ? meta.keyPath : 'key'
 }
 
-function putMeta(meta: IDBObjectStore, key: string, value: unknown): void {
+export function putMeta(meta: IDBObjectStore, key: string, value: unknown): void {
   const record = { [metaKey(meta)]: key, value }
   if (meta.keyPath === null) meta.put(record, key)
   else meta.put(record)
 }
 
-const entityKey = (entity: string): string => `entity:${entity}`
+export const entityKey = (entity: string): string => `entity:${entity}`
 
-async function read(db: IDBDatabase, entities: readonly string[]): Promise<Loaded> {
-  const transaction = db.transaction(['_meta', '_pending', ...entities], 'readonly')
+async function read(
+  db: IDBDatabase,
+  entities: readonly string[],
+  known?: ReadonlyMap<string, Cursor | null>,
+): Promise<Loaded> {
+  const transaction = db.transaction(['_meta', '_pending', '_pages', ...entities], 'readonly')
   // reason: the DOM types know nothing of what `write` stores
-  const all = <T>(store: string) => transaction.objectStore(store).getAll() as IDBRequest<T[]>
-  const meta = all<{ value: unknown } & Record<string, unknown>>('_meta')
-  const pending = all<PendingRecord>('_pending')
-  const rows = entities.map(entity => [entity, all<StoredRow>(entity)] as const)
-  // a finished transaction hands out no stores any more
-  const key = metaKey(transaction.objectStore('_meta'))
-  await done(transaction)
-  const values = new Map(meta.result.map(record => [record[key], record.value]))
+  const pending = transaction.objectStore('_pending').getAll() as IDBRequest<PendingRecord[]>
+  const meta = transaction.objectStore('_meta')
+  const asked = meta.get('identity')
   const held = new Map<string, Held>()
-  for (const [entity, { result }] of rows) {
-    const known = values.get(entityKey(entity)) as Meta | undefined // reason: only `write` puts it there
-    if (known !== undefined || result.length > 0)
-      held.set(entity, { cursor: null, marks: [], shape: null, ...known, rows: result })
+  const reads: [entity: string, stored: Meta | undefined, rowsOf: () => readonly StoredRow[]][] = []
+  for (const entity of entities) {
+    const request = meta.get(entityKey(entity))
+    request.onsuccess = guarded(transaction, () => {
+      const stored = metaIn(request)
+      const isKnown = known !== undefined && sameCursor(known.get(entity) ?? null, stored?.cursor ?? null)
+      reads.push([entity, stored, isKnown ? () => [] : readRows(transaction, entity)])
+    })
   }
-  const identity = (values.get('identity') as Identity | undefined) ?? null // reason: as above
-  return { identity, entities: held, pending: pending.result }
+  await done(transaction)
+  for (const [entity, stored, rowsOf] of reads) {
+    const rows = rowsOf()
+    if (stored !== undefined || rows.length > 0)
+      held.set(entity, { cursor: null, marks: [], shape: null, ...stored, rows })
+  }
+  return {
+    identity: identityIn(asked) ?? null,
+    entities: held,
+    pending: pending.result,
+  }
 }
 
-async function write(db: IDBDatabase, work: Saving): Promise<void> {
-  const { puts, removes, commits, overlays } = work
-  const names = ['_meta', ...commits.map(({ entity }) => entity)]
-  if (puts.length + removes.length > 0) names.push('_pending')
+/** The one transaction in which a tab learns who it is, and maybe takes the lead. */
+async function claim(db: IDBDatabase, fresh: Identity, from: number | null): Promise<Claimed> {
+  const transaction = db.transaction('_meta', 'readwrite', { durability: 'strict' })
+  const finished = done(transaction)
+  const meta = transaction.objectStore('_meta')
+  const request = meta.get('identity')
+  let made = claimed(fresh, from)
+  request.onsuccess = () => {
+    made = claimed(identityIn(request) ?? fresh, from)
+    putMeta(meta, 'identity', made.identity)
+    transaction.commit()
+  }
+  await finished
+  return made
+}
+
+async function write(db: IDBDatabase, work: Saving): Promise<Saved> {
+  const { news, puts, removes, commits, overlays } = work
+  const names = ['_meta', ...commits.flatMap(({ entity }) => [entity, '_pages'])]
+  if (news.length + puts.length + removes.length > 0) names.push('_pending')
   if (overlays.length > 0) names.push('_optimistic')
   const transaction = db.transaction(names, 'readwrite', {
-    durability: puts.length > 0 ? 'strict' : 'relaxed',
+    durability: news.length + puts.length > 0 ? 'strict' : 'relaxed',
   })
-  const finished = done(transaction)
-  try {
-    request(transaction, work)
-  } catch (error) {
-    // what cannot be cloned must not leave half a transaction behind
-    finished.catch(() => {})
-    transaction.abort()
-    throw error
-  }
-  return finished
+  const saved = request(transaction, work)
+  await done(transaction)
+  return saved()
 }
 
-function request(transaction: IDBTransaction, { identity, puts, removes, commits, overlays }: Saving): void {
+/** All requests of a save; what is stored is read once it is done. */
+function request(transaction: IDBTransaction, work: Saving): () => Saved {
+  const { news, puts, removes, commits, overlays, lead, known } = work
   const meta = transaction.objectStore('_meta')
-  if (identity !== null) putMeta(meta, 'identity', identity)
-  for (const record of puts) transaction.objectStore('_pending').put(record)
-  for (const n of removes) transaction.objectStore('_pending').delete(n)
-  for (const { entity, id, row } of overlays) {
-    const store = transaction.objectStore('_optimistic')
-    if (row === undefined) store.delete([entity, id])
-    else store.put({ entity, entity_id: id, data: row, deleted: row === null })
-  }
-  const next = (i: number): void => {
-    const commit = commits[i]
-    if (commit === undefined) return transaction.commit()
-    const request = meta.get(entityKey(commit.entity))
-    request.onsuccess = () => {
-      // the local fence: rows are written only on top of the cursor that they belong to
-      const stored = request.result as { readonly value: Meta } | undefined // reason: only `commitRows` puts it there
-      if (!sameCursor(stored?.value.cursor ?? null, commit.from)) return transaction.abort()
-      commitRows(transaction, meta, commit)
-      next(i + 1)
+  const asked = meta.get('identity')
+  let first = 0
+  let others: IDBRequest<PendingRecord[]> | undefined
+  asked.onsuccess = guarded(transaction, () => {
+    let identity = merged(identityIn(asked) ?? null, work)
+    if (lead !== null && lead !== (identity?.lead ?? 0)) throw fenced()
+    first = (identity?.n ?? 0) + 1
+    if (identity !== null) identity = { ...identity, n: first + news.length - 1 }
+    if (identity !== null && (news.length > 0 || work.identity !== null)) putMeta(meta, 'identity', identity)
+    for (const { entity, id, row } of overlays) {
+      const store = transaction.objectStore('_optimistic')
+      if (row === undefined) store.delete([entity, id])
+      else store.put({ entity, entity_id: id, data: row, deleted: row === null })
+    }
+    if (news.length + puts.length + removes.length === 0) return commitAll(transaction, meta, commits)
+    const pending = transaction.objectStore('_pending')
+    if (news.length > 0) others = pending.getAll(IDBKeyRange.lowerBound(known, true))
+    for (const [i, record] of news.entries()) pending.put(numbered(record, first + i))
+    for (const n of removes) pending.delete(n)
+    if (puts.length === 0) return commitAll(transaction, meta, commits)
+    const keys = pending.getAllKeys()
+    keys.onsuccess = guarded(transaction, () => {
+      // what another tab has removed does not come back
+      const there = new Set(keys.result)
+      for (const record of puts) if (there.has(record.n)) pending.put(record)
+      commitAll(transaction, meta, commits)
+    })
+  })
+  return () => ({ first, others: others?.result ?? [] })
+}
+
+function commitAll(
+  transaction: IDBTransaction,
+  meta: IDBObjectStore,
+  [commit, ...rest]: readonly EntityCommit[],
+): void {
+  if (commit === undefined) return transaction.commit()
+  const request = meta.get(entityKey(commit.entity))
+  request.onsuccess = guarded(transaction, () => {
+    const stored = metaIn(request)
+    // the local fence: rows are written only on top of the cursor that they belong to
+    if (!sameCursor(stored?.cursor ?? null, commit.from))
+      throw new SyncError('STORAGE_FAILED', 'another writer moved the cursor')
+    const { entity, cursor, marks, shape } = commit
+    const place = writeRows(transaction, commit, stored?.place)
+    putMeta(meta, entityKey(entity), { cursor, marks, shape, place } satisfies Meta)
+    commitAll(transaction, meta, rest)
+  })
+}
+
+/** What `run` throws ends the transaction, of which nothing is stored, and is what its end is rejected with. */
+function guarded(transaction: IDBTransaction, run: () => void): () => void {
+  return () => {
+    try {
+      run()
+    } catch (error) {
+      reasons.set(transaction, error)
+      transaction.abort()
     }
   }
-  next(0)
 }
 
-function commitRows(transaction: IDBTransaction, meta: IDBObjectStore, commit: EntityCommit): void {
-  const { entity, replace, puts, deletes, cursor, marks, shape } = commit
-  const store = transaction.objectStore(entity)
-  if (replace) store.clear()
-  for (const row of puts) store.put(row)
-  for (const id of deletes) store.delete(id)
-  putMeta(meta, entityKey(entity), { cursor, marks, shape } satisfies Meta)
-}
+const reasons = new WeakMap<IDBTransaction, unknown>()
+
+// reason: `putMeta` puts them there, and nothing else
+const identityIn = (request: IDBRequest) => (request.result as { value: Identity } | undefined)?.value
+const metaIn = (request: IDBRequest) => (request.result as { value: Meta } | undefined)?.value // reason: as above

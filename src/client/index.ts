@@ -6,16 +6,21 @@ export type {
   EntityOptions,
   ErrorBody,
   ErrorCode,
+  Filter,
   Json,
+  Order,
   Row,
 } from '../core/index.ts'
 export { clientOf } from './client.ts'
 export { allParts, createClient } from './create-client.ts'
 export type { Parts } from './engine.ts'
 export { healing } from './heal.ts'
+export { rivals } from './rivals.ts'
+export type { Rivals } from './rivals.ts'
 export { lazyTransport } from './lazy.ts'
 export type { Healing } from './state.ts'
 export type {
+  BareClient,
   Client,
   ClientEvents,
   ClientOptions,
@@ -35,13 +40,20 @@ export type {
 export type { Encodable } from './encode.ts'
 export { platformEnv } from './env.ts'
 export type { ClientEnv, Hint } from './env.ts'
+export { foldPages } from './idb-fold.ts'
 export { indexedDBStore } from './idb.ts'
+export type { Fold } from './idb.ts'
 export { memoryStore } from './memory.ts'
+export type { Query, QueryOptions } from './query.ts'
+export { longPollTransport } from './transport-long-poll.ts'
 export { sseTransport } from './transport-sse.ts'
 export { webSocketTransport } from './transport-websocket.ts'
 export type { LinkState } from './link.ts'
+export { firstDraft } from './store.ts'
+export type { Channel, Lock, LockEvents, TabMessage, Tabs } from './tabs.ts'
 export type { Change, ChangeAction, Source } from './state.ts'
 export type {
+  Claimed,
   ClientStore,
   EntityCommit,
   Held,
@@ -49,6 +61,7 @@ export type {
   Loaded,
   Overlay,
   PendingRecord,
+  Saved,
   Saving,
   StoredRow,
 } from './store.ts'

@@ -1,68 +1,65 @@
-// Which database this page works on, and whether it may. One tab of a profile has the lock of a database; the others
-// work in memory.
+// Who of the tabs leads, as a machine: one has the connection and the sending, the others follow. Nobody beats time: a
+// tab that awaits something asks, and takes over what does not answer (rules T1, T2). Neighbours: `crew` carries it out.
 
-export interface Lease {
-  /** False: another tab has it. */
-  readonly held: boolean
-  release(): void
+/** alone: there are no other tabs for this one. taking: it has the lock, and is not told yet what it leads. */
+export type Role = 'alone' | 'follow' | 'taking' | 'lead'
+
+export interface Lead {
+  role: Role
+  /** Milliseconds since 1970 at which the leader was asked for a sign of life; null: it is not awaited. */
+  asked: number | null
 }
 
-/**
- * `freed` is called when the tab that had the lock is gone. Null without Web Locks, as on pages over plain http: two
- * tabs with one client's name would overwrite each other's queue, and the server take one's edits for the other's.
- */
-export async function takeLock(name: string, freed: () => void): Promise<Lease | null> {
-  const locks = typeof navigator === 'undefined' ? undefined : navigator.locks
-  if (locks === undefined) return null
-  const waiting = new AbortController()
-  const held = await new Promise<(() => void) | null>(resolve => {
-    locks
-      .request(name, { ifAvailable: true }, lock => {
-        if (lock === null) return resolve(null)
-        return new Promise<void>(release => resolve(release))
-      })
-      .catch(() => resolve(() => {}))
-  })
-  if (held !== null) return { held: true, release: held }
-  // not kept: the next tab that loads shall have it
-  locks.request(name, { signal: waiting.signal }, freed).catch(() => {})
-  return { held: false, release: () => waiting.abort() }
-}
+export type LeadEvent =
+  /** Something is awaited of the leader. */
+  | { readonly type: 'need' }
+  /** The leader said something. */
+  | { readonly type: 'heard' }
+  | { readonly type: 'timer'; readonly visible: boolean }
+  /** The lock is ours. */
+  | { readonly type: 'granted' }
+  | { readonly type: 'taken' }
+  /** Somebody else has it: stolen, fenced off, or not to be had. */
+  | { readonly type: 'lost' }
 
-interface Users {
-  readonly last: string
-  /** The database of each user. */
-  readonly keys: { readonly [user: string]: string }
-}
+export type LeadEffect = 'ask' | 'timer' | 'steal' | 'take' | 'leads' | 'yield' | 'queue'
 
-/**
- * The key of the database of `user`; of the last one where it is null; `anon` before anybody was known. It is never one
- * that is somebody else's already, whatever users are called.
- */
-export function databaseKey(name: string, user: string | null): string {
-  const { last, keys } = readUsers(name)
-  let key = user ?? last
-  if (key === '') return 'anon'
-  if (Object.hasOwn(keys, key)) return keys[key] ?? key
-  const taken = ['anon', ...Object.values(keys)]
-  while (taken.includes(key)) key += '_'
-  return key
-}
+export const answerMs = 2_000
+/** A timer this late says that this tab slept, not that the leader died. */
+const lateMs = 1_000
 
-export function rememberUser(name: string, user: string, key: string): void {
-  const { keys } = readUsers(name)
-  try {
-    localStorage.setItem(name, JSON.stringify({ last: user, keys: { ...keys, [user]: key } }))
-  } catch {
-    // no storage: every load begins with the anonymous database, and changes at its welcome
-  }
-}
-
-function readUsers(name: string): Users {
-  const none: Users = { last: '', keys: {} }
-  try {
-    return { ...none, ...(JSON.parse(localStorage.getItem(name) ?? '{}') as Partial<Users>) } // reason: only we write it
-  } catch {
-    return none
+export function stepLead(lead: Lead, event: LeadEvent, now: number): LeadEffect[] {
+  switch (event.type) {
+    case 'need':
+      if (lead.role !== 'follow' || lead.asked !== null) return []
+      lead.asked = now
+      return ['ask', 'timer']
+    case 'heard':
+      lead.asked = null
+      return []
+    case 'timer': {
+      const { asked } = lead
+      lead.asked = null
+      // a hidden tab needs nothing now; it asks when it is seen again
+      if (lead.role !== 'follow' || asked === null || !event.visible) return []
+      if (now - asked > answerMs + lateMs || now < asked) return stepLead(lead, { type: 'need' }, now)
+      return ['steal']
+    }
+    case 'granted':
+      if (lead.role !== 'follow') return []
+      lead.role = 'taking'
+      return ['take']
+    case 'taken':
+      if (lead.role !== 'taking') return []
+      Object.assign(lead, { role: 'lead', asked: null })
+      return ['leads']
+    case 'lost': {
+      const { role } = lead
+      if (role === 'alone') return []
+      // a lock that was stolen before this tab heard of having it
+      if (role === 'follow') return ['queue']
+      lead.role = 'follow'
+      return ['yield', 'queue', ...stepLead(lead, { type: 'need' }, now)]
+    }
   }
 }

@@ -1,216 +1,274 @@
 import { describe, expect, test } from 'vitest'
-import { newLink, stepLink } from './link.ts'
-import type { LinkEffect, LinkEvent } from './link.ts'
-
-function rig(transports = 1, chance = 0) {
-  const link = newLink(transports)
-  let now = 0
-  const step = (event: LinkEvent, ms = 0): string[] => {
-    now += ms
-    return stepLink(link, event, now, chance).map(show)
-  }
-  const ready = (): void => {
-    step({ type: 'start' })
-    step({ type: 'opened' })
-    step({ type: 'alive', welcome: true })
-  }
-  const closed = (code = 1006, retryAfterMs: number | null = null): string[] =>
-    step({ type: 'closed', code, reason: '', retryAfterMs })
-  const timer = (name: 'answer' | 'ping' | 'pong' | 'retry', ms: number, buffered = 0): string[] =>
-    step({ type: 'timer', timer: name, buffered }, ms)
-  return { link, step, ready, closed, timer }
-}
-
-function show(effect: LinkEffect): string {
-  switch (effect.do) {
-    case 'connect':
-      return `connect ${effect.transport}`
-    case 'close':
-      return `close ${effect.code}`
-    case 'timer':
-      return `${effect.timer} ${effect.ms}`
-    case 'cancel':
-      return `cancel ${effect.timer}`
-    default:
-      return effect.do
-  }
-}
+import { expectSound, linkRig } from './link-rig.test.ts'
+import type { LinkEvent } from './link.ts'
+import { rivals } from './rivals.ts'
 
 describe('connecting', () => {
   test('[K1] made at welcome, and only there the counter is reset', () => {
-    const { link, step, closed } = rig()
-    expect(step({ type: 'start' })).toEqual(['answer 10000', 'connect 0'])
-    expect(link).toMatchObject({ state: 'connecting', attempt: 0 })
+    const { link, start, closed, pass, opened, comment, frame, welcome, due } = linkRig()
+    expect(start()).toEqual(['connect best 0'])
+    expect(link).toMatchObject({ state: 'connecting', attempt: 0, hope: true })
     closed()
-    step({ type: 'timer', timer: 'retry', buffered: 0 }, 1000)
-    expect(step({ type: 'opened' })).toEqual(['answer 10000', 'opened'])
+    expect(pass(1000)).toEqual(['connect best 0'])
+    expect(opened()).toEqual(['opened'])
+    expect(link).toMatchObject({ state: 'greeting', attempt: 1, carrier: 'best' })
+    comment()
+    frame()
     expect(link).toMatchObject({ state: 'greeting', attempt: 1 })
-    step({ type: 'alive', welcome: false })
-    expect(link).toMatchObject({ state: 'greeting', attempt: 1 })
-    expect(step({ type: 'alive', welcome: true })).toEqual(['cancel answer', 'ping 30000'])
-    expect(link).toMatchObject({ state: 'ready', attempt: 0 })
+    expect(welcome()).toEqual([])
+    expect(link).toMatchObject({ state: 'ready', attempt: 0, hope: true })
+    expect(due()).toEqual({ ping: 30_000 })
   })
 
-  test('[K2] the documented ladder, jitter downwards only', () => {
+  test('[K2] T-B05 the documented ladder, jitter downwards only', () => {
     for (const [chance, delays] of [
       [0, [1000, 2000, 4000, 8000, 16_000, 30_000, 30_000]],
       [1, [800, 1600, 3200, 6400, 12_800, 24_000, 24_000]],
     ] as const) {
-      const { link, step, closed, timer } = rig(1, chance)
-      step({ type: 'start' })
+      const { link, start, closed, due, pass } = linkRig(1, chance)
+      start()
       for (const [i, ms] of delays.entries()) {
-        expect(closed()).toEqual(['cancel answer', 'lost', `retry ${ms}`])
+        expect(closed()).toEqual([])
+        expect(due()).toEqual({ retry: ms })
         expect(link).toMatchObject({
           state: 'waiting',
+          hope: false,
           attempt: i + 1,
           delay: Math.min(30_000, 1000 * 2 ** i),
         })
-        timer('retry', ms)
+        expect(pass(ms - 1)).toEqual([])
+        expect(pass(1)).toEqual(['connect best 0'])
       }
     }
   })
 
   test('a welcome must come within 10 s', () => {
-    const { link, step, timer } = rig()
-    step({ type: 'start' })
-    step({ type: 'opened' })
-    expect(timer('answer', 10_000)).toEqual(['close 1000', 'lost', 'retry 1000'])
+    const { link, start, opened, pass } = linkRig()
+    start()
+    opened()
+    expect(pass(9_999)).toEqual([])
+    expect(pass(1)).toEqual(['close best', 'lost'])
     expect(link).toMatchObject({ state: 'waiting', code: 1006, reason: 'no answer' })
   })
 
-  test('the first round tries all transports without delay, and the winner is remembered', () => {
-    const { link, step, closed, timer } = rig(2)
-    step({ type: 'start' })
-    expect(closed()).toEqual(['cancel answer', 'lost', 'answer 10000', 'connect 1'])
-    step({ type: 'opened' })
-    step({ type: 'alive', welcome: true })
-    expect(closed(1012)).toContain('retry 1000')
-    expect(timer('retry', 1000)).toEqual(['answer 10000', 'connect 1'])
-    // what worked is tried alone for a while, then whole rounds again
-    for (let attempt = 2; attempt <= 3; attempt++) {
-      expect(closed()).toContain(`retry ${attempt === 2 ? 2000 : 4000}`)
-      timer('retry', 4000)
-    }
-    expect(closed()).toContain('connect 0')
-    expect(closed()).toContain('retry 8000')
-    expect(link.attempt).toBe(4)
-  })
-
-  test('a round ends where every transport failed', () => {
-    const { step, closed, timer } = rig(2)
-    step({ type: 'start' })
-    closed()
-    expect(closed()).toContain('retry 1000')
-    expect(timer('retry', 1000)).toContain('connect 0')
+  test('[K9] a stream that begins and does not say which one it is within 3 s is held back', () => {
+    const { start, comment, pass } = linkRig()
+    start()
+    pass(500)
+    comment()
+    expect(pass(2_999)).toEqual([])
+    expect(pass(1)).toEqual(['close best'])
   })
 })
 
 describe('closing', () => {
   test('[K4] [Q7] retry, authenticate, or stop: a fenced client does not come back by itself', () => {
-    for (const [code, state, why] of [
-      [1006, 'waiting', null],
-      [1012, 'waiting', null],
-      [4999, 'waiting', null],
-      [4401, 'stopped', 'auth'],
-      [4403, 'stopped', 'auth'],
-      [4409, 'stopped', 'stop'],
-      [4400, 'stopped', 'stop'],
+    for (const [code, state] of [
+      [1006, 'waiting'],
+      [1012, 'waiting'],
+      [4999, 'waiting'],
+      [4401, 'stopped'],
+      [4403, 'stopped'],
+      [4409, 'stopped'],
+      [4400, 'stopped'],
     ] as const) {
-      const { link, ready, closed, step } = rig()
+      const { link, ready, closed, hint, start } = linkRig()
       ready()
-      closed(code)
-      expect(link).toMatchObject({ state, why, code })
+      expect(closed('best', code)).toEqual(['lost'])
+      expect(link).toMatchObject({ state, code })
       if (state === 'stopped') {
-        expect(step({ type: 'hint', hint: 'online' })).toEqual([])
-        expect(step({ type: 'start' })).toContain('connect 0')
+        for (const any of ['online', 'visible', 'suspend', 'resume'] as const) expect(hint(any)).toEqual([])
+        expect(link.due.size).toBe(0)
+        expect(start()).toContain('connect best 0')
       }
     }
   })
 
-  test('[K2] retry-after is obeyed where it is longer', () => {
-    const { link, ready, closed } = rig(2)
+  test('[K2] X40 retry-after is obeyed where it is longer, also by hints, not by who asks for a connection', () => {
+    const { link, ready, closed, due, hint, start } = linkRig(2)
     ready()
-    expect(closed(1013, 7000)).toContain('retry 7000')
-    expect(link).toMatchObject({ retryAt: 7000, delay: 7000 })
+    closed('best', 1013, 7000)
+    expect(due()).toEqual({ retry: 7000 })
+    expect(link.delay).toBe(7000)
+    expect(hint('visible')).toEqual([])
+    expect(start()).toEqual(['connect best 0'])
   })
 
-  test('[K2] retry-after of a refused connection ends the round', () => {
-    const { step, closed } = rig(2)
-    step({ type: 'start' })
-    expect(closed(1013, 500)).toContain('retry 1000')
+  test('[K2] a wall clock that is set back delays nothing; a pause ends after five minutes', () => {
+    const { closed, tick, start, due, setClock, ready, hint } = linkRig()
+    start()
+    closed()
+    setClock(1000 - 3_600_000)
+    expect(tick()).toEqual(['connect best 0'])
+    closed('best', 1013, 30 * 86_400_000)
+    expect(due()).toEqual({ retry: 300_000 })
+    start()
+    ready()
+    setClock(-3_600_000)
+    expect(hint('hide')).toEqual([])
+    expect(due()).toMatchObject({ ping: 30_000 })
   })
 
   test("stop closes, forgets timers, and a late close is nobody's", () => {
-    const { link, ready, step, closed } = rig()
+    const { link, ready, step, closed } = linkRig()
     ready()
-    expect(step({ type: 'stop' })).toEqual(['close 1000', 'lost', 'cancel ping'])
+    expect(step({ type: 'stop' })).toEqual(['close best', 'lost'])
     expect(link.state).toBe('idle')
+    expect(link.due.size).toBe(0)
     expect(closed()).toEqual([])
     expect(step({ type: 'stop' })).toEqual([])
+  })
+
+  test('[K10] X35 a page that is left gives its connection up, and takes it up again at once', () => {
+    const { link, ready, hint, due } = linkRig()
+    ready()
+    expect(hint('hide')).toEqual([])
+    expect(hint('suspend')).toEqual(['close best', 'lost'])
+    expect(link.state).toBe('waiting')
+    // should it not be left after all
+    expect(due()).toEqual({ retry: 1000 })
+    expect(hint('resume')).toEqual(['connect best 0'])
+    const idle = linkRig()
+    expect(idle.hint('suspend')).toEqual([])
+    expect(idle.hint('resume')).toEqual([])
   })
 })
 
 describe('signs of life', () => {
-  test('[K3] a ping every 30 s of silence, 5 s for the answer', () => {
-    const { link, ready, step, timer } = rig()
+  test('[K3] T-B07 a ping after 30 s of silence; 5 s later the connection is dropped and the next one scheduled', () => {
+    const { link, ready, frame, pass, due } = linkRig()
     ready()
-    expect(timer('ping', 30_000)).toEqual(['pong 5000', 'ping'])
-    expect(step({ type: 'alive', welcome: false }, 100)).toEqual(['cancel pong', 'ping 30000'])
-    timer('ping', 30_000)
-    expect(timer('pong', 5000)).toEqual(['close 1000', 'lost', 'retry 1000'])
-    expect(link).toMatchObject({ state: 'waiting', reason: 'ping timeout' })
+    expect(pass(29_999)).toEqual([])
+    expect(pass(1)).toEqual(['ping best'])
+    pass(100)
+    frame()
+    expect(due()).toEqual({ ping: 30_000 })
+    expect(pass(30_000)).toEqual(['ping best'])
+    expect(pass(5000)).toEqual(['close best', 'lost'])
+    expect(link).toMatchObject({ state: 'waiting', reason: 'no answer' })
+    expect(due()).toEqual({ retry: 1000 })
   })
 
-  test('[K3] any frame moves the ping on', () => {
-    const { ready, step, timer } = rig()
+  test('[K3] any frame or comment moves the ping on', () => {
+    const { ready, comment, pass } = linkRig()
     ready()
-    expect(step({ type: 'alive', welcome: false }, 20_000)).toEqual([])
-    expect(timer('ping', 10_000)).toEqual(['ping 20000'])
-    expect(timer('ping', 20_000)).toEqual(['pong 5000', 'ping'])
+    pass(20_000)
+    comment()
+    expect(pass(29_999)).toEqual([])
+    expect(pass(1)).toEqual(['ping best'])
   })
 
-  test('[K2] a wall clock that is set back delays nothing; a pause ends after five minutes', () => {
-    const { step, closed, timer, ready } = rig()
-    step({ type: 'start' })
-    closed()
-    expect(timer('retry', 1000 - 3_600_000)).toEqual(['answer 10000', 'connect 0'])
-    closed(1013, 30 * 86_400_000)
-    expect(timer('retry', 300_000)).toEqual(['answer 10000', 'connect 0'])
-    expect(closed(1013, 30 * 86_400_000).at(-1)).toBe('retry 300000')
+  test('[K3] K29 what is sent wants an answer within 5 s', () => {
+    const { ready, step, pass, frame, due } = linkRig()
     ready()
-    expect(timer('ping', 30_000 - 3_600_000)).toEqual(['ping 30000'])
+    step({ type: 'sent' })
+    pass(1000)
+    step({ type: 'sent' })
+    frame()
+    expect(due()).toEqual({ ping: 30_000 })
+    step({ type: 'sent' })
+    expect(pass(4_999)).toEqual([])
+    expect(pass(1)).toEqual(['ping best'])
+    // a question is out already
+    step({ type: 'sent' })
+    expect(pass(5000)).toEqual(['close best', 'lost'])
   })
 
-  test('[K3] a late timer proves nothing: it probes', () => {
-    const { link, ready, timer } = rig()
+  test('[K3] X33 a clock that jumps by ten minutes is one probe, no verdict and no storm', () => {
+    const { link, ready, setClock, tick, pass, due, frame } = linkRig()
     ready()
-    timer('ping', 30_000)
-    expect(timer('pong', 600_000)).toEqual(['pong 5000', 'ping'])
+    setClock(600_000)
+    expect(tick()).toEqual(['ping best'])
+    setClock(600_000)
+    expect(tick()).toEqual(['ping best'])
     expect(link.state).toBe('ready')
-    expect(timer('pong', 5000)).toContain('lost')
+    frame()
+    expect(due()).toEqual({ ping: 30_000 })
+    pass(30_000)
+    expect(pass(5000)).toContain('lost')
+    const asleep = linkRig()
+    asleep.start()
+    asleep.setClock(600_000)
+    expect(asleep.tick()).toEqual([])
+    expect(asleep.due()).toEqual({ best: 10_000 })
   })
 
   test('[K3] while our own bytes are leaving, there is no verdict', () => {
-    const { ready, timer } = rig()
+    const { ready, pass } = linkRig()
     ready()
-    timer('ping', 30_000)
-    expect(timer('pong', 5000, 900)).toEqual(['pong 5000'])
-    expect(timer('pong', 5000, 500)).toEqual(['pong 5000'])
-    expect(timer('pong', 5000, 500)).toContain('lost')
+    pass(30_000)
+    expect(pass(5000, 900)).toEqual([])
+    expect(pass(5000, 500)).toEqual([])
+    expect(pass(5000, 500)).toContain('lost')
   })
 
-  test('hints probe what is open and hurry what waits', () => {
-    const { link, ready, step, closed } = rig()
+  test('X34 hints probe what is open and hurry what waits', () => {
+    const { link, ready, frame, hint, closed } = linkRig()
     ready()
-    for (const hint of ['online', 'visible', 'resume', 'offline'] as const) {
-      expect(step({ type: 'hint', hint })).toEqual(['pong 5000', 'ping'])
-      expect(step({ type: 'hint', hint })).toEqual([])
-      step({ type: 'alive', welcome: false })
+    for (const any of ['online', 'visible', 'resume', 'offline'] as const) {
+      expect(hint(any)).toEqual(['ping best'])
+      expect(hint(any)).toEqual([])
+      frame()
     }
     closed()
-    expect(step({ type: 'hint', hint: 'offline' })).toEqual([])
-    expect(step({ type: 'hint', hint: 'hide' })).toEqual([])
-    expect(step({ type: 'hint', hint: 'online' })).toEqual(['cancel retry', 'answer 10000', 'connect 0'])
-    expect(link).toMatchObject({ state: 'connecting', attempt: 1, retryAt: null })
+    expect(hint('offline')).toEqual([])
+    expect(hint('hide')).toEqual([])
+    expect(hint('online')).toEqual(['connect best 0'])
+    expect(link).toMatchObject({ state: 'connecting', attempt: 1 })
+    expect(link.due.has('retry')).toBe(false)
   })
+})
+
+/** What an event does where it means nothing: nothing. */
+describe('every state takes every event', () => {
+  const ways: Record<string, (rig: ReturnType<typeof linkRig>) => void> = {
+    idle: () => {},
+    connecting: rig => void rig.start(),
+    greeting: rig => void (rig.start(), rig.opened()),
+    ready: rig => rig.ready(),
+    waiting: rig => void (rig.start(), rig.closed('best', 1013, 50), rig.closed('spare')),
+    stopped: rig => void (rig.start(), rig.closed('best', 4401)),
+  }
+  const events: LinkEvent[] = [
+    { type: 'start' },
+    { type: 'stop' },
+    { type: 'sent' },
+    { type: 'loaded', rivals: null },
+    { type: 'loaded', rivals },
+    { type: 'tick', asked: 0, buffered: 0 },
+    ...(['online', 'offline', 'visible', 'resume', 'hide', 'suspend'] as const).map(hint => ({
+      type: 'hint' as const,
+      hint,
+    })),
+    ...(['best', 'spare'] as const).flatMap((lane): LinkEvent[] => [
+      { type: 'opened', lane },
+      { type: 'alive', lane, frame: null },
+      { type: 'alive', lane, frame: 'frame' },
+      { type: 'alive', lane, frame: 'welcome' },
+      ...[0, 1000, 1006, 1013, 4401].map((code): LinkEvent => ({
+        type: 'closed',
+        lane,
+        code,
+        reason: '',
+        retryAfterMs: code === 1013 ? 9 : null,
+      })),
+    ]),
+  ]
+  for (const [state, way] of Object.entries(ways)) {
+    test(`[K1] ${state}`, () => {
+      for (const transports of [1, 2, 3]) {
+        for (const loaded of [true, false]) {
+          for (const first of events) {
+            for (const second of events) {
+              const rig = linkRig(transports, 0.5, loaded)
+              way(rig)
+              if (state !== 'waiting' || loaded) expect(rig.link.state).toBe(state)
+              expectSound(rig, rig.step(first))
+              expectSound(rig, rig.step(second))
+            }
+          }
+        }
+      }
+    })
+  }
 })

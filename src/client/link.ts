@@ -1,230 +1,376 @@
-// The connection as a machine: when to connect over what, when to wait, when to doubt, when to give up. Rules K1 to K5.
-// Time and chance come with each event. Neighbours: the client root, which owns the transports and the timers.
-import { backoffPolicies, closeMeaning, jitteredDelay, nominalDelay } from '../core/index.ts'
+// The connection as a machine: what to connect over, when to wait, when to doubt, when to give up. Rules K1 to K10.
+// Time and chance come with each event. Neighbours: the connector, which owns the connections and the one timer; `rivals`,
+// all that it takes to have more than one transport, a part that may be loaded when it is needed first.
+//
+// Two lanes: `best` tries the first transport, on the documented ladder of delays; `spare` tries the others while that
+// one does not answer. One lane at most is the carrier: it has said hello and carries data.
+import { afterClose, backoffPolicies, nominalDelay } from '../core/index.ts'
 import type { BackoffPolicy } from '../core/index.ts'
 import type { Hint } from './env.ts'
+import type { Rivals } from './rivals.ts'
 
 /**
- * idle: nobody wants a connection. connecting: no word from the transport. greeting: open, hello said, no welcome.
- * ready: welcomed. waiting: a delay runs. stopped: this client must not reconnect by itself (`why`).
+ * idle: nobody wants a connection. connecting: no word from any transport. greeting: open, hello said, no welcome.
+ * ready: welcomed; it stays so while a better connection takes over. waiting: a delay runs. stopped: this client must not
+ * reconnect by itself (`why`).
  */
 export type LinkState = 'idle' | 'connecting' | 'greeting' | 'ready' | 'waiting' | 'stopped'
 
-export type Timer = 'answer' | 'ping' | 'pong' | 'retry'
+export type LaneName = 'best' | 'spare'
+
+/** A lane's own: it owes an answer. race: time for a spare. retry: the ladder's next attempt. */
+export type Timer = LaneName | 'race' | 'retry' | 'ping'
+
+/** off: no connection. proving: open while the other lane carries; has to answer a ping. */
+export type LaneState = 'off' | 'connecting' | 'proving' | 'greeting' | 'ready'
 
 export interface Link {
   state: LinkState
-  /** Which transport is used, or was used last. */
+  /** Which transport carries, or was tried last. */
   transport: number
-  /** Attempts since the last welcome; 0 during the first. */
+  /** Attempts of the best transport since a connection was last lost; 0 during the first, and when it carries. */
   attempt: number
-  /** Milliseconds since 1970, and the delay as documented. */
-  retryAt: number | null
+  /** Nothing speaks against a connection yet: the first round is not over, or there is one. */
+  hope: boolean
+  /** Before the next attempt, as documented. When it ends, `due` says. */
   delay: number
-  /** Of the last close. */
+  /** Of the last close; `afterClose` says why a link is stopped. */
   code: number
   reason: string
-  why: 'auth' | 'stop' | null
+  /** The state of each lane, and the transport that it tries. */
+  readonly lane: Record<LaneName, LaneState>
+  readonly index: Record<LaneName, number>
+  carrier: LaneName | null
+  /** What is waited for, until when. */
+  readonly due: Map<Timer, number>
   readonly transports: number
   readonly policy: BackoffPolicy
   /** The transport of the last welcome. */
   proven: number | null
-  /** Transports tried in this round. */
+  /** Spare transports tried in this round. */
   tried: number
-  readonly due: Map<Timer, number>
+  /** Connections in a row that died as soon as they were welcomed. */
+  flaps: number
+  welcomedAt: number
+  /** The server asked to be left alone until then. */
+  until: number
   /** Bytes that waited when the last ping was judged. */
   buffered: number
+  /** Null: not loaded yet. */
+  rivals: Rivals | null
+  loading: boolean
+  /** Of the event at hand: when it came, its chance, and what is to be done about it. */
+  now: number
+  chance: number
+  out: LinkEffect[]
 }
 
 export type LinkEvent =
   | { readonly type: 'start' }
-  | { readonly type: 'opened' }
-  /** Any sign of life; `welcome` when it was one. */
-  | { readonly type: 'alive'; readonly welcome: boolean }
+  | { readonly type: 'opened'; readonly lane: LaneName }
+  /** Any sign of life; `frame`: what it was, null for what is no frame. */
+  | { readonly type: 'alive'; readonly lane: LaneName; readonly frame: 'welcome' | 'frame' | null }
   | {
       readonly type: 'closed'
+      readonly lane: LaneName
       readonly code: number
       readonly reason: string
       readonly retryAfterMs: number | null
     }
-  | { readonly type: 'timer'; readonly timer: Timer; readonly buffered: number }
+  /** Something went up that wants an answer. */
+  | { readonly type: 'sent' }
+  /** The timer that was set for `asked` has fired. */
+  | { readonly type: 'tick'; readonly asked: number; readonly buffered: number }
   | { readonly type: 'hint'; readonly hint: Hint }
   | { readonly type: 'stop' }
+  /** Null: it could not be loaded. */
+  | { readonly type: 'loaded'; readonly rivals: Rivals | null }
 
 export type LinkEffect =
-  | { readonly do: 'connect'; readonly transport: number }
-  | { readonly do: 'close'; readonly code: number; readonly reason: string }
-  | { readonly do: 'ping' }
-  | { readonly do: 'timer'; readonly timer: Timer; readonly ms: number }
-  | { readonly do: 'cancel'; readonly timer: Timer }
-  /** Say hello. */
+  | { readonly do: 'connect'; readonly lane: LaneName; readonly transport: number }
+  | { readonly do: 'close'; readonly lane: LaneName }
+  | { readonly do: 'ping'; readonly lane: LaneName }
+  /** Say hello on the carrier. */
   | { readonly do: 'opened' }
-  /** The connection and what was in flight on it are gone. */
+  /** The carrier and what was in flight on it are gone. */
   | { readonly do: 'lost' }
+  /** `rivals` is needed. */
+  | { readonly do: 'load' }
 
-const answerMs = 10_000
+/** How long the best transport is tried alone where others have to be loaded first. */
+const headMs = 1_000
+export const answerMs = 10_000
+/** Open and no word: maybe something on the way takes connections and swallows what goes over them. */
+const silentMs = 3_000
 const pingMs = 30_000
 const pongMs = 5_000
 /** A timer that fires later than this after its time says that this machine slept, not that the other one died. */
 const lateMs = 1_000
 /** A server that says more was misunderstood, or is wrong. */
 const maxRetryAfterMs = 300_000
-/** From this attempt on, a transport that worked before is no longer tried alone. */
-const wholeRounds = 3
 
-export function newLink(transports: number, policy: BackoffPolicy = backoffPolicies.rhtmx): Link {
+/** With one transport there are no rivals to load. */
+export function newLink(transports: number, rivals: Rivals | null): Link {
   return {
     state: 'idle',
     transport: 0,
     attempt: 0,
-    retryAt: null,
+    hope: true,
     delay: 0,
     code: 0,
     reason: '',
-    why: null,
+    lane: { best: 'off', spare: 'off' },
+    index: { best: 0, spare: 0 },
+    carrier: null,
+    due: new Map(),
     transports,
-    policy,
+    policy: backoffPolicies.rhtmx,
     proven: null,
     tried: 0,
-    due: new Map(),
+    flaps: 0,
+    welcomedAt: 0,
+    until: 0,
     buffered: 0,
+    rivals,
+    loading: false,
+    now: 0,
+    chance: 0,
+    out: [],
   }
 }
 
-export function stepLink(link: Link, event: LinkEvent, nowMs: number, chance: number): LinkEffect[] {
-  const act: Act = { link, now: nowMs, out: [] }
+export function stepLink(link: Link, event: LinkEvent, now: number, chance: number): readonly LinkEffect[] {
+  const { due } = link
+  // a wall clock that was set back takes the timers with it
+  const known = event.type === 'tick' ? event.asked : link.now
+  if (now < known) for (const [name, at] of due) due.set(name, at - known + now)
+  const out: LinkEffect[] = []
+  Object.assign(link, { now, chance, out })
   switch (event.type) {
     case 'start':
-      if (!connected(link)) round(act)
+      link.flaps = link.until = 0
+      round(link)
       break
     case 'opened':
-      if (link.state !== 'connecting') break
-      link.state = 'greeting'
-      timer(act, 'answer', answerMs)
-      act.out.push({ do: 'opened' })
+      if (link.lane[event.lane] !== 'connecting') break
+      if (link.carrier === null) greet(link, event.lane)
+      else link.rivals?.opened(link, event.lane)
       break
     case 'alive':
-      alive(act, event.welcome)
+      alive(link, event.lane, event.frame)
       break
     case 'closed':
-      if (connected(link)) closed(act, event.code, event.reason, event.retryAfterMs, chance)
+      closed(link, event.lane, event.code, event.reason, event.retryAfterMs)
       break
-    case 'timer':
-      fired(act, event.timer, event.buffered, chance)
+    case 'sent':
+      if ((due.get('ping') ?? 0) > now + pongMs) due.set('ping', now + pongMs)
+      break
+    case 'tick':
+      for (const [name, at] of Array.from(due))
+        if (at <= now && due.get(name) === at) fired(link, name, at, event.buffered)
       break
     case 'hint':
-      if (event.hint === 'hide') break
-      if (link.state === 'ready') probe(act)
-      else if (link.state === 'waiting' && event.hint !== 'offline') round(act)
+      hinted(link, event.hint)
+      break
+    case 'loaded':
+      link.loading = false
+      link.rivals ??= event.rivals
+      // the best transport failed meanwhile, or let itself be waited for
+      if (link.state === 'connecting' || link.state === 'greeting') onwards(link, link.rivals !== null)
       break
     case 'stop':
-      if (connected(link))
-        act.out.push({ do: 'close', code: 1000, reason: 'closed by the client' }, { do: 'lost' })
-      cancelAll(act)
+      halt(link)
       link.state = 'idle'
-      link.retryAt = null
       break
   }
-  return act.out
+  return out
 }
 
-export function connected({ state }: Link): boolean {
-  return state === 'connecting' || state === 'greeting' || state === 'ready'
+/** A better transport is still tried while another one carries. */
+export function climbing({ state, transport, index }: Link): boolean {
+  return state === 'ready' && transport !== index.best
 }
 
-interface Act {
-  readonly link: Link
-  readonly now: number
-  readonly out: LinkEffect[]
+export function carries({ carrier, lane }: Link): boolean {
+  return carrier !== null && lane[carrier] === 'ready'
 }
 
-function timer({ link, now, out }: Act, name: Timer, ms: number): void {
-  link.due.set(name, now + ms)
-  out.push({ do: 'timer', timer: name, ms })
+/** An attempt of the best transport, and of others where that one does not answer. What runs already goes on. */
+function round(link: Link): void {
+  link.due.delete('retry')
+  // the ladder's attempts come faster than a spare is given up
+  if (link.lane.spare === 'off') link.tried = 0
+  if (link.lane.best === 'off') connect(link, 'best', link.index.best)
+  if (link.transports > 1) after(link, 'race', headMs)
+  link.rivals?.round(link)
 }
 
-function cancelAll({ link, out }: Act): void {
-  for (const name of link.due.keys()) out.push({ do: 'cancel', timer: name })
+export function after({ due, now }: Link, name: Timer, ms: number): void {
+  due.set(name, now + ms)
+}
+
+export function connect(link: Link, lane: LaneName, transport: number, ms = answerMs): void {
+  link.lane[lane] = 'connecting'
+  link.index[lane] = transport
+  after(link, lane, ms)
+  if (link.carrier === null) Object.assign(link, { state: 'connecting', transport })
+  link.out.push({ do: 'connect', lane, transport })
+}
+
+/** It becomes the carrier. */
+export function greet(link: Link, lane: LaneName): void {
+  link.carrier = lane
+  link.lane[lane] = 'greeting'
+  if (link.state !== 'ready') Object.assign(link, { state: 'greeting', transport: link.index[lane] })
+  after(link, lane, answerMs)
+  if (link.due.has('race')) after(link, 'race', silentMs)
+  link.out.push({ do: 'opened' })
+}
+
+function alive(link: Link, name: LaneName, frame: 'welcome' | 'frame' | null): void {
+  const { lane, due } = link
+  // a stream that begins and then says nothing is held back by something on the way
+  if (lane[name] === 'connecting') after(link, name, silentMs)
+  if (lane[name] === 'proving' && frame !== null) return link.rivals?.take(link, name)
+  if (lane[name] === 'greeting' && frame === 'welcome') {
+    lane[name] = 'ready'
+    const transport = link.index[name]
+    const welcomedAt = link.now
+    Object.assign(link, {
+      state: 'ready',
+      transport,
+      proven: transport,
+      hope: true,
+      welcomedAt,
+    })
+    due.delete('race')
+    if (name === 'best') {
+      link.attempt = 0
+      due.delete('retry')
+      shut(link, 'spare')
+    }
+  }
+  if (lane[name] !== 'ready') return
+  due.delete(name)
+  after(link, 'ping', pingMs)
+}
+
+function closed(link: Link, name: LaneName, code: number, reason: string, retryAfterMs: number | null): void {
+  const { lane, now } = link
+  const was = lane[name]
+  if (was === 'off') return
+  lane[name] = 'off'
+  link.due.delete(name)
+  if (retryAfterMs !== null) link.until = now + Math.min(retryAfterMs, maxRetryAfterMs)
+  if (link.carrier === name) {
+    drop(link)
+    link.state = 'connecting'
+  }
+  if (!carries(link)) {
+    Object.assign(link, { code, reason })
+    if (afterClose(code) !== 'retry') {
+      halt(link)
+      link.state = 'stopped'
+      return
+    }
+  }
+  const ready = was === 'ready'
+  if (ready) {
+    // whatever carried: a new ladder, from its foot
+    link.attempt = 0
+    link.hope = false
+    link.rivals?.died(link)
+  }
+  // 0: there is no such transport here, and nothing to try again as long as there is another
+  const none = code === 0 && link.carrier === null
+  if (lane.best === 'off' && !none && (name === 'best' || ready)) failed(link)
+  if (link.carrier === null) onwards(link, !ready)
+}
+
+/** Nobody carries, or it is not welcomed. `more`: another transport may be tried at once. */
+function onwards(link: Link, more: boolean): void {
+  const { lane } = link
+  link.due.delete('race')
+  if (link.rivals === null && more && link.transports > 1 && !link.loading) {
+    link.loading = true
+    link.out.push({ do: 'load' })
+  }
+  link.rivals?.onwards(link, more)
+  if (link.carrier !== null) return
+  link.state = 'connecting'
+  if (lane.best !== 'off' || lane.spare !== 'off' || (link.loading && more)) return
+  link.state = 'waiting'
+  link.hope = false
+  if (!link.due.has('retry')) failed(link)
+}
+
+/** An attempt of the best transport came to nothing, or a connection was lost: the next rung of the ladder. */
+export function failed(link: Link): void {
+  const { policy, chance } = link
+  link.attempt += 1
+  const pause = Math.max(0, link.until - link.now)
+  const nominal = link.rivals?.delay(link) ?? nominalDelay(policy, link.attempt)
+  link.delay = Math.max(nominal, pause)
+  after(link, 'retry', Math.max(Math.round(nominal * (1 - policy.jitter * chance)), pause))
+}
+
+/** The carrier is none any more. */
+export function drop(link: Link): void {
+  link.carrier = null
+  link.due.delete('ping')
+  link.out.push({ do: 'lost' })
+}
+
+export function shut(link: Link, lane: LaneName): void {
+  if (link.lane[lane] === 'off') return
+  link.lane[lane] = 'off'
+  link.due.delete(lane)
+  link.out.push({ do: 'close', lane })
+}
+
+export function halt(link: Link): void {
+  shut(link, 'best')
+  shut(link, 'spare')
+  if (link.carrier !== null) drop(link)
   link.due.clear()
 }
 
-/** A round over the transports, from the one that worked last. */
-function round(act: Act): void {
-  act.link.tried = 0
-  connect(act, act.link.proven ?? 0)
-}
-
-function connect(act: Act, transport: number): void {
-  const { link, out } = act
-  cancelAll(act)
-  Object.assign(link, { state: 'connecting', transport, tried: link.tried + 1, retryAt: null, why: null })
-  timer(act, 'answer', answerMs)
-  out.push({ do: 'connect', transport })
-}
-
-function probe(act: Act): void {
-  if (act.link.due.has('pong')) return
-  act.link.buffered = Infinity
-  timer(act, 'pong', pongMs)
-  act.out.push({ do: 'ping' })
-}
-
-function alive(act: Act, welcome: boolean): void {
-  const { link, now, out } = act
-  if (welcome && link.state === 'greeting') {
-    Object.assign(link, { state: 'ready', attempt: 0, proven: link.transport, code: 0, reason: '' })
-    cancelAll(act)
+function hinted(link: Link, hint: Hint): void {
+  if (hint === 'hide' || link.state === 'idle' || link.state === 'stopped') return
+  if (hint === 'suspend') {
+    // whoever holds a connection open is not kept for the way back
+    halt(link)
+    link.state = 'waiting'
+    return after(link, 'retry', link.policy.initial)
   }
-  if (link.state !== 'ready') return
-  if (link.due.delete('pong')) out.push({ do: 'cancel', timer: 'pong' })
-  // a busy connection is not asked; the timer moves on by itself when it fires
-  if (link.due.has('ping')) link.due.set('ping', now + pingMs)
-  else timer(act, 'ping', pingMs)
+  if (carries(link)) probe(link)
+  if (hint === 'offline') return
+  link.flaps = 0
+  if (link.now >= link.until) round(link)
 }
 
-function closed(act: Act, code: number, reason: string, retryAfterMs: number | null, chance: number): void {
-  const { link, now, out } = act
-  const meaning = closeMeaning(code)
-  const opened = link.state !== 'connecting'
-  Object.assign(link, { code, reason: reason === '' ? meaning.reason : reason })
-  cancelAll(act)
-  out.push({ do: 'lost' })
-  if (meaning.then !== 'retry') {
-    Object.assign(link, { state: 'stopped', why: meaning.then })
-    return
-  }
-  const whole = link.proven === null || link.attempt >= wholeRounds
-  if (!opened && whole && retryAfterMs === null && link.tried < link.transports) {
-    connect(act, (link.transport + 1) % link.transports)
-    return
-  }
-  link.attempt += 1
-  const wait = Math.min(retryAfterMs ?? 0, maxRetryAfterMs)
-  link.delay = Math.max(nominalDelay(link.policy, link.attempt), wait)
-  const ms = Math.max(jitteredDelay(link.policy, link.attempt, chance), wait)
-  Object.assign(link, { state: 'waiting', retryAt: now + ms })
-  timer(act, 'retry', ms)
+/** Doubt is no verdict: it asks. */
+function probe(link: Link): void {
+  const { carrier: lane, due } = link
+  if (lane === null || due.has(lane)) return
+  link.buffered = Infinity
+  after(link, lane, pongMs)
+  link.out.push({ do: 'ping', lane })
 }
 
-function fired(act: Act, name: Timer, buffered: number, chance: number): void {
-  const { link, now, out } = act
-  const due = link.due.get(name)
-  if (due === undefined) return
-  // only this one is moved on; any other that seems early is on time, and the wall clock was set back
-  if (name === 'ping' && due > now) return timer(act, name, Math.min(due - now, pingMs))
+function fired(link: Link, name: Timer, at: number, buffered: number): void {
   link.due.delete(name)
-  const late = now - due > lateMs
-  const pong = name === 'pong'
-  if (name === 'retry') round(act)
-  else if (name === 'ping' || (pong && late)) probe(act)
-  else if (late) timer(act, name, answerMs)
-  else if (pong && buffered > 0 && buffered < link.buffered) {
+  if (name === 'retry') return round(link)
+  if (name === 'race') return carries(link) ? undefined : onwards(link, true)
+  if (name === 'ping') return probe(link)
+  const late = link.now - at > lateMs
+  if (late && link.lane[name] === 'ready') return probe(link)
+  if (late) return after(link, name, answerMs)
+  if (buffered > 0 && buffered < link.buffered) {
     // our own bytes are still leaving: the answer could not come yet
     link.buffered = buffered
-    timer(act, name, pongMs)
-  } else {
-    const reason = pong ? 'ping timeout' : 'no answer'
-    out.push({ do: 'close', code: 1000, reason })
-    closed(act, 1006, reason, null, chance)
+    return after(link, name, pongMs)
   }
+  link.out.push({ do: 'close', lane: name })
+  closed(link, name, 1006, 'no answer', null)
 }

@@ -9,6 +9,8 @@ export interface Live {
   all(entity: string): readonly Row[]
   /** `id` null: any row of the entity. */
   subscribe(entity: string, id: string | null, listener: Listener): () => void
+  /** Called in `forget`. */
+  readonly watchers: Set<(views: Views) => void>
   /** At once, before anybody reads again. */
   forget(views: Views): void
   notify(views: Views): void
@@ -17,7 +19,9 @@ export interface Live {
 export function createLive(rows: (entity: string) => readonly Row[], failed: (error: unknown) => void): Live {
   const cache = new Map<string, readonly Row[]>()
   const listeners = new Map<string, Map<string | null, Set<Listener>>>()
+  const watchers: Live['watchers'] = new Set()
   return {
+    watchers,
     all(entity) {
       let list = cache.get(entity)
       if (list === undefined) cache.set(entity, (list = rows(entity)))
@@ -37,6 +41,7 @@ export function createLive(rows: (entity: string) => readonly Row[], failed: (er
     },
     forget(views) {
       for (const entity of views.keys()) cache.delete(entity)
+      for (const watch of watchers) watch(views)
     },
     notify(views) {
       const called = new Set<Listener>()

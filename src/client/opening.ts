@@ -1,15 +1,20 @@
 // Opening, changing and leaving the database: which store, whose, and what when it cannot be had.
 import { SyncError } from '../core/index.ts'
-import { asError, boot, check, emit, failHandles, storageFailed } from './engine.ts'
+import { leads, leave as leaveCrew, post } from './crew.ts'
+import { boot } from './boot.ts'
+import { asError, check, emit, failHandles, storageFailed } from './engine.ts'
 import { drive } from './connector.ts'
 import type { Engine } from './engine.ts'
-import { databaseKey, rememberUser, takeLock } from './lead.ts'
 import { noStore } from './memory.ts'
 import type { ClientStore } from './store.ts'
+import { databaseKey, rememberUser } from './users.ts'
+
+/** How long a lock that nobody has may take to be granted. */
+const lockMs = 500
 
 /** `user` null: the last one of this browser. Connects when the store is open and a connection is wanted. */
 export function openDatabase(engine: Engine, user: string | null): void {
-  void begin(engine, async () => boot(engine, await chooseStore(engine, user), noStore))
+  void begin(engine, () => openStore(engine, user))
 }
 
 /**
@@ -27,60 +32,97 @@ function begin(engine: Engine, open: () => Promise<void>): Promise<void> {
     .catch(async (cause: unknown) => {
       const error = asError(cause, 'STORAGE_FAILED')
       failHandles(engine.handles, error)
-      await boot(engine, noStore(), noStore)
+      leaveCrew(engine)
+      await boot(engine, noStore(), null)
       storageFailed(engine, error)
     })
     .then(() => {
-      if (engine.opening === mine && engine.wanted && !engine.closed)
+      if (engine.opening === mine && engine.wanted && !engine.closed && leads(engine))
         drive(engine.connector, { type: 'start' })
     })
   engine.opening = mine
   return opened
 }
 
-async function chooseStore(engine: Engine, user: string | null): Promise<ClientStore> {
-  const { store = 'auto', name = 'syncline' } = engine.options
-  if (store === 'memory') return noStore()
+async function openStore(engine: Engine, user: string | null): Promise<void> {
+  const { store = 'auto', name = 'syncline', user: told } = engine.options
+  const own = (made: ClientStore): Promise<void> => boot(engine, made, null)
+  if (store === 'memory') return own(noStore())
   // another user's rows never come into a store that was made for this one
-  if (typeof store === 'object') return user === null ? store : noStore()
+  if (typeof store === 'object') return own(user === null ? store : noStore())
   if (typeof store === 'string' && typeof indexedDB === 'undefined') {
     if (store === 'indexeddb') emit(engine, 'storage', { storage: 'memory', reason: 'failed', error: null })
-    return noStore()
+    return own(noStore())
   }
-  engine.key = databaseKey(name, user)
+  engine.key = databaseKey(name, user ?? told ?? null)
   const database = `${name}-${engine.key}`
-  if (typeof store === 'function') return store(database)
-  const lease = await takeLock(`syncline:${database}`, () => {
-    emit(engine, 'storage', { storage: 'memory', reason: 'free', error: null })
+  const shared = `syncline:${database}`
+  const { tabs } = engine.env
+  const probe = tabs?.channel(shared, () => {}) ?? null
+  probe?.close()
+  const made = (): ClientStore =>
+    typeof store === 'function'
+      ? store(database)
+      : engine.parts.database(database, (ms, run) => engine.env.after(ms, run))
+  if (probe !== null || (typeof store === 'function' && tabs === undefined))
+    return boot(engine, made(), probe === null ? null : shared)
+  // tabs that cannot hear each other: the first that has the lock has the disk, the others work in memory
+  const held = await exclusive(engine, shared)
+  if (held === true) return own(made())
+  emit(engine, 'storage', { storage: 'memory', reason: held === null ? 'failed' : 'busy', error: null })
+  return own(noStore())
+}
+
+/** Null: nobody here knows of locks. */
+async function exclusive(engine: Engine, name: string): Promise<boolean | null> {
+  return new Promise(resolve => {
+    const lock = engine.env.tabs?.lock(name, { granted: () => resolve(true), lost: () => {} })
+    if (lock === undefined || lock === null) return resolve(null)
+    engine.exclusive = lock
+    engine.env.after(lockMs, () => {
+      lock.release()
+      resolve(false)
+    })
   })
-  engine.lease = lease
-  if (lease?.held === true) return engine.parts.database(database, (ms, run) => engine.env.after(ms, run))
-  emit(engine, 'storage', { storage: 'memory', reason: lease === null ? 'failed' : 'busy', error: null })
-  return noStore()
 }
 
 /** The server takes this connection for somebody else: on with that user's own database. */
 export function switchUser(engine: Engine, user: string): void {
   void begin(engine, async () => {
     await leave(engine)
-    await boot(engine, await chooseStore(engine, user), noStore)
+    await openStore(engine, user)
   })
 }
 
 /** Which database is whose is remembered where there is one to come back to. */
 export function welcomed(engine: Engine, user: string): void {
-  if (engine.storage === 'indexeddb') rememberUser(engine.options.name ?? 'syncline', user, engine.key)
+  if (engine.storage !== 'indexeddb') return
+  const { name = 'syncline', user: said } = engine.options
+  // a page may know people whom the server does not tell apart
+  const whose = said && databaseKey(name, said) === engine.key ? said : user
+  rememberUser(name, whose, engine.key)
 }
 
 export async function forget(engine: Engine): Promise<void> {
-  drive(engine.connector, { type: 'stop' })
   await begin(engine, async () => {
     await engine.disk.idle()
     await engine.store.clear()
-    failHandles(engine.handles, new SyncError('DISCARDED', 'the client was cleared'))
-    await boot(engine, engine.store, noStore)
+    post(engine, { type: 'cleared' })
+    await again(engine)
   })
   await engine.opening
+}
+
+/** Another tab emptied the database. */
+export function cleared(engine: Engine): void {
+  void begin(engine, () => again(engine))
+}
+
+async function again(engine: Engine): Promise<void> {
+  const { crew, store } = engine
+  failHandles(engine.handles, new SyncError('DISCARDED', 'the client was cleared'))
+  leaveCrew(engine)
+  await boot(engine, store, crew.name === '' ? null : crew.name)
 }
 
 export async function shut(engine: Engine): Promise<void> {
@@ -100,7 +142,9 @@ export async function shut(engine: Engine): Promise<void> {
 }
 
 async function leave(engine: Engine): Promise<void> {
+  engine.tidying()
   await engine.disk.idle()
+  leaveCrew(engine)
   await engine.store.close()
-  engine.lease?.release()
+  engine.exclusive?.release()
 }

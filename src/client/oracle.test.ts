@@ -171,7 +171,9 @@ class World {
           { type: 'write', writes: [{ entity: 't', id: step.id, action: step.kind, ...data }] },
           0,
         )
-        this.replica.step({ type: 'durable', ns: [n] }, 0)
+        if (n === 0) return
+        const next = this.replica.state.identity.n + 1
+        this.replica.step({ type: 'durable', ns: [next], numbers: [[n, next]] }, 0)
       }
     }
   }

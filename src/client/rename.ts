@@ -8,7 +8,8 @@ export function rename(state: State, kept: Kept, from: string, to: string): void
   if (state.alias.has(from) || !known(state, kept, from)) return
   state.alias.set(from, to)
   touch(kept, from, null)
-  touch(kept, to, 'server')
+  // what was refused in the same event shows under the new id that it went back
+  touch(kept, to, kept.touched.get(from)?.source === 'rollback' ? 'rollback' : 'server')
   for (const entry of state.temporary.get(from) ?? []) renameEntry(state, entry, from, to)
   state.temporary.delete(from)
   state.replaced.set(kept, (state.replaced.get(kept) ?? new Map<string, string>()).set(from, to))

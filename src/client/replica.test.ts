@@ -153,12 +153,13 @@ describe('writes', () => {
     const r = synced()
     const write = (id: string) =>
       r.step({ type: 'write', writes: [{ entity: 't', id, action: 'create', data: {} }] })
-    write('x')
-    write('y')
-    r.durable(2)
+    const drafts = [write('x'), write('y')]
     expect(r.sentMutations()).toEqual([])
-    r.durable(1)
-    expect(r.sentMutations().map(({ n }) => n)).toEqual([1, 2])
+    r.durable(...drafts)
+    expect(r.sentMutations().map(({ n, writes }) => [n, writes[0]?.id])).toEqual([
+      [1, 'x'],
+      [2, 'y'],
+    ])
     r.durable(1, 2)
     expect(r.sentMutations()).toHaveLength(2)
     r.step({ type: 'closed' })
@@ -356,9 +357,10 @@ test('another user at welcome: told, and nothing else', () => {
 
 test('[Q1] frames are cut at 1,000 mutations and a few are in flight', () => {
   const r = rig()
-  for (let i = 0; i < 6_500; i++)
-    r.step({ type: 'write', writes: [{ entity: 't', id: `x${i}`, action: 'create', data: {} }] })
-  r.durable(...Array.from({ length: 6_500 }, (_, i) => i + 1))
+  const drafts = Array.from({ length: 6_500 }, (_, i) =>
+    r.step({ type: 'write', writes: [{ entity: 't', id: `x${i}`, action: 'create', data: {} }] }),
+  )
+  r.durable(...drafts)
   r.welcome()
   const frames = () =>
     r.sent.filter(message => message.type === 'mutate').map(({ mutations }) => mutations.length)

@@ -7,18 +7,35 @@ import { answered, ask, askAll } from './ask.ts'
 import { hello, lost, receiveWelcome } from './greet.ts'
 import { frameRefused, newOutbox, pump } from './outbox.ts'
 import type { Outbox } from './outbox.ts'
-import { discard, receiveResults, retry, sweep } from './settle.ts'
-import { conclude, enqueue, register, viewOf } from './state.ts'
+import { bury, dieWith, discard, drop, receiveResults, retry, sweep } from './settle.ts'
+import { conclude } from './conclude.ts'
+import { enqueue, register, viewOf } from './state.ts'
 import type { Effect, Healing, Kept, State } from './state.ts'
-import type { Identity, Loaded } from './store.ts'
-import { newEntry, write } from './write.ts'
+import type { Numbers } from './disk.ts'
+import { receiveReload } from './reload.ts'
+import { firstDraft } from './store.ts'
+import type { Told } from './tabs.ts'
+import type { Identity, Loaded, PendingRecord } from './store.ts'
+import { know, newEntry, place, write } from './write.ts'
 
 export type ReplicaEvent =
   /** What the disk held; first of all. */
   | { readonly type: 'loaded'; readonly loaded: Loaded }
   | { readonly type: 'write'; readonly writes: readonly Write[] }
-  /** The newest records of these are durable, or may be sent all the same, because there is no disk any more. */
-  | { readonly type: 'durable'; readonly ns: readonly number[] }
+  /** The newest records of these are durable, drafts under the numbers that they got; `others` were put by other tabs. */
+  | {
+      readonly type: 'durable'
+      readonly ns: readonly number[]
+      readonly numbers?: Numbers
+      readonly others?: readonly PendingRecord[]
+    }
+  /** What the disk has now, and where the leader stands (null: that is us). */
+  | { readonly type: 'reloaded'; readonly loaded: Loaded; readonly told: Told | null }
+  /** Mutations that are over: another tab discarded them, or stored what became of them. */
+  | { readonly type: 'gone'; readonly ns: readonly number[] }
+  /** On as another client, with what has no number yet; what has one is another tab's affair. */
+  | { readonly type: 'moult'; readonly client: string }
+  | { readonly type: 'role'; readonly follows: boolean; readonly lead: number }
   /** A connection is open: say hello. */
   | { readonly type: 'opened' }
   | { readonly type: 'frame'; readonly message: Down }
@@ -82,7 +99,11 @@ function newState({ entities, identity, node, strategy = null, healing = null }:
     strategy,
     node,
     now: 0,
+    behind: false,
+    drafts: 0,
+    follows: false,
     epoch: null,
+    head: unheard,
     maxPayload: Infinity,
     alias: new Map(),
     temporary: new Map(),
@@ -98,6 +119,9 @@ function newState({ entities, identity, node, strategy = null, healing = null }:
     saveIdentity: false,
   }
 }
+
+/** Beyond every place of a log. */
+const unheard = Number.MAX_SAFE_INTEGER
 
 function newKept(name: string): Kept {
   return {
@@ -141,10 +165,11 @@ function handle(state: State, box: Outbox, event: ReplicaEvent): number {
     case 'write':
       return write(state, event.writes)
     case 'durable':
-      for (const n of event.ns) {
-        const entry = state.entries.get(n) ?? state.dead.get(n)
-        if (entry !== undefined) entry.durable = true
-      }
+    case 'reloaded':
+    case 'gone':
+    case 'moult':
+    case 'role':
+      fromDisk(state, event)
       return 0
     case 'opened':
       hello(state)
@@ -154,6 +179,7 @@ function handle(state: State, box: Outbox, event: ReplicaEvent): number {
       return 0
     case 'closed':
       lost(state)
+      state.head = unheard
       Object.assign(box, newOutbox())
       return 0
     case 'resume':
@@ -180,11 +206,54 @@ function handle(state: State, box: Outbox, event: ReplicaEvent): number {
   }
 }
 
+/** What the disk has taken, and what other tabs have put there. */
+function fromDisk(
+  state: State,
+  event: Extract<ReplicaEvent, { type: 'durable' | 'reloaded' | 'gone' | 'moult' | 'role' }>,
+): void {
+  switch (event.type) {
+    case 'durable':
+      place(state, event.numbers ?? [], event.others ?? [])
+      bury(state, event.others ?? [])
+      for (const n of event.ns) {
+        const entry = state.entries.get(n) ?? state.dead.get(n)
+        if (entry === undefined) continue
+        entry.durable = true
+        if (entry.doomed && !entry.sent) dieWith(state, entry)
+      }
+      return
+    case 'reloaded':
+      receiveReload(state, event.loaded, event.told)
+      return
+    case 'gone':
+      for (const n of event.ns) {
+        // its result was missed: the disk has it and the rows that go with it
+        if (state.entries.get(n)?.result === null) state.out.push({ do: 'reload' })
+        state.dead.delete(n)
+      }
+      return
+    case 'moult':
+      state.follows = false
+      state.identity = { ...state.identity, client: event.client, lead: 1 }
+      state.saveIdentity = true
+      for (const entry of state.entries.values()) {
+        if (entry.record.n >= firstDraft) state.puts.set(entry.record.n, entry.record)
+        else drop(state, entry)
+      }
+      return
+    case 'role':
+      state.follows = event.follows
+      state.head = unheard
+      state.identity = { ...state.identity, lead: event.lead }
+      return
+  }
+}
+
 function receive(state: State, box: Outbox, message: Down): void {
   switch (message.type) {
     case 'welcome':
       receiveWelcome(state, message)
-      box.open = state.identity.user === message.user
+      box.open = state.identity.user === message.user && !state.follows
       break
     case 'batch':
       receiveBatch(state, message)
@@ -250,6 +319,7 @@ function load(state: State, { entities, pending, identity }: Loaded): void {
   }
   for (const record of pending) {
     const entry = newEntry(record, true)
+    know(state, record.n)
     if (record.dead !== undefined) {
       state.dead.set(record.n, entry)
       register(state, entry)

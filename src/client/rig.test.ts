@@ -14,8 +14,8 @@ import { textShape } from '../testing/fake-server.ts'
 import { healing } from './heal.ts'
 import { createReplica } from './replica.ts'
 import type { ReplicaEvent } from './replica.ts'
-import type { Change, Effect } from './state.ts'
-import type { Saving } from './store.ts'
+import type { Change, Effect, Work } from './state.ts'
+import { firstDraft } from './store.ts'
 
 export const shape = textShape(['id', 'title', 'done'])
 export const at = (seq: number, epoch = 'e', check = seq): Cursor => ({ epoch, seq, check })
@@ -32,7 +32,7 @@ export function rig(
     strategy: options.strategy ?? null,
   })
   const changes: Change[] = []
-  const saves: Saving[] = []
+  const saves: Work[] = []
   const sent: Up[] = []
   const log: Effect[] = []
   const step = (event: ReplicaEvent, now = 1000): number => {
@@ -85,17 +85,21 @@ export function rig(
   ): void => {
     frame({ type: 'results', results: [{ n, status, version, ...more }] })
   }
-  const durable = (...ns: number[]): number => step({ type: 'durable', ns })
-  const update = (id: string, data: Record<string, string>): number => {
-    const n = step({ type: 'write', writes: [{ entity: 't', id, action: 'update', data }] })
-    durable(n)
-    return n
+  /** Stored, drafts under the next numbers; the last of them. */
+  const durable = (...ns: number[]): number => {
+    let { n } = replica.state.identity
+    const numbers = ns.flatMap(draft => (draft < firstDraft ? [] : [[draft, ++n] as const]))
+    step({
+      type: 'durable',
+      ns: ns.map(one => numbers.find(([draft]) => draft === one)?.[1] ?? one),
+      numbers,
+    })
+    return ns.some(one => one > 0) ? n : 0
   }
-  const create = (id: string, data: Record<string, string>): number => {
-    const n = step({ type: 'write', writes: [{ entity: 't', id, action: 'create', data }] })
-    durable(n)
-    return n
-  }
+  const update = (id: string, data: Record<string, string>): number =>
+    durable(step({ type: 'write', writes: [{ entity: 't', id, action: 'update', data }] }))
+  const create = (id: string, data: Record<string, string>): number =>
+    durable(step({ type: 'write', writes: [{ entity: 't', id, action: 'create', data }] }))
   const sentMutations = () =>
     sent.filter(message => message.type === 'mutate').flatMap(message => message.mutations)
   const view = (id: string) => replica.view('t', id)

@@ -36,15 +36,20 @@ export function advance(
   })
 }
 
-/** Reads rows off the wire, with their values by name; null for one without a key. */
-export function rowReader({ columns, key }: EntityShape): (wire: WireRow) => StoredRow | null {
-  const names = columns.map(([name]) => name)
-  return wire => {
-    const row: Record<string, Json> = {}
-    let i = 0
-    for (const name of names) row[name] = wire[++i] ?? null
-    const id = idOfRow(row, key)
-    return id === null ? null : { id, seq: wire[0], row }
+/** Reads rows off the wire, with their values by name; leaves out those without a key, and all while no shape is known. */
+export function rowReader(shape: EntityShape | null): (wires: readonly WireRow[]) => StoredRow[] {
+  const names = shape?.columns.map(([name]) => name) ?? []
+  const key = shape?.key ?? []
+  return wires => {
+    const rows: StoredRow[] = []
+    for (const wire of shape === null ? [] : wires) {
+      const row: Record<string, Json> = {}
+      let i = 0
+      for (const name of names) row[name] = wire[++i] ?? null
+      const id = idOfRow(row, key)
+      if (id !== null) rows.push({ id, seq: wire[0], row })
+    }
+    return rows
   }
 }
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import type { EntityShape } from '../core/index.ts'
+import type { EntityShape, Write } from '../core/index.ts'
 import { at, rig, shape, synced } from './rig.test.ts'
 
 describe('temporary ids', () => {
@@ -33,6 +33,27 @@ describe('temporary ids', () => {
     r.update('c', { title: 'last' })
     r.batch(at(10), at(11), [[11, '42', 'p', null]], { renamed: [['tmp_1', '42']] })
     expect(r.view('c')?.['title']).toBe('last')
+  })
+
+  test('[Q6] [R2] what is refused in the event that renames its row is told as rolled back', () => {
+    const r = synced()
+    r.create('tmp_1', { title: 'p' })
+    r.update('tmp_1', { title: 'refused' })
+    // the row of a reused id is called otherwise by now: only the result knows what the temporary one became
+    r.batch(at(10), at(11), [[11, '42', 'p', null]])
+    r.changes.length = 0
+    const refusal = { code: 'CONSTRAINT_FAILED', message: 'no' } as const
+    r.frame({
+      type: 'results',
+      results: [
+        { n: 1, status: 'applied', version: 11, ids: { tmp_1: '42' } },
+        { n: 2, status: 'rejected', version: 11, error: refusal },
+      ],
+    })
+    expect(r.view('42')?.['title']).toBe('p')
+    expect(r.changes).toMatchObject([
+      { ids: ['42'], source: 'rollback', replaced: [{ from: 'tmp_1', to: '42' }] },
+    ])
   })
 
   test('[Q6] an integer key becomes a number where a column is one', () => {
@@ -119,16 +140,18 @@ describe('dead letters', () => {
   test('[Q4] the refused write and its unsent dependants are rolled back, told and kept; the queue goes on', () => {
     const r = synced()
     r.update('a', { title: 'bad' })
-    r.step({
-      type: 'write',
-      writes: [
+    const write = (...writes: Write[]) => r.step({ type: 'write', writes })
+    const drafts = [
+      write(
         { entity: 't', id: 'a', action: 'update', data: { done: 'yes' } },
         { entity: 't', id: 'b', action: 'update', data: { done: 'yes' } },
-      ],
-    })
-    r.step({ type: 'write', writes: [{ entity: 't', id: 'b', action: 'update', data: { title: 'B2' } }] })
-    r.step({ type: 'write', writes: [{ entity: 't', id: 'c', action: 'create', data: { title: 'C' } }] })
+      ),
+      write({ entity: 't', id: 'b', action: 'update', data: { title: 'B2' } }),
+      write({ entity: 't', id: 'c', action: 'create', data: { title: 'C' } }),
+    ]
     r.result(1, 'rejected', 10, no)
+    // dead letters have numbers, so what has none yet dies when it is stored
+    r.durable(...drafts)
     expect(
       r.log.filter(effect => effect.do === 'reject').map(effect => [effect.n, effect.error.code]),
     ).toEqual([
@@ -138,22 +161,26 @@ describe('dead letters', () => {
     ])
     expect(r.replica.rows('t').map(row => row['title'])).toEqual(['A', 'B', 'C'])
     expect(r.changes.filter(({ source }) => source === 'rollback')).toMatchObject([
+      { ids: ['a'], action: 'update' },
       { ids: ['a', 'b'], action: 'update' },
     ])
-    expect(r.saves.at(-1)?.puts.map(({ n, dead }) => [n, dead?.error.code])).toEqual([
+    expect(
+      r.saves.flatMap(({ puts }) => puts).flatMap(({ n, dead }) => (dead ? [[n, dead.error.code]] : [])),
+    ).toEqual([
       [1, 'VALIDATION_FAILED'],
       [2, 'DEPENDENCY_FAILED'],
       [3, 'DEPENDENCY_FAILED'],
     ])
-    r.durable(4)
     expect(r.sentMutations().map(({ n }) => n)).toEqual([1, 4])
   })
 
   test('[Q4] a temporary parent takes its children along', () => {
     const r = synced()
     r.create('tmp_1', { title: 'p' })
-    r.step({ type: 'write', writes: [{ entity: 't', id: 'c', action: 'create', data: { title: 'tmp_1' } }] })
+    const child = { entity: 't', id: 'c', action: 'create', data: { title: 'tmp_1' } } as const
+    const draft = r.step({ type: 'write', writes: [child] })
     r.result(1, 'rejected', 10, no)
+    r.durable(draft)
     expect([...r.replica.state.dead.keys()]).toEqual([1, 2])
     expect(r.view('c')).toBeUndefined()
   })
@@ -265,12 +292,11 @@ describe('dead letters', () => {
     r.update('a', { title: 'bad' })
     r.result(1, 'rejected', 10, no)
     r.batch(at(10), at(11), [])
-    const n = r.step({ type: 'retry', n: 1 })
-    expect(n).toBe(2)
+    const draft = r.step({ type: 'retry', n: 1 })
     expect(r.view('a')?.['title']).toBe('bad')
-    r.durable(2)
+    expect(r.durable(draft)).toBe(2)
     expect(r.sentMutations().at(-1)).toMatchObject({ n: 2, base: { seq: 10 } })
-    expect(r.saves.some(({ removes, puts }) => removes.includes(1) && puts[0]?.n === 2)).toBe(true)
+    expect(r.saves.some(({ removes, puts }) => removes.includes(1) && puts[0]?.n === draft)).toBe(true)
     r.result(2, 'rejected', 11, no)
     r.step({ type: 'discard', n: 2 })
     expect(r.replica.state.dead.size).toBe(0)

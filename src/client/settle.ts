@@ -4,7 +4,9 @@ import type { ErrorBody, MutationResult, Write } from '../core/index.ts'
 import { isRetryable, isTemporaryId, SyncError } from '../core/index.ts'
 import { rename } from './rename.ts'
 import { dequeue } from './state.ts'
-import type { Entry, State } from './state.ts'
+import type { Entry, Source, State } from './state.ts'
+import { firstDraft } from './store.ts'
+import type { PendingRecord } from './store.ts'
 import { admit, newEntry } from './write.ts'
 
 /** Errors of writes that lost; every other one is of a write that was refused. */
@@ -69,13 +71,14 @@ export function die(state: State, entry: Entry, error: ErrorBody): void {
   for (const other of state.entries.values()) {
     if (other.record.n < record.n || other.result !== null || !dependsOn(other, record.mutation.writes))
       continue
-    if (other.sent) other.doomed = true
-    else dieWith(state, other, record.n)
+    // what has no number yet dies when it gets one; what has is for the leading tab to bury, which knows what it sent
+    if (other.sent || other.record.n >= firstDraft) other.doomed = true
+    else if (!state.follows) dieWith(state, other)
   }
 }
 
-export function dieWith(state: State, entry: Entry, n: number): void {
-  die(state, entry, { code: 'DEPENDENCY_FAILED', message: `mutation ${n}, which it builds on, was refused` })
+export function dieWith(state: State, entry: Entry): void {
+  die(state, entry, { code: 'DEPENDENCY_FAILED', message: 'what it builds on was refused' })
 }
 
 /** The same row, or a temporary id that was to become a row. */
@@ -113,11 +116,30 @@ export function sweep(state: State): void {
     remove(
       state,
       entry,
-      result.status === 'conflict' || result.error !== undefined || result.lost !== undefined,
+      result.status === 'conflict' || result.error !== undefined || result.lost !== undefined
+        ? 'rollback'
+        : null,
     )
     const { status, version, ids = {} } = result
     // reason: what was rejected never gets here, it is a dead letter
     state.out.push({ do: 'settle', n: record.n, settled: { status: status as 'applied', version, ids } })
+  }
+}
+
+/** Another tab settled it, and how is not known here: the confirmed rows show what became of it. */
+export function settledElsewhere(state: State, entry: Entry): void {
+  const { n, mutation } = entry.record
+  remove(state, entry, 'gone')
+  const version = state.entities.get(mutation.writes[0]?.entity ?? '')?.cursor?.seq ?? 0
+  state.out.push({ do: 'settle', n, settled: { status: 'duplicate', version, ids: {} } })
+}
+
+/** What other tabs say is dead is so here, unless the server has been asked already. */
+export function bury(state: State, records: readonly PendingRecord[]): void {
+  for (const { n, dead } of records) {
+    const entry = state.entries.get(n)
+    // reason: a dead letter holds the error that it was refused with
+    if (dead !== undefined && entry?.sent === false) die(state, entry, dead.error as ErrorBody)
   }
 }
 
@@ -126,11 +148,16 @@ function renameOwn(state: State, writes: readonly Write[], from: string, to: str
   if (kept !== undefined) rename(state, kept, from, to)
 }
 
-function remove(state: State, entry: Entry, rollback: boolean): void {
+/** Out of the queue, but not off the disk. */
+export function drop(state: State, entry: Entry, source: Source | 'gone' | null = null): void {
+  state.entries.delete(entry.record.n)
+  if (entry.result !== null) state.waiting -= 1
+  dequeue(state, entry, source)
+}
+
+function remove(state: State, entry: Entry, source: Source | 'gone' | null): void {
   const { n } = entry.record
-  state.entries.delete(n)
-  state.waiting -= 1
-  dequeue(state, entry, rollback ? 'rollback' : null)
+  drop(state, entry, source)
   state.puts.delete(n)
   state.removes.push(n)
 }
@@ -146,11 +173,9 @@ export function retry(state: State, n: number): number {
   const entry = state.dead.get(n)
   if (entry === undefined) return 0
   discard(state, n)
-  const next = state.identity.n + 1
-  state.identity = { ...state.identity, n: next }
-  state.saveIdentity = true
+  const next = firstDraft + (state.drafts += 1)
   const { timestamp, mutation } = entry.record
-  admit(state, newEntry({ n: next, timestamp, mutation: { ...mutation, n: next } }, false))
+  admit(state, newEntry({ n: next, timestamp, tab: state.node, mutation: { ...mutation, n: next } }, false))
   return next
 }
 

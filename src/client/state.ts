@@ -1,5 +1,5 @@
-// What the replica remembers, and how every event ends: `touch` notes what was on screen before, `conclude` folds the
-// overlays anew, compares, and gathers what has to be saved and told. Mutable on purpose (100,000 rows are not copied
+// What the replica remembers: `touch` notes what was on screen before an event changes it, `fold` makes the view of a
+// row; `conclude` ends every event. Mutable on purpose (100,000 rows are not copied
 // per event), owned by the replica alone, free of clock, storage and network.
 import type {
   Batch,
@@ -12,14 +12,14 @@ import type {
   Row,
   SyncError,
   Up,
-  WireRow,
   Write,
 } from '../core/index.ts'
-import { cut, hides, isTemporaryId, patched, sameJson } from '../core/index.ts'
+import { cut, hides, isTemporaryId, patched } from '../core/index.ts'
 import type { FieldMergeStrategy } from '../core/index.ts'
-import type { EntityCommit, Identity, Overlay, PendingRecord, Saving, StoredRow } from './store.ts'
+import type { EntityCommit, Identity, PendingRecord, Saving, StoredRow } from './store.ts'
 
-export type Source = 'server' | 'local' | 'rollback'
+/** `tab`: written in another tab. */
+export type Source = 'server' | 'local' | 'tab' | 'rollback'
 export type ChangeAction = 'create' | 'update' | 'delete'
 
 /** What happened to rows of one entity; `version` is the entity's cursor. */
@@ -44,7 +44,9 @@ export interface Settled {
 }
 
 /** What a disk has to know of a saving beside what is stored. */
-export interface Work extends Saving {
+export interface Work extends Omit<Saving, 'lead' | 'known' | 'news'> {
+  /** Drafts among them are new to the disk. */
+  readonly puts: readonly PendingRecord[]
   /** Of `removes`: dead letters, which go together with what takes their place. */
   readonly discards?: readonly number[]
   /** Of `puts`: refusals that the server forgets once they are acknowledged. */
@@ -62,6 +64,8 @@ export type Effect =
   | { readonly do: 'user'; readonly user: string }
   /** Load `healing` and give it back. */
   | { readonly do: 'heal' }
+  /** What came does not fit: the disk has more. */
+  | { readonly do: 'reload' }
   | { readonly do: 'error'; readonly error: SyncError }
 
 /** A mutation on its way. */
@@ -82,7 +86,8 @@ export interface Stage {
 }
 
 export interface Part {
-  readonly rows: readonly WireRow[]
+  /** Read off the wire when they come: while more is on its way there is time for it. */
+  readonly rows: readonly StoredRow[]
   readonly gone: readonly (readonly [string, number])[]
   readonly renamed: readonly (readonly [string, string])[]
 }
@@ -112,10 +117,13 @@ interface Queued {
   readonly write: Write
 }
 
+/** `gone`: a rollback, if anything looks otherwise now. */
+type Cause = Source | 'gone'
+
 interface Touched {
   readonly before: Row | undefined
   readonly had: boolean
-  source: Source | null
+  source: Cause | null
 }
 
 /** One entity's part of the replica. */
@@ -158,8 +166,16 @@ export interface State {
   readonly node: string
   /** When the event at hand happened. */
   now: number
+  /** There are mutations of other tabs on disk that are not known here yet. */
+  behind: boolean
+  /** How many mutations this page has made. */
+  drafts: number
+  /** Another tab leads: it has the connection, and stores what the server says. */
+  follows: boolean
   /** Of the server's log, since a welcome. */
   epoch: string | null
+  /** The greatest place of that log that was heard of on this connection. */
+  head: number
   /** Bytes that the server takes as one frame. */
   maxPayload: number
   readonly alias: Map<string, string>
@@ -190,7 +206,7 @@ export function viewOf(kept: Kept, id: string): Row | undefined {
 }
 
 /** Call before anything of the row is changed. `source`: announce it as that; a rollback outranks the rest. */
-export function touch(kept: Kept, id: string, source: Source | null): void {
+export function touch(kept: Kept, id: string, source: Cause | null): void {
   const known = kept.touched.get(id)
   if (known === undefined) kept.touched.set(id, { before: viewOf(kept, id), had: kept.rows.has(id), source })
   else if (source !== null && known.source !== 'rollback') known.source = source
@@ -225,7 +241,7 @@ function named(state: State, id: string): Set<Entry> {
 }
 
 /** Unlinks them, so that what lies below shows again. */
-export function dequeue(state: State, entry: Entry, source: Source | null): void {
+export function dequeue(state: State, entry: Entry, source: Cause | null): void {
   for (const { entity, id } of entry.record.mutation.writes) {
     const kept = state.entities.get(entity)
     const queued = kept?.queue.get(id)
@@ -276,118 +292,4 @@ export function nativeId(kept: Kept, column: string, id: string): Json {
   const number = Number(id)
   const integer = kept.shape?.columns.some(([name, kind]) => name === column && kind === 'integer') === true
   return integer && Number.isSafeInteger(number) ? number : id
-}
-
-/** Ends an event: rules R1 and R6, and one `save` and one `changed` for all that happened. */
-export function conclude(state: State): Effect[] {
-  const views = new Map<string, Set<string> | null>()
-  const changes: Change[] = []
-  const overlays: Overlay[] = []
-  for (const kept of state.entities.values()) {
-    const { name: entity, rows, touched } = kept
-    if (touched.size > 0) concludeEntity(state, kept, views, changes, overlays)
-    if (!kept.fresh) continue
-    kept.fresh = false
-    if (rows.size === 0) continue
-    views.set(entity, null)
-    changes.push({
-      entity,
-      ids: [...rows.keys()],
-      action: 'create',
-      source: 'server',
-      version: kept.cursor?.seq ?? 0,
-    })
-  }
-  const { puts, removes, discards, refusals, commits, out } = state
-  if (puts.size + removes.length + commits.length + overlays.length > 0 || state.saveIdentity) {
-    const identity = state.saveIdentity ? state.identity : null
-    // before frames and promises: what is said was saved first, where the order matters
-    const work = { identity, puts: [...puts.values()], removes, discards, refusals, commits, overlays }
-    out.unshift({ do: 'save', work })
-  }
-  if (changes.length > 0 || views.size > 0) out.unshift({ do: 'changed', changes, views })
-  Object.assign(state, {
-    out: [],
-    puts: new Map(),
-    removes: [],
-    discards: [],
-    refusals: [],
-    commits: [],
-    replaced: new Map(),
-    saveIdentity: false,
-  })
-  return out
-}
-
-function concludeEntity(
-  state: State,
-  kept: Kept,
-  views: Map<string, Set<string> | null>,
-  changes: Change[],
-  overlays: Overlay[],
-): void {
-  const seen = new Set<string>()
-  const groups = new Map<string, string[]>()
-  const replaced = state.replaced.get(kept)
-  for (const [id, { before, had, source }] of kept.touched) {
-    const after = refold(state, kept, id, before, overlays)
-    if (before !== after) seen.add(id)
-    if (source === null && before === after) continue
-    const server = source === 'server'
-    const now = server ? kept.rows.has(id) : after !== undefined
-    const was = server ? had : before !== undefined
-    if ((!now && !was) || replaced?.has(id) === true) continue
-    const key = `${source ?? 'server'} ${now ? (was ? 'update' : 'create') : 'delete'}`
-    const group = groups.get(key)
-    if (group === undefined) groups.set(key, [id])
-    else group.push(id)
-  }
-  kept.touched.clear()
-  if (seen.size > 0) views.set(kept.name, seen)
-  const version = kept.cursor?.seq ?? 0
-  for (const [key, ids] of groups) {
-    const [source, action] = key.split(' ') as [Source, ChangeAction] // reason: the key was made of them above
-    const renamed = new Set(ids)
-    const mine = Array.from(replaced ?? [], ([from, to]) => ({ from, to })).filter(({ to }) =>
-      renamed.has(to),
-    )
-    changes.push({
-      entity: kept.name,
-      ids,
-      action,
-      source,
-      version,
-      ...(mine.length === 0 ? {} : { replaced: mine }),
-    })
-  }
-}
-
-/** Folds one row anew; an equal view keeps its reference. */
-function refold(
-  state: State,
-  kept: Kept,
-  id: string,
-  before: Row | undefined,
-  overlays: Overlay[],
-): Row | undefined {
-  const queued = kept.queue.get(id)
-  const old = kept.overlays.get(id)
-  const under = kept.rows.get(id)
-  let after: Row | null | undefined
-  if (queued === undefined) {
-    kept.overlays.delete(id)
-    kept.own.delete(id)
-    kept.gone.delete(id)
-    if (old !== undefined) overlays.push({ entity: kept.name, id, row: undefined })
-    after = under?.row
-    if (under !== undefined && after !== before && sameJson(before, after)) {
-      kept.rows.set(id, { ...under, row: (after = before ?? under.row) })
-    }
-    return after
-  }
-  after = fold(state, kept, id, queued)
-  if (before !== undefined && sameJson(before, after)) after = before
-  kept.overlays.set(id, after)
-  if (old === undefined || !sameJson(old, after)) overlays.push({ entity: kept.name, id, row: after })
-  return after ?? undefined
 }

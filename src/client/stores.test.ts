@@ -2,12 +2,22 @@ import { IDBFactory, IDBKeyRange, IDBObjectStore } from 'fake-indexeddb'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { clientStoreContract } from '../testing/contracts/client-store.ts'
 import { platformEnv } from './env.ts'
+import { foldPages } from './idb-fold.ts'
 import { indexedDBStore } from './idb.ts'
 import { memoryStore } from './memory.ts'
 import type { ClientStore, Saving } from './store.ts'
 
 const after = (ms: number, run: () => void) => platformEnv().after(ms, run)
-const none: Saving = { identity: null, puts: [], removes: [], commits: [], overlays: [] }
+const none: Saving = {
+  lead: null,
+  identity: null,
+  known: 0,
+  news: [],
+  puts: [],
+  removes: [],
+  commits: [],
+  overlays: [],
+}
 const identity = { client: 'c', n: 1, lead: 1, user: null, reading: 0 }
 
 clientStoreContract(
@@ -26,7 +36,8 @@ beforeEach(() => {
 
 afterEach(() => vi.unstubAllGlobals())
 
-clientStoreContract('indexeddb', () => ({ open: () => indexedDBStore('db', after) }), { test, expect })
+const packing = (name: string) => indexedDBStore(name, after, async () => foldPages)
+clientStoreContract('indexeddb', () => ({ open: () => packing('db') }), { test, expect })
 
 function opened(version?: number, upgrade?: (db: IDBDatabase) => void): Promise<IDBDatabase> {
   return new Promise((resolve, reject) => {
@@ -51,7 +62,7 @@ describe('the database', () => {
     await store.close()
     const db = await opened()
     expect(db.version).toBe(2)
-    expect([...db.objectStoreNames]).toEqual(['_meta', '_optimistic', '_pending', 'posts', 'users'])
+    expect([...db.objectStoreNames]).toEqual(['_meta', '_optimistic', '_pages', '_pending', 'posts', 'users'])
     const transaction = db.transaction(['_pending', '_optimistic', 'users'])
     expect([...transaction.objectStore('_pending').indexNames]).toEqual(['timestamp'])
     expect(transaction.objectStore('_optimistic').keyPath).toEqual(['entity', 'entity_id'])
@@ -65,7 +76,7 @@ describe('the database', () => {
     const second = indexedDBStore('db', after)
     // the first page is still open: it lets go, and opens again when it saves
     await second.load(['users', 'posts'])
-    await first.save({ ...none, identity })
+    await first.claim(identity, null)
     expect((await second.load(['users'])).identity).toEqual(identity)
     await first.close()
     await second.close()
@@ -95,13 +106,13 @@ describe('the database', () => {
         { id: '2', seq: 0, row: { id: 2, name: 'Bob' } },
       ],
     })
-    await store.save({ ...none, identity })
+    await store.claim(identity, null)
     expect((await store.load(['users'])).identity).toEqual(identity)
     await store.close()
     const db = await opened()
     expect(db.version).toBe(2)
     expect(await all(db, '_meta')).toContainEqual({ entity: 'users', version: 42 })
-    expect([...db.objectStoreNames]).toEqual(['_meta', '_optimistic', '_pending', 'users'])
+    expect([...db.objectStoreNames]).toEqual(['_meta', '_optimistic', '_pages', '_pending', 'users'])
   })
 
   test('_optimistic shows the overlays', async () => {
@@ -137,15 +148,17 @@ describe('the database', () => {
   test('[R8] a full disk is STORAGE_FULL, what cannot be cloned leaves nothing behind', async () => {
     const store = indexedDBStore('db', after)
     await store.load(['users'])
-    const bad = { n: 1, timestamp: 0, mutation: (() => {}) as never }
-    await expect(store.save({ ...none, identity, puts: [bad] })).rejects.toMatchObject({
+    const writes = [{ entity: 'users', id: '1', action: 'update', data: { x: () => {} } as never }] as const
+    const bad = { n: 1, timestamp: 0, mutation: { n: 1, base: null, stamp: null, writes } }
+    await expect(store.save({ ...none, identity, news: [bad] })).rejects.toMatchObject({
       code: 'STORAGE_FAILED',
     })
     expect((await store.load(['users'])).identity).toBeNull()
     const full = vi.spyOn(IDBObjectStore.prototype, 'put').mockImplementation(() => {
       throw new DOMException('full', 'QuotaExceededError')
     })
-    await expect(store.save({ ...none, identity })).rejects.toMatchObject({ code: 'STORAGE_FULL' })
+    const news = [{ ...bad, mutation: { n: 1, base: null, stamp: null, writes: [] } }]
+    await expect(store.save({ ...none, news })).rejects.toMatchObject({ code: 'STORAGE_FULL' })
     full.mockRestore()
     await store.close()
   })

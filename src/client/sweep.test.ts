@@ -43,12 +43,16 @@ test('[R2] overlays of one row go in queue order: an older edit that waits for a
     action: 'create' as const,
     data: { id: 'x', title: 'older' },
   }))
-  replica.step({ type: 'write', writes: both }, 1000)
-  replica.step(
+  const older = replica.step({ type: 'write', writes: both }, 1000).n
+  const younger = replica.step(
     { type: 'write', writes: [{ entity: 'lists', id: 'x', action: 'update', data: { title: 'younger' } }] },
     1000,
-  )
-  replica.step({ type: 'durable', ns: [1, 2] }, 1000)
+  ).n
+  const numbers = [
+    [older, 1],
+    [younger, 2],
+  ] as const
+  replica.step({ type: 'durable', ns: [1, 2], numbers }, 1000)
   hear({
     type: 'results',
     results: [
@@ -102,14 +106,14 @@ test('[Q8] [Q3] a result of a branch that is no more is forgotten: the mutation 
   replica.step({ type: 'opened' }, 1000)
   hear({ ...welcome, head: 17, last: 0 })
   hear({ type: 'batch', scopes: ['lists'], from: null, to: at(17), sets: [] })
-  replica.step(
+  const { n } = replica.step(
     {
       type: 'write',
       writes: [{ entity: 'lists', id: 'x', action: 'create', data: { id: 'x', title: 't' } }],
     },
     1000,
   )
-  replica.step({ type: 'durable', ns: [1] }, 1000)
+  replica.step({ type: 'durable', ns: [1], numbers: [[n, 1]] }, 1000)
   // settled, but the connection is lost before the batch comes; then a backup is put in place
   hear({ type: 'results', results: [{ n: 1, status: 'applied', version: 18 }] })
   replica.step({ type: 'closed' }, 1000)

@@ -1,169 +1,25 @@
-// Frames down over an event stream, read with fetch so that the status is seen and Node can do it too; frames up by
-// POST, one at a time, in order. Anything that does not answer as our server would counts as no connection (rule K5).
-import type { Transport, TransportEvents } from './transport.ts'
+// Frames down over an event stream, read with fetch so that the status is seen and Node can do it too.
+import { ask, end, endWith, eventParser, isOurs, openStream } from './http-frames.ts'
+import type { Stream } from './http-frames.ts'
+import type { Transport } from './transport.ts'
 import { absolute } from './transport-websocket.ts'
 
-/** Of one POST, unless one frame alone is more: half of what the server takes. */
-const postBytes = 512 * 1024
-
-interface Stream {
-  session: string
-  /** Frames that wait for the POST in flight, and their size with it. */
-  readonly queue: string[]
-  bytes: number
-  posting: boolean
-  over: boolean
-  readonly abort: AbortController
-  readonly events: TransportEvents
-  readonly url: string
-}
-
 export function sseTransport(url: string): Transport {
-  return {
-    name: 'sse',
-    connect(events) {
-      const stream: Stream = {
-        session: '',
-        queue: [],
-        bytes: 0,
-        posting: false,
-        over: false,
-        abort: new AbortController(),
-        events,
-        url: `${absolute(url)}/events`,
-      }
-      void listen(stream)
-      return {
-        send(text) {
-          if (stream.over) return false
-          stream.queue.push(text)
-          stream.bytes += text.length
-          void post(stream)
-          return true
-        },
-        buffered: () => stream.bytes,
-        close() {
-          stream.over = true
-          stream.abort.abort()
-        },
-      }
-    },
-  }
-}
-
-function end(stream: Stream, code: number, reason = '', retryAfterMs: number | null = null): void {
-  if (stream.over) return
-  stream.over = true
-  stream.abort.abort()
-  stream.events.closed(code, reason, retryAfterMs)
+  return { name: 'sse', connect: events => openStream(`${absolute(url)}/events`, events, listen) }
 }
 
 async function listen(stream: Stream): Promise<void> {
-  try {
-    const response = await fetch(`${stream.url}?protocol=1&stream=canonical`, {
-      headers: { accept: 'text/event-stream' },
-      credentials: 'same-origin',
-      cache: 'no-store',
-      signal: stream.abort.signal,
-    })
-    const ours = response.headers.get('content-type')?.startsWith('text/event-stream') === true
-    if (!response.ok || !ours || response.body === null) return endWith(stream, response)
-    const reader = response.body.getReader()
-    const decoder = new TextDecoder()
-    const parse = eventParser(stream)
-    for (let part = await reader.read(); !part.done && !stream.over; part = await reader.read()) {
-      parse(decoder.decode(part.value, { stream: true }))
-    }
-    end(stream, 1006)
-  } catch (error) {
-    end(stream, 1006, String(error))
+  const response = await ask(stream, 'protocol=1&stream=canonical', {
+    headers: { accept: 'text/event-stream' },
+  })
+  if (!isOurs(response) || response.body === null) return endWith(stream, response)
+  // the first event comes with the head; where it does not, something on the way keeps the stream to itself (rule K9)
+  stream.events.alive()
+  const reader = response.body.getReader()
+  const decoder = new TextDecoder()
+  const parse = eventParser(stream)
+  for (let part = await reader.read(); !part.done && !stream.over; part = await reader.read()) {
+    parse(decoder.decode(part.value, { stream: true }))
   }
-}
-
-/** The close code of an answer that is not what was hoped for. */
-function endWith(stream: Stream, { status, headers }: Response): void {
-  const wait = Number(headers.get('retry-after') ?? Number.NaN) * 1000
-  const code = status === 401 ? 4401 : status === 403 ? 4403 : status === 503 || status === 429 ? 1013 : 1006
-  end(stream, code, `HTTP ${status}`, wait >= 0 ? wait : null)
-}
-
-/** Lines of an event stream: `event`, `data`, comments; an empty line ends an event. */
-function eventParser(stream: Stream): (text: string) => void {
-  let rest = ''
-  let event = ''
-  let data: string[] = []
-  return text => {
-    const lines = (rest + text).split(/\r\n|\n|\r(?!$)/)
-    rest = lines.pop() ?? ''
-    for (const line of lines) {
-      if (stream.over) return
-      if (line === '') {
-        if (data.length > 0) take(stream, event, data.join('\n'))
-        event = ''
-        data = []
-      } else if (line.startsWith(':')) {
-        stream.events.alive()
-      } else {
-        const [, name, value = ''] = /^([^:]*):? ?(.*)$/s.exec(line) ?? []
-        if (name === 'event') event = value
-        if (name === 'data') data.push(value)
-      }
-    }
-  }
-}
-
-function take(stream: Stream, event: string, data: string): void {
-  if (event === '' || event === 'message') return stream.events.frame(data)
-  if (event !== 'session' && event !== 'close') return stream.events.alive()
-  const said = parse(data)
-  if (event === 'session' && typeof said['session'] === 'string') {
-    stream.session = said['session']
-    stream.events.open()
-  } else {
-    const { code, reason, retry_after_ms: wait } = said
-    end(
-      stream,
-      typeof code === 'number' ? code : 1006,
-      typeof reason === 'string' ? reason : '',
-      typeof wait === 'number' ? wait : null,
-    )
-  }
-}
-
-function parse(data: string): Readonly<Record<string, unknown>> {
-  try {
-    const value: unknown = JSON.parse(data)
-    return typeof value === 'object' && value !== null ? { ...value } : {}
-  } catch {
-    return {}
-  }
-}
-
-/** Takes from the queue what fits into one POST, at least one. */
-function nextFrames(queue: string[]): string[] {
-  let bytes = 0
-  const end = queue.findIndex(text => (bytes += new TextEncoder().encode(text).length + 1) > postBytes)
-  return queue.splice(0, end < 0 ? queue.length : Math.max(end, 1))
-}
-
-async function post(stream: Stream): Promise<void> {
-  if (stream.posting) return
-  stream.posting = true
-  try {
-    while (stream.queue.length > 0 && !stream.over) {
-      const frames = nextFrames(stream.queue)
-      const response = await fetch(`${stream.url}?session=${encodeURIComponent(stream.session)}`, {
-        method: 'POST',
-        headers: { 'content-type': 'application/json' },
-        credentials: 'same-origin',
-        body: `[${frames.join(',')}]`,
-        signal: stream.abort.signal,
-      })
-      if (response.status !== 204) endWith(stream, response)
-      stream.bytes = stream.queue.reduce((sum, text) => sum + text.length, 0)
-    }
-  } catch (error) {
-    end(stream, 1006, String(error))
-  }
-  stream.posting = false
+  end(stream, 1006)
 }

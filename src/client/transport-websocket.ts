@@ -10,7 +10,7 @@ export function webSocketTransport(url: string): Transport {
         socket = new WebSocket(`${absolute(url).replace(/^http/, 'ws')}/ws`)
       } catch {
         // no WebSocket here, or a page that may not use it
-        queueMicrotask(() => events.closed(1006, '', null))
+        queueMicrotask(() => events.closed(0, '', null))
         return { send: () => false, buffered: () => 0, close() {} }
       }
       const quiet = (): void => {

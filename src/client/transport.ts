@@ -6,7 +6,7 @@ export interface TransportEvents {
   frame(text: string): void
   /** Something came in that is no frame: a comment of an event stream. */
   alive(): void
-  /** The last event. `code` from the close-code table; 1006 where none was given. */
+  /** The last event. `code` from the close-code table; 1006 where none was given; 0: there is no such transport here. */
   closed(code: number, reason: string, retryAfterMs: number | null): void
 }
 
@@ -20,7 +20,7 @@ export interface Connection {
 }
 
 export interface Transport {
-  readonly name: 'websocket' | 'sse' | 'local'
+  readonly name: 'websocket' | 'sse' | 'long-poll' | 'local'
   /** Never throws: what goes wrong is `closed`. */
   connect(events: TransportEvents): Connection
 }

@@ -3,6 +3,7 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { WebSocketServer } from 'ws'
+import { longPollTransport } from './transport-long-poll.ts'
 import { sseTransport } from './transport-sse.ts'
 import { absolute, webSocketTransport } from './transport-websocket.ts'
 import type { Connection, Transport } from './transport.ts'
@@ -77,7 +78,7 @@ describe('websocket', () => {
     expect(connection.send('late')).toBe(false)
   })
 
-  test('nobody there, or no WebSocket at all, is 1006', async () => {
+  test('nobody there is 1006, no WebSocket at all is 0', async () => {
     const { log } = connect(webSocketTransport('http://127.0.0.1:1/x'))
     await vi.waitFor(() => expect(log).toHaveLength(1))
     expect(log[0]).toMatch(/^closed 1006/)
@@ -85,7 +86,7 @@ describe('websocket', () => {
     const without = connect(webSocketTransport('http://127.0.0.1:1/x'))
     vi.unstubAllGlobals()
     expect(without.log).toEqual([])
-    await vi.waitFor(() => expect(without.log).toEqual(['closed 1006  null']))
+    await vi.waitFor(() => expect(without.log).toEqual(['closed 0  null']))
   })
 
   test('after close comes no event', async () => {
@@ -118,14 +119,14 @@ describe('event stream', () => {
       response.write(': hi\n\n')
     })
     const { log } = connect(sseTransport(url))
-    await vi.waitFor(() => expect(log).toEqual(['alive']))
+    await vi.waitFor(() => expect(log).toEqual(['alive', 'alive']))
     expect(asked).toBe('/api/sync/events?protocol=1&stream=canonical text/event-stream')
     stream?.write(`retry: 100\n${session}`)
-    await vi.waitFor(() => expect(log).toEqual(['alive', 'open']))
+    await vi.waitFor(() => expect(log).toEqual(['alive', 'alive', 'open']))
     stream?.write('data: {"a":\r')
     await new Promise(resolve => setTimeout(resolve, 20))
     stream?.write('\ndata: "ü"}\r\n\r\nid: 7\ndata:x\n\n')
-    await vi.waitFor(() => expect(log.slice(2)).toEqual(['frame {"a":\n"ü"}', 'frame x']))
+    await vi.waitFor(() => expect(log.slice(3)).toEqual(['frame {"a":\n"ü"}', 'frame x']))
     stream?.write('event: close\ndata: {"code":1012,"reason":"restart","retry_after_ms":300}\n\n')
     await vi.waitFor(() => expect(log.at(-1)).toBe('closed 1012 restart 300'))
   })
@@ -148,7 +149,7 @@ describe('event stream', () => {
       }, 20)
     })
     const { log, connection } = connect(sseTransport(url))
-    await vi.waitFor(() => expect(log).toEqual(['open']))
+    await vi.waitFor(() => expect(log).toEqual(['alive', 'open']))
     for (const n of [1, 2, 3]) connection.send(`{"n":${n}}`)
     expect(connection.buffered()).toBe(21)
     await vi.waitFor(() => expect(posts).toHaveLength(2))
@@ -171,7 +172,7 @@ describe('event stream', () => {
       response.writeHead(204).end()
     })
     const { log, connection } = connect(sseTransport(url))
-    await vi.waitFor(() => expect(log).toEqual(['open']))
+    await vi.waitFor(() => expect(log).toEqual(['alive', 'open']))
     const frame = JSON.stringify('я'.repeat(100_000))
     for (let i = 0; i < 7; i++) connection.send(frame)
     connection.send(JSON.stringify('x'.repeat(600_000)))
@@ -195,21 +196,49 @@ describe('event stream', () => {
     }
   })
 
-  test('a POST that is refused ends the connection', async () => {
+  test('[K5] X34 who is sent elsewhere has not reached us', async () => {
+    const { url } = await serve((request, response) => {
+      if (request.url === '/login') response.end('<h1>Sign in</h1>')
+      else response.writeHead(302, { location: '/login' }).end()
+    })
+    for (const transport of [sseTransport, longPollTransport]) {
+      const { log } = connect(transport(url))
+      await vi.waitFor(() => expect(log).toHaveLength(1))
+      expect(log[0]).toMatch(/^closed 1006/)
+    }
+  })
+
+  test('[K5] long-poll answers that say nothing are not ours: nobody is asked again and again', async () => {
+    let asked = 0
+    const { url } = await serve((_request, response) => {
+      asked += 1
+      response.writeHead(200, { 'content-type': 'text/event-stream' }).end()
+    })
+    const { log } = connect(longPollTransport(url))
+    await vi.waitFor(() => expect(log).toEqual(['closed 1006 HTTP 200 null']))
+    expect(asked).toBe(1)
+  })
+
+  test('X40 a POST that is refused ends the connection, with the pause that the server asks for', async () => {
     for (const [status, expected] of [
       [410, 'closed 1006 HTTP 410 null'],
       [401, 'closed 4401 HTTP 401 null'],
       [200, 'closed 1006 HTTP 200 null'],
+      [503, 'closed 1013 HTTP 503 7000'],
+      [429, 'closed 1013 HTTP 429 7000'],
     ] as const) {
       const { url } = await serve((request, response) => {
         if (request.method === 'GET')
           response.writeHead(200, { 'content-type': 'text/event-stream' }).write(session)
-        else response.writeHead(status, { 'content-type': 'text/html' }).end('x')
+        else
+          response
+            .writeHead(status, { 'content-type': 'text/html', ...(status > 420 && { 'retry-after': '7' }) })
+            .end('x')
       })
       const { log, connection } = connect(sseTransport(url))
-      await vi.waitFor(() => expect(log).toEqual(['open']))
+      await vi.waitFor(() => expect(log).toEqual(['alive', 'open']))
       connection.send('{}')
-      await vi.waitFor(() => expect(log).toEqual(['open', expected]))
+      await vi.waitFor(() => expect(log).toEqual(['alive', 'open', expected]))
       expect(connection.send('{}')).toBe(false)
     }
   })
@@ -221,14 +250,14 @@ describe('event stream', () => {
       response.write(session)
     })
     const cut = connect(sseTransport(url))
-    await vi.waitFor(() => expect(cut.log).toEqual(['open']))
+    await vi.waitFor(() => expect(cut.log).toEqual(['alive', 'open']))
     stream?.destroy()
     await vi.waitFor(() => expect(cut.log.at(-1)).toMatch(/^closed 1006/))
     const closed = connect(sseTransport(url))
-    await vi.waitFor(() => expect(closed.log).toEqual(['open']))
+    await vi.waitFor(() => expect(closed.log).toEqual(['alive', 'open']))
     closed.connection.close(1000, '')
     stream?.end()
     await new Promise(resolve => setTimeout(resolve, 50))
-    expect(closed.log).toEqual(['open'])
+    expect(closed.log).toEqual(['alive', 'open'])
   })
 })

@@ -2,17 +2,18 @@
 // Neighbours on the line: the client root before it, outbox (and `save`) behind it.
 import type { Base, Row, Write } from '../core/index.ts'
 import { cut, stampOf, tick } from '../core/index.ts'
+import { firstDraft, numbered } from './store.ts'
 import type { PendingRecord } from './store.ts'
-import { dequeue, enqueue, viewOf, touch, fold } from './state.ts'
+import { dequeue, enqueue, register, viewOf, touch, fold } from './state.ts'
 import type { Entry, Kept, State } from './state.ts'
 
 export function newEntry(record: PendingRecord, durable: boolean): Entry {
   return { record, durable, sent: false, result: null, doomed: false }
 }
 
-/** The number of the mutation; 0 where nothing changed and so nothing is sent. */
+/** The draft's number; 0 where nothing changed and so nothing is sent. */
 export function write(state: State, writes: readonly Write[]): number {
-  const n = state.identity.n + 1
+  const n = firstDraft + state.drafts + 1
   const kept: Write[] = []
   // each write is cut against the view with the earlier ones of its transaction
   const draft = newEntry(
@@ -34,9 +35,10 @@ export function write(state: State, writes: readonly Write[]): number {
   if (kept.length === 0) return 0
   const reading = tick(state.identity.reading, state.now)
   const mutation = { n, base: baseOf(state, kept), stamp: stampOf(reading, state.node), writes: kept }
-  state.identity = { ...state.identity, n, reading }
+  state.identity = { ...state.identity, reading }
   state.saveIdentity = true
-  admit(state, newEntry({ n, mutation, timestamp: state.now }, false))
+  state.drafts += 1
+  admit(state, newEntry({ n, mutation, timestamp: state.now, tab: state.node }, false))
   return n
 }
 
@@ -45,6 +47,54 @@ export function admit(state: State, entry: Entry): void {
   state.entries.set(entry.record.n, entry)
   state.puts.set(entry.record.n, entry.record)
   enqueue(state, entry, 'local')
+}
+
+/**
+ * Drafts have got their places among the mutations of all tabs (rule Q2), and others were put before them. Whatever
+ * number is known, every lower one is known too: what is sent in `n` order leaves none behind.
+ */
+export function place(
+  state: State,
+  numbers: readonly (readonly [draft: number, n: number])[],
+  others: readonly PendingRecord[],
+): void {
+  const { n: known } = state.identity
+  // what is not above was here, and is settled
+  for (const record of [...others].sort((a, b) => a.n - b.n).filter(({ n }) => n > known)) {
+    // a draft of ours, of which we shall hear; what lies behind it must not be sent before it
+    if (record.tab === state.node) {
+      state.behind = true
+      break
+    }
+    know(state, record.n)
+    const entry = newEntry(record, true)
+    if (record.dead === undefined) state.entries.set(record.n, entry)
+    else state.dead.set(record.n, entry)
+    if (record.dead === undefined) enqueue(state, entry, 'tab')
+    else register(state, entry)
+    // who found it dead may not have stored that
+    if (record.dead !== undefined && !state.follows) state.puts.set(record.n, record)
+  }
+  for (const [draft, n] of numbers) {
+    for (const map of [state.entries, state.dead]) {
+      const entry = map.get(draft)
+      if (entry === undefined) continue
+      map.delete(draft)
+      map.set(n, entry)
+      entry.record = numbered(entry.record, n)
+    }
+    const put = state.puts.get(draft)
+    if (put !== undefined) state.puts.delete(draft)
+    if (put !== undefined) state.puts.set(n, numbered(put, n))
+    know(state, n)
+  }
+  const inOrder = [...state.entries].sort(([a], [b]) => a - b)
+  state.entries.clear()
+  for (const [n, entry] of inOrder) state.entries.set(n, entry)
+}
+
+export function know(state: State, n: number): void {
+  if (n > state.identity.n) state.identity = { ...state.identity, n }
 }
 
 function viewWith(state: State, kept: Kept, id: string): Row | undefined {

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { backoffPolicies, jitteredDelay, nominalDelay } from './backoff.ts'
-import { closeCodes, closeMeaning } from './close-codes.ts'
+import { afterClose } from './close-codes.ts'
 import type { ErrorCode } from './errors.ts'
 import { errorCodes, statusOf } from './error-codes.ts'
 import { SyncError, isRetryable } from './errors.ts'
@@ -19,16 +19,18 @@ test('[K2] delays are the documented ones, jitter only shortens them', () => {
 })
 
 test('[K4] every close code says what comes then; strangers are lost connections', () => {
-  for (const code of Object.keys(closeCodes)) expect(closeMeaning(Number(code)).reason).not.toBe('')
-  expect([4401, 4403, 4409, 4400, 1012, 1013].map(code => closeMeaning(code).then)).toEqual([
+  expect([4401, 4403, 4409, 4400, 1008, 1012, 1013, 1000, 4408].map(afterClose)).toEqual([
     'auth',
     'auth',
     'stop',
     'stop',
+    'stop',
+    'retry',
+    'retry',
     'retry',
     'retry',
   ])
-  for (const code of [0, 4999, 1005, Number.NaN, -1]) expect(closeMeaning(code)).toEqual(closeMeaning(1006))
+  for (const code of [0, 4999, 1005, Number.NaN, -1]) expect(afterClose(code)).toBe('retry')
 })
 
 test('[Q4] errors say whether the same request may succeed later', () => {

@@ -39,8 +39,9 @@ export function sameJson(a: Json | undefined, b: Json | undefined): boolean {
     return isList(a) && isList(b) && a.length === b.length && a.every((item, i) => sameJson(item, b[i]))
   }
   const keys = Object.keys(a)
-  const same = (key: string): boolean => Object.hasOwn(b, key) && sameJson(a[key], b[key])
-  return keys.length === Object.keys(b).length && keys.every(same)
+  if (keys.length !== Object.keys(b).length) return false
+  for (const key of keys) if (!Object.hasOwn(b, key) || !sameJson(a[key], b[key])) return false
+  return true
 }
 
 /** Array.isArray does not narrow readonly arrays. */

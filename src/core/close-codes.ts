@@ -1,31 +1,45 @@
 // The closed table of WebSocket close codes. A code that is not here counts as a lost connection: retry.
 
-export interface CloseMeaning {
-  readonly reason: string
-  /** retry: back off and reconnect; auth: stop until the user signs in; stop: this client must not reconnect by itself. */
-  readonly then: 'retry' | 'auth' | 'stop'
-}
+/** retry: back off and reconnect; auth: stop until the user signs in; stop: this client must not reconnect by itself. */
+export type AfterClose = 'retry' | 'auth' | 'stop'
 
-export const closeCodes = {
-  1000: { reason: 'closed by request', then: 'retry' },
-  1001: { reason: 'going away', then: 'retry' },
-  1006: { reason: 'connection lost', then: 'retry' },
-  1008: { reason: 'too many invalid messages', then: 'stop' },
-  1009: { reason: 'message too large', then: 'retry' },
-  1011: { reason: 'server error', then: 'retry' },
-  1012: { reason: 'server restarting', then: 'retry' },
-  1013: { reason: 'server overloaded', then: 'retry' },
-  4400: { reason: 'protocol version not supported', then: 'stop' },
-  4401: { reason: 'authentication required', then: 'auth' },
-  4403: { reason: 'forbidden', then: 'auth' },
-  4408: { reason: 'no hello in time', then: 'retry' },
-  4409: { reason: 'another tab took the lead', then: 'stop' },
-} as const satisfies Record<number, CloseMeaning>
+/** What is said with each; those that `last` names not are retried. */
+export type CloseCode =
+  /** closed by request */
+  | 1000
+  /** going away */
+  | 1001
+  /** connection lost */
+  | 1006
+  /** too many invalid messages */
+  | 1008
+  /** message too large */
+  | 1009
+  /** server error */
+  | 1011
+  /** server restarting */
+  | 1012
+  /** server overloaded */
+  | 1013
+  /** protocol version not supported */
+  | 4400
+  /** authentication required */
+  | 4401
+  /** forbidden */
+  | 4403
+  /** no hello in time */
+  | 4408
+  /** another tab took the lead */
+  | 4409
 
-export type CloseCode = keyof typeof closeCodes
+const last: Readonly<Record<number, AfterClose>> = {
+  1008: 'stop',
+  4400: 'stop',
+  4401: 'auth',
+  4403: 'auth',
+  4409: 'stop',
+} satisfies Partial<Record<CloseCode, AfterClose>>
 
-export function closeMeaning(code: number): CloseMeaning {
-  return Object.hasOwn(closeCodes, code)
-    ? closeCodes[code as CloseCode] // reason: hasOwn narrowed a number to a key, which the type system cannot say
-    : closeCodes[1006]
+export function afterClose(code: number): AfterClose {
+  return last[code] ?? 'retry'
 }

@@ -29,11 +29,13 @@ export type Contiguity = 'apply' | 'overtaken' | 'gap'
 
 /**
  * `from` null begins a snapshot and fits only a replica that has nothing. A batch that ends at or before the replica's
- * place was overtaken over another transport; one that begins elsewhere left a gap: ask again.
+ * place was overtaken over another transport; one that begins elsewhere left a gap, and one that ends at the same number
+ * on another branch of the log has to: ask again.
  */
 export function contiguity(at: Cursor | null, from: Cursor | null, to: Cursor): Contiguity {
   if (sameCursor(at, from)) return 'apply'
-  if (at !== null && at.epoch === to.epoch && to.seq <= at.seq) return 'overtaken'
+  const behind = at !== null && at.epoch === to.epoch && to.seq < at.seq
+  if (behind || sameCursor(at, to)) return 'overtaken'
   return 'gap'
 }
 

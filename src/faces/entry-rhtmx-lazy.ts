@@ -1,7 +1,23 @@
 // What a page seldom needs, loaded a little after it is ready or when it is needed first: a script of its own, served as
-// `lazy.js` beside `client.js`. It works on the state of the script that loads it, so both are of one release.
-import { healing, sseTransport } from '../client/index.ts'
-import type { Lazy } from './lazy.ts'
+// `lazy.<hash>.js` beside `client.js`. It works on the state of the script that loads it, so both are of one release.
+import { foldPages, healing, longPollTransport, rivals, sseTransport } from '../client/index.ts'
+import { bindElements } from './bind.ts'
+import { queueForm } from './forms.ts'
+import type { Lazy, Lent } from './lazy.ts'
+import { watchLoops } from './loops.ts'
+import { autoRefresh } from './refresh.ts'
 
-const lazy: Lazy = { healing, sseTransport }
-Object.assign(window, { rhtmxLazy: lazy })
+const rhtmxLazy = (lent: Lent): Lazy => {
+  bindElements(lent)
+  if (lent.autoRefresh) autoRefresh(lent)
+  if (lent.debug) watchLoops(lent)
+  return {
+    foldPages,
+    healing,
+    rivals,
+    sseTransport,
+    longPollTransport,
+    queueForm: event => queueForm(lent, event),
+  }
+}
+Object.assign(window, { rhtmxLazy })

@@ -1,9 +1,24 @@
 // The script behind `<script src="/api/sync/client.js" data-sync-entities="...">`. Running it again changes nothing.
+// Without such a tag, as where a module imports it, `rhtmxSync.init({ syncEntities })` begins.
 import { complain, createRhtmxSync } from './rhtmx.ts'
-import { readScript } from './script.ts'
+import type { RhtmxSync } from './rhtmx.ts'
+import { findTag, optionsOf } from './script.ts'
+import type { InitOptions, Tag } from './script.ts'
 import './index.ts'
 
-if (!('rhtmxSync' in window)) {
-  const options = readScript(document, complain)
-  if (options !== null) Object.assign(window, { rhtmxSync: createRhtmxSync(options, document) })
+/** The bundler puts in the hash of the second script that was built with this one. */
+declare const lazyRelease: string
+
+const begin = (tag: Tag): RhtmxSync => {
+  const rhtmxSync = createRhtmxSync(optionsOf(tag, document, lazyRelease, complain), document)
+  Object.assign(window, { rhtmxSync })
+  return rhtmxSync
+}
+
+// reason: the type says what pages see; before the script has run there is nothing
+if ((window as Partial<Window>).rhtmxSync?.client === undefined) {
+  const tag = findTag(document)
+  const init = (dataset: InitOptions): RhtmxSync => begin({ src: '', dataset })
+  if (tag === null) Object.assign(window, { rhtmxSync: { init } })
+  else begin(tag)
 }

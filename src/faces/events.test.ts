@@ -51,18 +51,18 @@ function fakeTimers() {
 
 const never = (): void => {}
 
-test('K01 one event, on the body, bubbling and composed; held while there is no body', async () => {
+test('[F1] K01 one event, on the body, bubbling and composed; held while there is no body', async () => {
   const { page, seen, parsed } = fakePage(false)
   const events = pageEvents(page, () => null, never)
-  events.state({ state: 'connecting', oldState: 'disconnected' })
-  events.ready({ client: 'entity', online: true, storage: 'memory' })
+  events.tell('connection:state', { state: 'connecting', oldState: 'disconnected' })
+  events.tell('sync:ready', { client: 'entity', online: true, storage: 'memory' })
   expect(seen).toEqual([])
   parsed()
   expect(seen.map(({ type }) => type)).toEqual(['rhtmx:connection:state', 'rhtmx:sync:ready'])
   expect(seen[0]).toMatchObject({ bubbles: true, composed: true, detail: { state: 'connecting' } })
 })
 
-test('K02 what one batch brings is one event, at once', async () => {
+test('[F2] K02 what one batch brings is one event, at once', async () => {
   const { page, seen } = fakePage()
   const events = pageEvents(page, (_entity, id) => ({ id, name: 'Ada' }), never)
   events.changed(change(['1', '2'], { action: 'create', version: 7 }))
@@ -88,7 +88,7 @@ test('K02 what one batch brings is one event, at once', async () => {
   })
 })
 
-test('a burst: at most one event in 50 ms, the last change included, a rollback not hidden', async () => {
+test('[F3] a burst: at most one event in 50 ms, the last change included, a rollback not hidden', async () => {
   const { page, seen } = fakePage()
   const timers = fakeTimers()
   const events = pageEvents(
@@ -125,4 +125,34 @@ test('entities do not wait for each other', async () => {
   events.changed(change(['1']))
   await timers.pass(0)
   expect(seen.map(({ type }) => type)).toEqual(['rhtmx:users:changed'])
+})
+
+/** `perTick` rows every 5 ms for `ms`: the events. */
+async function flood(ms: number, perTick: () => string[]) {
+  const { page, seen } = fakePage()
+  const timers = fakeTimers()
+  const events = pageEvents(
+    page,
+    () => null,
+    (wait, run) => timers.after(wait, run),
+  )
+  for (let at = 0; at < ms; at += 5) {
+    const ids = perTick()
+    if (ids.length > 0) events.changed(change(ids))
+    await timers.pass(5)
+  }
+  for (let i = 0; i < 3; i += 1) await timers.pass(1000)
+  return seen
+}
+
+test('[F3] X37 a thousand rows one by one are at most twenty events, and the last is told', async () => {
+  for (const ms of [500, 1000, 5000, 8000]) {
+    let sent = 0
+    const seen = await flood(ms, () => {
+      const ids = Array.from({ length: 5000 / ms }, () => String((sent += 1)))
+      return ids.length > 0 ? ids : [String((sent += 1))]
+    })
+    expect(seen.length).toBeLessThanOrEqual(20)
+    expect(seen.at(-1)?.detail).toMatchObject({ id: String(sent) })
+  }
 })

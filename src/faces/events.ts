@@ -45,21 +45,34 @@ export interface ChangedDetail {
 export interface RejectedDetail {
   readonly entity: string
   readonly id: string
-  /** The dead letter's number: `rhtmxSync.client.retry(n)`, `.discard(n)`. */
+  /** The dead letter's number: `rhtmxSync.retry(n)`, `.discard(n)`. */
   readonly n: number
   readonly error: { readonly code: string; readonly message: string; readonly details?: unknown }
   readonly data: { readonly [column: string]: Json } | null
 }
 
+export interface AuthDetail {
+  readonly code: number
+  readonly reason: string
+}
+
+/** The events but for `rhtmx:<entity>:changed`, which is gathered. */
+interface Details {
+  'connection:state': StateDetail
+  'sync:ready': ReadyDetail
+  'mutation:rejected': RejectedDetail
+  'auth:required': AuthDetail
+}
+
 export interface PageEvents {
-  state(detail: StateDetail): void
-  ready(detail: ReadyDetail): void
+  tell<K extends keyof Details>(type: K, detail: Details[K]): void
   changed(change: Change): void
-  rejected(detail: RejectedDetail): void
 }
 
 /** The first change of an entity is announced at once, those within this many milliseconds after it together. */
 const gatherMs = 50
+/** While many rows change without a pause, the time between two events grows up to this. */
+const slowestMs = 1000
 
 export function pageEvents(
   page: Document,
@@ -69,26 +82,26 @@ export function pageEvents(
   const dispatch = dispatcher(page)
   const gathering = new Map<string, Change[]>()
 
-  const announce = (entity: string): void => {
+  const announce = (entity: string, wait: number): void => {
     const changes = gathering.get(entity) ?? []
     const last = changes.at(-1)
     if (last === undefined) return void gathering.delete(entity)
     gathering.set(entity, [])
-    after(gatherMs, () => announce(entity))
-    dispatch(`rhtmx:${entity}:changed`, changedDetail(changes, last, row))
+    const detail = changedDetail(changes, last, row)
+    const next = detail.ids.length > 1 ? Math.min(wait * 1.5, slowestMs) : gatherMs
+    after(next, () => announce(entity, next))
+    dispatch(`rhtmx:${entity}:changed`, detail)
   }
 
   return {
-    state: detail => dispatch('rhtmx:connection:state', detail),
-    ready: detail => dispatch('rhtmx:sync:ready', detail),
-    rejected: detail => dispatch('rhtmx:mutation:rejected', detail),
+    tell: (type, detail) => dispatch(`rhtmx:${type}`, detail),
     changed(change) {
       const { entity } = change
       const waiting = gathering.get(entity)
       if (waiting !== undefined) return void waiting.push(change)
       gathering.set(entity, [change])
       // creates, updates and deletes of one batch come one after the other, and are one event
-      queueMicrotask(() => announce(entity))
+      queueMicrotask(() => announce(entity, gatherMs))
     },
   }
 }

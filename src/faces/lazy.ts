@@ -1,31 +1,49 @@
 // Loads the second script when it is needed. A tag and a global instead of `import()`: it works from other origins
 // without CORS, and what failed once can be tried again in every browser.
-import type { Healing, Transport } from '../client/index.ts'
+import type { BareClient as Client, Fold, Healing, Rivals, Transport } from '../client/index.ts'
 
+/** What the second script makes of a page. */
 export interface Lazy {
   readonly healing: Healing
+  readonly foldPages: Fold
+  readonly rivals: Rivals
   sseTransport(url: string): Transport
+  longPollTransport(url: string): Transport
+  /** What a marked form was about to send becomes a queued write. */
+  queueForm(event: Event): void
+}
+
+/** What the first script lends it. */
+export interface Lent {
+  readonly client: Client
+  readonly page: Document
+  readonly entities: readonly string[]
+  readonly autoRefresh: boolean
+  readonly debug: boolean
+  /** Entities that have changed before the second script was there to see it. */
+  readonly changed: ReadonlySet<string>
+  log(message: string): void
+  complain(message: string, cause?: unknown): void
 }
 
 declare global {
   interface Window {
-    readonly rhtmxLazy?: Lazy
+    readonly rhtmxLazy?: (lent: Lent) => Lazy
   }
 }
 
-/** Calls during a load share it; a failure is forgotten. */
-export function lazily(page: Document, address: string): () => Promise<Lazy> {
+/** Calls during a load share it; a failure is forgotten. `lent` is asked for once, when the script is there. */
+export function lazily(page: Document, address: string, lent: () => Lent): () => Promise<Lazy> {
   let loading: Promise<Lazy> | null = null
   return () =>
     (loading ??= new Promise<Lazy>((resolve, reject) => {
       const tag = page.createElement('script')
-      const end = (): void => {
+      tag.onload = tag.onerror = () => {
         tag.remove()
-        if (window.rhtmxLazy !== undefined) return resolve(window.rhtmxLazy)
+        if (window.rhtmxLazy !== undefined) return resolve(window.rhtmxLazy(lent()))
         loading = null
         reject(new Error(`${address} could not be loaded`))
       }
-      tag.onload = tag.onerror = end
       tag.src = address
       page.head.append(tag)
     }))

@@ -2,14 +2,12 @@
 // Neighbours on the line: the page's calls before it, the client behind it.
 import { clientOf, indexedDBStore, lazyTransport, platformEnv, webSocketTransport } from '../client/index.ts'
 import type {
-  Client,
+  BareClient as Client,
   ClientEnv,
   Confirmation,
-  DeadLetter,
   Encodable,
   Id,
   Parts,
-  PendingWrite,
   Status,
   WriteHandle,
 } from '../client/index.ts'
@@ -18,11 +16,13 @@ import type { Action, Row } from '../core/index.ts'
 import { pageEvents } from './events.ts'
 import { lazily } from './lazy.ts'
 import type { Lazy } from './lazy.ts'
-import type { ScriptOptions } from './script.ts'
+import type { InitOptions, ScriptOptions } from './script.ts'
+import { watchForms } from './submit.ts'
 import { wayTo, wordOf } from './words.ts'
 import type { ConnectionState } from './words.ts'
 
-const prefetchMs = 2000
+/** Elements that need the second script as soon as they are there. */
+const marked = '[data-rhtmx-bind],[data-rhtmx-form]'
 
 /** What became of a `pushChange`. */
 export interface PushResult {
@@ -45,7 +45,21 @@ export interface RhtmxStatus extends Omit<Status, 'state'> {
   readonly online: boolean
 }
 
-export interface RhtmxSync {
+type Lent = Pick<
+  Client,
+  | 'ready'
+  | 'get'
+  | 'getAll'
+  | 'pending'
+  | 'deadLetters'
+  | 'retry'
+  | 'discard'
+  | 'connect'
+  | 'disconnect'
+  | 'clear'
+>
+
+export interface RhtmxSync extends Lent {
   /**
    * Writes a row: shown at once, kept over a reload, sent in order. Resolves with the server's answer, or with
    * `status: 'queued'` as soon as it is stored while the server cannot be reached. Rejects with a SyncError where the
@@ -57,67 +71,68 @@ export interface RhtmxSync {
   /** Prints only with data-debug="true". */
   log(...message: readonly unknown[]): void
   readonly isOnline: boolean
-  readonly ready: Promise<void>
-  get(entity: string, id: Id): Row | undefined
-  getAll(entity: string): readonly Row[]
-  pending(): PendingWrite[]
-  deadLetters(): DeadLetter[]
   status(): RhtmxStatus
-  connect(): void
-  disconnect(): void
-  /** Forgets the rows and unsent edits of this device, and begins anew. */
-  clear(): Promise<void>
+  /** Begins, where no script tag did. Afterwards it changes nothing. */
+  init(options: InitOptions): RhtmxSync
   /** The whole client, with typed writes, transactions and subscriptions. */
   readonly client: Client
 }
 
 export function createRhtmxSync(options: ScriptOptions, page: Document): RhtmxSync {
-  const { url, entities, strategy, debug } = options
-  const log = debug ? print : (): void => {}
+  const log = options.debug ? print : (): void => {}
   const env = platformEnv()
-  const load = lazily(page, options.lazy)
+  const changed = new Set<string>()
+  const load = lazily(page, options.lazy, () => ({ ...options, client, page, changed, log, complain }))
   const client = clientOf(
-    {
-      url,
-      entities,
-      env,
-      ...(strategy === null ? {} : { strategy }),
-      ...(debug ? { debug: print } : {}),
-      onError: error => complain(error.message, error),
-    },
-    scriptParts(options.websocket, load),
+    { ...options, env, debug: log, onError: error => complain(error.message, error) },
+    scriptParts(options, load),
   )
+  const state = announce(client, env, page, log, changed)
+  const prefetch = (): void => void load().catch(() => {})
+  watchForms(page, client, event => {
+    load().then(
+      lazy => lazy.queueForm(event),
+      (error: unknown) => complain('the form could not be kept', error),
+    )
+  })
+  whenParsed(page, () => (options.autoRefresh || page.querySelector(marked) !== null) && prefetch())
   // before it is needed: then there may be no network to load it over
-  void client.ready.then(() => env.after(prefetchMs, () => void load().catch(() => {})))
-  const state = announce(client, env, page, log)
-  return {
+  const soon = (): void => void client.ready.then(prefetch)
+  client.on('state', status => status.state === 'ready' && soon())
+  soon()
+  // a copy of it would not move
+  const { online: _, ...lent } = client
+  const sync: RhtmxSync = {
+    ...lent,
     pushChange: (entity, id, action, data = {}) => push(client, entity, id, action, data),
     syncEntity: entity => client.sync(entity),
     log,
     get isOnline() {
       return client.online
     },
-    ready: client.ready,
-    get: (entity, id) => client.get(entity, id),
-    getAll: entity => client.getAll(entity),
-    pending: () => client.pending(),
-    deadLetters: () => client.deadLetters(),
     status: () => ({ ...client.status(), state: state(), online: client.online }),
-    connect: () => client.connect(),
-    disconnect: () => client.disconnect(),
-    clear: () => client.clear(),
+    init: () => sync,
     client,
   }
+  return sync
 }
 
-function scriptParts(websocket: boolean, load: () => Promise<Lazy>): Parts {
+function whenParsed(page: Document, run: () => void): void {
+  if (page.readyState === 'loading') page.addEventListener('DOMContentLoaded', run, { once: true })
+  else run()
+}
+
+function scriptParts({ websocket, longPoll }: ScriptOptions, load: () => Promise<Lazy>): Parts {
   return {
     transports(url) {
-      const sse = lazyTransport('sse', async () => (await load()).sseTransport(url))
-      return websocket ? [webSocketTransport(url), sse] : [sse]
+      const all = [lazyTransport('sse', async () => (await load()).sseTransport(url))]
+      if (websocket) all.unshift(webSocketTransport(url))
+      if (longPoll) all.push(lazyTransport('long-poll', async () => (await load()).longPollTransport(url)))
+      return all
     },
-    database: indexedDBStore,
+    database: (name, after) => indexedDBStore(name, after, async () => (await load()).foldPages),
     healing: async () => (await load()).healing,
+    rivals: async () => (await load()).rivals,
   }
 }
 
@@ -127,11 +142,13 @@ function announce(
   env: ClientEnv,
   page: Document,
   log: (...message: unknown[]) => void,
+  told: Set<string>,
 ): () => ConnectionState {
   const row = (entity: string, id: string): Row | null => client.get(entity, id) ?? null
   const events = pageEvents(page, row, (ms, run) => void env.after(ms, run))
   let word: ConnectionState = 'disconnected'
   let known = false
+  let refused = false
   // Entities of which nothing was here when the page came: their first copy is no change, `rhtmx:sync:ready` tells of it.
   let fresh: Set<string> | null = null
   client.on('state', status => {
@@ -142,20 +159,26 @@ function announce(
       const oldState = word
       word = state
       log(`connection: ${oldState} → ${state}`)
-      events.state({ state, oldState })
+      events.tell('connection:state', { state, oldState })
     }
-    known = known || status.state === 'ready'
-    if (status.state === 'idle') known = false
+    known = status.state !== 'idle' && (known || status.state === 'ready')
+    // once, whatever a page does about it: the code stays until somebody was let in
+    const asked = status.code === 4401
+    if (asked && !refused) events.tell('auth:required', { code: status.code, reason: status.reason })
+    refused = asked
   })
   client.on('ready', ({ storage }) => {
     fresh = new Set()
-    events.ready({ client: 'entity', online: client.online, storage })
+    events.tell('sync:ready', { client: 'entity', online: client.online, storage })
   })
   client.on('changed', change => {
-    if (change.source !== 'server' || fresh?.delete(change.entity) !== true) events.changed(change)
+    if (change.source === 'server' && fresh?.delete(change.entity) === true) return
+    told.add(change.entity)
+    events.changed(change)
   })
   client.on('rejected', ({ n, writes, error }) => {
-    for (const { entity, id, data } of writes) events.rejected({ entity, id, n, error, data: data ?? null })
+    for (const { entity, id, data } of writes)
+      events.tell('mutation:rejected', { entity, id, n, error, data: data ?? null })
   })
   return () => word
 }
@@ -168,8 +191,6 @@ async function push(
   data: RowData,
 ): Promise<PushResult> {
   const written = write(client, entity, id ?? null, action, data)
-  // a refusal after the promise was answered `queued` is told by rhtmx:mutation:rejected
-  written.confirmed.catch(() => {})
   const unstored = await written.persisted.then(
     () => null,
     (error: SyncError) => error,
@@ -202,10 +223,5 @@ function withoutId(data: RowData, id: Id): RowData {
 
 // reason: a page's developer reads the console; the page's own code has the events
 /* oxlint-disable no-console */
-function print(...message: unknown[]): void {
-  console.log('[rhtmx-sync]', ...message)
-}
-
-export function complain(message: string, cause?: unknown): void {
-  console.error(`[rhtmx-sync] ${message}`, ...(cause === undefined ? [] : [cause]))
-}
+const print = (...message: readonly unknown[]): void => console.log('[rhtmx-sync]', ...message)
+export const complain = (...message: readonly unknown[]): void => console.error('[rhtmx-sync]', ...message)

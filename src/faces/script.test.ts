@@ -1,20 +1,30 @@
 import { expect, test } from 'vitest'
-import { readScript } from './script.ts'
-import type { ScriptOptions } from './script.ts'
+import { findTag, optionsOf } from './script.ts'
+import type { InitOptions } from './script.ts'
 
-/** A page with one tag of ours; `HTMLScriptElement` does not exist here, so the tag is found by its attributes. */
-function read(dataset: Record<string, string>, src = 'https://example.org/app/api/sync/client.js?v=1') {
+const page = { baseURI: 'https://example.org/app/page?x=1' } as Document
+
+function read(dataset: Partial<InitOptions>, src = 'https://example.org/app/api/sync/client.js?v=1') {
   const complaints: string[] = []
-  const page = {
-    currentScript: null,
-    baseURI: 'https://example.org/app/page?x=1',
-    querySelectorAll: () => [{ dataset, src }],
-  }
-  // reason: a document as far as the script looks at it
-  const options = readScript(page as unknown as Document, message => complaints.push(message))
-  // reason: there is a tag
-  return { options: options as ScriptOptions, complaints }
+  const options = optionsOf({ dataset, src }, page, 'abc', message => complaints.push(message))
+  return { options, complaints }
 }
+
+test('[F9] A49 the tag: the one that runs, else the last of ours that names tables', () => {
+  const tag = (src: string) => ({ src, dataset: { syncEntities: 'users' } })
+  const tags = [
+    tag('https://example.org/api/sync/client.js'),
+    tag('/api/sync/client.0123456789abcdef.js'),
+    tag('/other.js'),
+  ]
+  const running = tag('')
+  // reason: a document as far as it is looked at
+  const find = (currentScript: object | null) =>
+    findTag({ currentScript, querySelectorAll: () => tags } as unknown as Document)
+  expect(find(running)).toBe(running)
+  expect(find(null)).toBe(tags[1])
+  expect(find({ dataset: {} })).toBe(tags[1])
+})
 
 test('A49 B042 names with commas, spaces ignored, each once', () => {
   expect(read({ syncEntities: 'users, posts,,comments ,users' }).options.entities).toEqual([
@@ -25,23 +35,25 @@ test('A49 B042 names with commas, spaces ignored, each once', () => {
   expect(read({ syncEntities: ' ' }).complaints).toEqual([expect.stringContaining('data-sync-entities')])
 })
 
-test('the routes are where the script is; below a path too, on a CDN not', () => {
+test('[F9] X36 the routes are where the script is; below a path too, on a CDN not', () => {
   const served = read({ syncEntities: 'users' }).options
   expect(served.url).toBe('https://example.org/app/api/sync/')
-  expect(served.lazy).toBe('https://example.org/app/api/sync/lazy.js')
+  expect(served.lazy).toBe('https://example.org/app/api/sync/lazy.abc.js')
+  const hashed = 'https://example.org/app/api/sync/client.0123456789abcdef.js'
+  expect(read({ syncEntities: 'users' }, hashed).options).toEqual(served)
   const cdn = read(
     { syncEntities: 'users' },
     'https://cdn.example/syncline/dist/browser/rhtmx-sync.js',
   ).options
   expect(cdn.url).toBe('https://example.org/api/sync')
-  expect(cdn.lazy).toBe('https://cdn.example/syncline/dist/browser/rhtmx-lazy.js')
+  expect(cdn.lazy).toBe('https://cdn.example/syncline/dist/browser/rhtmx-lazy.js?v=abc')
   expect(read({ syncEntities: 'users', syncUrl: '../sync' }).options.url).toBe('https://example.org/sync')
 })
 
 test('no address stops the script: one within the page, and a wrong data-sync-url', () => {
   const inlined = read({ syncEntities: 'users' }, '').options
   expect(inlined.url).toBe('https://example.org/api/sync')
-  expect(inlined.lazy).toBe('https://example.org/api/sync/lazy.js')
+  expect(inlined.lazy).toBe('https://example.org/api/sync/lazy.abc.js')
   const wrong = read({ syncEntities: 'users', syncUrl: 'http://' })
   expect(wrong.options.url).toBe('https://example.org/app/api/sync/')
   expect(wrong.complaints).toEqual(['data-sync-url="http://" is no address'])
@@ -53,6 +65,7 @@ test('K17 A50 A51 WebSocket unless refused, silent unless asked', () => {
   expect(said).toMatchObject({ websocket: false, debug: true })
   expect(read({ syncEntities: 'users', useWebsocket: 'true', debug: 'false' }).options).toMatchObject({
     websocket: true,
+    longPoll: false,
     debug: false,
   })
 })
@@ -68,4 +81,20 @@ test('K06 K07 the strategy in every documented spelling; an unknown one is repor
   expect(wrong.options.strategy).toBeNull()
   expect(wrong.complaints).toEqual(['data-conflict-strategy="newest" is unknown'])
   expect(read({ syncEntities: 'users' }).complaints).toEqual([])
+})
+
+test('[F9] X36 a program says the same with the names of dataset', () => {
+  const options = { syncEntities: ['users', 'posts'], syncUrl: '/sync', debug: true, autoRefresh: true }
+  const made = read({ ...options, useWebsocket: false, longPoll: true, syncUser: 'ada' }, '').options
+  expect(made).toEqual({
+    url: 'https://example.org/sync',
+    lazy: 'https://example.org/sync/lazy.abc.js',
+    entities: ['users', 'posts'],
+    websocket: false,
+    longPoll: true,
+    strategy: null,
+    debug: true,
+    autoRefresh: true,
+    user: 'ada',
+  })
 })

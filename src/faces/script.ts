@@ -6,55 +6,93 @@ export interface ScriptOptions {
   readonly lazy: string
   readonly entities: readonly string[]
   readonly websocket: boolean
+  /** Whether to fall back to it where event streams do not get through either. */
+  readonly longPoll: boolean
   /** One of the documented words. */
   readonly strategy: string | null
   readonly debug: boolean
+  /** Elements whose `hx-get` ends in an entity's name are fetched again by themselves. */
+  readonly autoRefresh: boolean
+  /** Whose copy this is, where the page knows it before the server can be asked. */
+  readonly user: string | null
 }
 
-/** Null: no tag of ours is on the page. `complain` hears what is wrong with it; a wrong value never stops the script. */
-export function readScript(page: Document, complain: (message: string) => void): ScriptOptions | null {
-  const tag = findTag(page)
-  if (tag === null) return null
-  const { syncEntities = '', useWebsocket, conflictStrategy = '', debug = 'false', syncUrl } = tag.dataset
-  const entities = new Set(syncEntities.split(',').map(name => name.trim()))
-  entities.delete('')
-  if (entities.size === 0) complain('data-sync-entities names no table')
+/** What `rhtmxSync.init` takes: the attributes of the tag, called as `dataset` calls them. */
+export interface InitOptions {
+  /** With commas between, or a list. */
+  readonly syncEntities: string | readonly string[]
+  readonly syncUrl?: string
+  readonly syncUser?: string
+  readonly useWebsocket?: string | boolean
+  readonly longPoll?: string | boolean
+  readonly conflictStrategy?: string
+  readonly autoRefresh?: string | boolean
+  readonly debug?: string | boolean
+}
+
+/** A tag, as far as it says something. */
+export interface Tag {
+  readonly src: string
+  readonly dataset: Partial<InitOptions>
+}
+
+/**
+ * `release` is the hash of the second script that belongs to this one. `complain` hears what is wrong with the tag; a
+ * wrong value never stops the script.
+ */
+export function optionsOf(
+  { src, dataset }: Tag,
+  page: Document,
+  release: string,
+  complain: (message: string) => void,
+): ScriptOptions {
+  const {
+    syncEntities = '',
+    conflictStrategy,
+    useWebsocket,
+    longPoll,
+    autoRefresh,
+    debug,
+    syncUrl,
+    syncUser,
+  } = dataset
+  const entities = String(syncEntities).match(/[^\s,]+/g) ?? []
+  if (entities.length === 0) complain('data-sync-entities names no table')
   // the routes serve the script as `client.js`; from anywhere else, a CDN say, they are where they are by default
-  const served = /\/client\.js\b/.test(tag.src)
-  const at = (place: string, base: string): string => new URL(place, base).href
+  const served = /\/client(\.\w+)?\.js\b/.test(src)
   const said = syncUrl !== undefined && URL.canParse(syncUrl, page.baseURI) ? syncUrl : undefined
   if (said !== syncUrl) complain(`data-sync-url="${syncUrl}" is no address`)
-  const url = served && said === undefined ? at('.', tag.src) : at(said ?? '/api/sync', page.baseURI)
-  // a script within the page itself came from nowhere: the routes have the second one
-  const lazy = tag.src === '' ? at('lazy.js', `${url}/`) : at(served ? 'lazy.js' : 'rhtmx-lazy.js', tag.src)
+  const at = (place: string, base = page.baseURI): string => new URL(place, base).href
+  const url = at(said ?? (served ? at('.', src) : '/api/sync'))
+  const lazy = `lazy.${release}.js`
   return {
     url,
-    lazy,
-    entities: [...entities],
-    websocket: useWebsocket !== 'false',
+    // under the name that only its own release serves; a script within the page itself came from nowhere
+    lazy: src === '' ? at(lazy, `${url}/`) : at(served ? lazy : `rhtmx-lazy.js?v=${release}`, src),
+    entities: [...new Set(entities)],
+    websocket: String(useWebsocket) !== 'false',
+    longPoll: String(longPoll) === 'true',
     strategy: strategyOf(conflictStrategy, complain),
-    debug: debug !== 'false',
+    debug: String(debug ?? 'false') !== 'false',
+    autoRefresh: String(autoRefresh) === 'true',
+    user: syncUser ?? null,
   }
 }
 
-/** `currentScript` is null in modules and where the tag was inserted by another script. */
-function findTag(page: Document): HTMLScriptElement | null {
+/** `currentScript` is null in modules and where the tag was inserted by another script. Null: none is ours. */
+export function findTag(page: Document): HTMLScriptElement | null {
   // reason: an SVG's script has a dataset too, and none of our attributes
   const running = page.currentScript as HTMLScriptElement | null
   if (running?.dataset['syncEntities'] !== undefined) return running
-  const [client, built] = ['client.js', 'rhtmx-sync.js'].map(
-    name => `script[data-sync-entities][src*="${name}"]`,
-  )
-  return [...page.querySelectorAll<HTMLScriptElement>(`${client},${built}`)].at(-1) ?? null
+  const tags = page.querySelectorAll<HTMLScriptElement>('script[data-sync-entities]')
+  return [...tags].findLast(({ src }) => /\/(client(\.\w+)?|rhtmx-sync)\.js\b/.test(src)) ?? null
 }
 
 /** Every spelling that the server takes: `ClientWins`, `client_wins`, `client-wins`. */
-function strategyOf(value: string, complain: (message: string) => void): string | null {
-  const word = value
-    .replace(/(?!^)[A-Z]/g, '-$&')
-    .replace(/_/g, '-')
-    .toLowerCase()
+function strategyOf(value: string | undefined, complain: (message: string) => void): string | null {
+  if (value === undefined) return null
+  const word = value.replace(/_|\B(?=[A-Z])/g, '-').toLowerCase()
   if (/^((last-write|client|server)-wins|keep-both)$/.test(word)) return word
-  if (value !== '') complain(`data-conflict-strategy="${value}" is unknown`)
+  complain(`data-conflict-strategy="${value}" is unknown`)
   return null
 }

@@ -5,8 +5,10 @@ import { wayTo, wordOf } from './words.ts'
 const at = (
   state: Parameters<typeof wordOf>[0]['state'],
   attempt = 0,
-  transport: 'websocket' | 'sse' = 'websocket',
+  transport: 'websocket' | 'sse' | 'long-poll' = 'websocket',
+  trying: 'websocket' | null = null,
 ) => ({
+  trying,
   state,
   attempt,
   transport,
@@ -28,6 +30,14 @@ test('A09 after ten attempts WebSocket counts as given up, not earlier', () => {
   expect(wordOf(at('waiting', 10), true)).toBe('reconnecting')
   expect(wordOf(at('connecting', 10), true)).toBe('reconnecting')
   expect(wordOf(at('waiting', 11), true)).toBe('fallback_sse')
+})
+
+test('K25 data that flows over another transport changes no word before the attempts are spent', () => {
+  expect(wordOf(at('ready', 0, 'sse', 'websocket'), false)).toBe('connecting')
+  expect(wordOf(at('ready', 1, 'sse', 'websocket'), false)).toBe('reconnecting')
+  expect(wordOf(at('ready', 10, 'long-poll', 'websocket'), true)).toBe('reconnecting')
+  expect(wordOf(at('ready', 11, 'sse', 'websocket'), true)).toBe('fallback_sse')
+  expect(wordOf(at('ready', 0, 'long-poll'), true)).toBe('fallback_sse')
 })
 
 test('K09 a drop is told as disconnected, then reconnecting', () => {

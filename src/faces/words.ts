@@ -9,21 +9,15 @@ const webSocketAttempts = 10
 
 /** `known`: a connection was made or lost before, so the next attempt is no first one. */
 export function wordOf(
-  { state, transport, attempt }: Pick<Status, 'state' | 'transport' | 'attempt'>,
+  { state, transport, trying, attempt }: Pick<Status, 'state' | 'transport' | 'trying' | 'attempt'>,
   known: boolean,
 ): ConnectionState {
-  switch (state) {
-    case 'ready':
-      return transport === 'sse' ? 'fallback_sse' : 'connected'
-    case 'connecting':
-    case 'greeting':
-    case 'waiting':
-      if (attempt > webSocketAttempts) return 'fallback_sse'
-      return state === 'waiting' || known || attempt > 0 ? 'reconnecting' : 'connecting'
-    case 'idle':
-    case 'stopped':
-      return 'disconnected'
-  }
+  if (state === 'idle' || state === 'stopped') return 'disconnected'
+  // data that flows over another transport ends neither the attempts nor the word for them before they are spent
+  if (state === 'ready' && trying === null)
+    return transport === 'sse' || transport === 'long-poll' ? 'fallback_sse' : 'connected'
+  if (attempt > webSocketAttempts) return 'fallback_sse'
+  return state === 'waiting' || known || attempt > 0 ? 'reconnecting' : 'connecting'
 }
 
 /** The words on the way: who waits for `disconnected` sees every drop, also where the next attempt is already due. */

@@ -20,6 +20,12 @@ import { verifyScopes } from './verify.ts'
 type AcceptEffect = Extract<Effect, { type: 'accept' }>
 /** Times `maxBuffered` that wait for a sender of refused frames before it is given up. */
 const abandonAt = 4
+export const beatMs = 5_000
+/** Beats between two comments of an event stream: proxies cut what is silent. */
+const commentBeats = 3
+/** A connection is asked when nothing came for so long; 35 s after its last sign of life at the latest it is given up. */
+const quietMs = 20_000
+const probesMissed = 2
 
 export class Connection implements Subscriber, PeerEvents {
   lanes: Lane[] = []
@@ -29,6 +35,8 @@ export class Connection implements Subscriber, PeerEvents {
   #open = true
   /** When the last sign of life came. */
   heard: number
+  /** Since it was heard; of an event stream, since it began. */
+  #beats = 0
   readonly #inbox: Inbox
   readonly #hold = new Hold()
   #handling = false
@@ -124,10 +132,21 @@ export class Connection implements Subscriber, PeerEvents {
     this.closed()
   }
 
-  /** Asks for a sign of life; false: it was asked long ago and none came. */
-  probe(silentMs: number, deadMs: number): boolean {
-    // nothing ever comes up an event stream: that it is dead, the network says
-    if (silentMs > deadMs && this.#peer.kind !== 'sse') return false
+  /** Called every `beatMs`. Asks where it is quiet; false: it was asked twice and gave no sign of life. */
+  beat(): boolean {
+    this.#beats += 1
+    if (this.#peer.kind === 'sse') {
+      // nothing ever comes up an event stream: that it is dead, the network says; on it, silence is cut short
+      if (this.#beats % commentBeats === 0) this.#peer.probe()
+      return true
+    }
+    // who was told to wait is not read
+    if (this.congested || this.#parts.env.now() - this.heard < quietMs) {
+      this.#beats = 0
+      return true
+    }
+    // counted, not measured: a server that slept asks first
+    if (this.#beats > probesMissed) return false
     this.#peer.probe()
     return true
   }

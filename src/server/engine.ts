@@ -5,7 +5,7 @@ import { Acceptor } from './accept.ts'
 import type { SyncConfig, SyncOptions, Settings } from './config.ts'
 import { readConfig } from './config.ts'
 import type { Connection, Shapes } from './connection.ts'
-import { Connection as ConnectionShell } from './connection.ts'
+import { beatMs, Connection as ConnectionShell } from './connection.ts'
 import type { EngineParts } from './engine-parts.ts'
 import { Feed } from './feed.ts'
 import type { Form } from './hub.ts'
@@ -18,10 +18,6 @@ import { isSqliteHandle, sqliteStore } from './sqlite/index.ts'
 import type { Identified, Sender, ServerStore, StoreStats } from './store.ts'
 import { attachUpgrades } from './upgrade.ts'
 import type { UpgradableServer } from './upgrade.ts'
-
-/** A connection that says nothing for this long is asked for a sign of life; twice that, and it is closed. */
-const silenceMs = 32_000
-const beatMs = 15_000
 
 export interface EngineStats extends StoreStats {
   readonly connections: number
@@ -93,7 +89,7 @@ export class SyncEngine {
     const { log, bus } = this.#settings
     this.#stops.push(
       this.#store.watch({
-        wake: () => void this.#wake(),
+        wake: seq => this.#noticed(seq),
         schemaChanged: entities => this.#schemaChanged(entities),
         failed: error => log.error({ err: error }, 'syncline: the database cannot be followed; trying again'),
       }),
@@ -119,6 +115,14 @@ export class SyncEngine {
       return (this.#waking = this.#run())
     })
     return this.#next
+  }
+
+  /** Most of what the store notices are our own commits, and whoever made one has flushed it. */
+  #noticed(seq: number | undefined): void {
+    this.#maintenance.noteWrites()
+    const { hubs } = this.#parts
+    const behind = (form: Form): boolean => hubs[form].size > 0 && this.#feeds[form].head?.seq !== seq
+    if (seq === undefined || behind('canonical') || behind('plain')) void this.#wake()
   }
 
   async #run(): Promise<void> {
@@ -149,12 +153,8 @@ export class SyncEngine {
   }
 
   #checkLife(): void {
-    const now = this.#settings.env.now()
-    for (const connection of this.#parts.connections) {
-      const silent = now - connection.heard
-      if (silent > silenceMs - beatMs && !connection.probe(silent, 2 * silenceMs))
-        connection.close(1001, 'no sign of life')
-    }
+    for (const connection of this.#parts.connections)
+      if (!connection.beat()) connection.close(1001, 'no sign of life')
   }
 
   /** A connection of any kind: give its frames to what is returned. */

@@ -26,8 +26,8 @@ export function eventStreamPeer(sink: StreamSink): Peer {
     write(frames) {
       sink.write(
         frames.length === 1 && frames[0] !== undefined
-          ? encode(frames[0])
-          : Buffer.concat(frames.map(encode)),
+          ? eventBytes(frames[0])
+          : Buffer.concat(frames.map(eventBytes)),
       )
     },
     buffered: () => sink.buffered(),
@@ -51,7 +51,7 @@ export function namedEvent(name: string, data: object): string {
  * One `data:` line. JSON columns are spliced as they are stored, maybe over several lines; in valid JSON a raw line
  * break is only whitespace, so a space says the same.
  */
-function encode(frame: Frame): Buffer {
+export function eventBytes(frame: Frame): Buffer {
   const id = frame.eventId === null ? '' : `id: ${frame.eventId}\n`
   return (frame.eventStream ??= Buffer.from(`${id}data: ${frame.text.replaceAll(/[\r\n]+/g, ' ')}\n\n`))
 }

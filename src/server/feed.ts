@@ -2,7 +2,7 @@
 // lies inside the window is served from it; one further behind is caught up from the store by its connection.
 // Neighbours on the line: the store (capture) and the bus wake it; the hub asks it what a session lacks.
 import type { Cursor } from '../core/index.ts'
-import type { ChangedRow, RowForm, ServerStore } from './store.ts'
+import type { ChangedRow, Changes, RowForm, ServerStore } from './store.ts'
 
 /** Rows that the window holds at the most; older ones are read from the store by those who need them. */
 const windowRows = 10_000
@@ -88,7 +88,7 @@ export class Feed {
       })
       if (this.#head !== from) return false // reset meanwhile: what was read belongs to nobody
       fresh.push(...page.rows)
-      if (!page.more) return this.#finish(fresh, page.to)
+      if (!page.more) return this.#finish(fresh, page)
       after = page.to.seq
       chars += page.rows.reduce((sum, row) => sum + charsOf(row), 0)
       if (fresh.length > windowRows || chars > windowChars) return this.#skipTo()
@@ -96,12 +96,10 @@ export class Feed {
   }
 
   /** A cleanup may have overtaken the reading: then deletes are missing in it, and every session has to look for itself. */
-  async #finish(fresh: readonly ChangedRow[], to: Cursor): Promise<boolean> {
+  #finish(fresh: readonly ChangedRow[], { to, horizon }: Changes): Promise<boolean> | boolean {
     const from = this.#head
-    if (from === null || to.seq === from.seq) return this.#append(fresh, to)
-    const { horizon } = await this.#store.head()
-    if (this.#head !== from) return false
-    return horizon > from.seq ? this.#skipTo() : this.#append(fresh, to)
+    const overtaken = from !== null && to.seq !== from.seq && horizon > from.seq
+    return overtaken ? this.#skipTo() : this.#append(fresh, to)
   }
 
   #append(fresh: readonly ChangedRow[], to: Cursor): boolean {

@@ -49,6 +49,7 @@ class Log {
         rows: rows.filter(row => last.get(`${row.entity}/${row.id}`) === row),
         to: cursor(this.rows.length),
         more: false,
+        horizon: this.horizon,
       })
     }
     return { head, changes } as unknown as ServerStore

@@ -95,25 +95,35 @@ export class Hub {
 
   /** Brings every ready subscriber to the feed's head, in one write each. */
   flush(): void {
-    const cache: FrameCache = new Map()
+    const cache = new FrameCache()
     for (const subscriber of this.#subscribers) this.#serve(subscriber, cache)
   }
 
   /** The same for one that has drained, joined, or waits for a result. */
   flushOne(subscriber: Subscriber): void {
-    if (this.#subscribers.has(subscriber)) this.#serve(subscriber, new Map())
+    if (this.#subscribers.has(subscriber)) this.#serve(subscriber, new FrameCache())
     else subscriber.deliver([])
   }
 
   #serve(subscriber: Subscriber, cache: FrameCache): void {
     const head = this.#feed.head
     if (!subscriber.ready()) return
-    if (head === null) return subscriber.deliver([])
+    if (head === null) return subscriber.deliver(none)
+    const [lane] = subscriber.lanes
+    if (lane === undefined || subscriber.lanes.length > 1) return this.#serveLanes(subscriber, head, cache)
+    const frames = this.#bring(lane, head, cache)
+    if (frames === null) {
+      subscriber.lanes = []
+      subscriber.fellBehind(lane)
+    }
+    subscriber.deliver(frames ?? none)
+  }
+
+  #serveLanes(subscriber: Subscriber, head: Cursor, cache: FrameCache): void {
     let frames: readonly Frame[] = []
     let sources = 0
     // several lanes become one as soon as their cursors agree, so all are brought to the head, changes or not
-    if (subscriber.lanes.length > 1)
-      for (const lane of subscriber.lanes) lane.owed = Math.max(lane.owed, head.seq)
+    for (const lane of subscriber.lanes) lane.owed = Math.max(lane.owed, head.seq)
     for (const lane of subscriber.lanes) {
       const more = this.#bring(lane, head, cache)
       if (more === null) {
@@ -131,7 +141,7 @@ export class Hub {
 
   /** The frames that bring a lane to the head; null where the window does not reach back to it. */
   #bring(lane: Lane, head: Cursor, cache: FrameCache): readonly Frame[] | null {
-    if (lane.through >= head.seq && !(lane.owed > lane.at.seq && head.seq >= lane.owed)) return []
+    if (lane.through >= head.seq && !(lane.owed > lane.at.seq && head.seq >= lane.owed)) return none
     if (!this.#feed.holds(lane.through)) return null
     const frames = this.#framesFor(lane, head, cache)
     lane.through = Math.max(lane.through, head.seq)
@@ -140,13 +150,11 @@ export class Hub {
   }
 
   #framesFor(lane: Lane, head: Cursor, cache: FrameCache): readonly Frame[] {
-    let bySeq = cache.get(lane.scopes)
-    if (bySeq === undefined) cache.set(lane.scopes, (bySeq = new Map<number, readonly Frame[]>()))
-    let frames = bySeq.get(lane.at.seq)
+    let frames = cache.get(lane)
     if (frames === undefined) {
       const rows = newestOnly(this.#feed.after(lane.through, lane.scopes.entities))
-      frames = rows.length === 0 ? [] : this.#print(lane, head, rows)
-      bySeq.set(lane.at.seq, frames)
+      frames = rows.length === 0 ? none : this.#print(lane, head, rows)
+      cache.set(lane, frames)
     }
     if (frames.length === 0 && lane.owed > lane.at.seq && this.#form === 'canonical')
       return this.#print(lane, head, [])
@@ -183,7 +191,31 @@ function onlyLastNumbered(frames: readonly Frame[], head: number): Frame[] {
   return frames.map(({ text }, i) => new Frame(text, i === frames.length - 1 ? head : null))
 }
 
-type FrameCache = Map<ScopeSet, Map<number, readonly Frame[]>>
+const none: readonly Frame[] = []
+
+/** The frames of one flush, by scopes and place. */
+class FrameCache {
+  readonly #frames = new Map<ScopeSet, Map<number, readonly Frame[]>>()
+  // those who came along with the last flush stand at its very cursor, and most ask for the same scopes
+  #scopes: ScopeSet | null = null
+  #at: Cursor | null = null
+  #last: readonly Frame[] | undefined
+
+  get({ scopes, at }: Lane): readonly Frame[] | undefined {
+    if (scopes === this.#scopes && at === this.#at) return this.#last
+    this.#scopes = scopes
+    this.#at = at
+    return (this.#last = this.#frames.get(scopes)?.get(at.seq))
+  }
+
+  /** Of the lane that was asked for last. */
+  set({ scopes, at }: Lane, frames: readonly Frame[]): void {
+    const bySeq = this.#frames.get(scopes)
+    if (bySeq === undefined) this.#frames.set(scopes, new Map([[at.seq, frames]]))
+    else bySeq.set(at.seq, frames)
+    this.#last = frames
+  }
+}
 
 /** A row that changed several times since is sent once, as it is now; created if any of them created it. */
 function newestOnly(rows: PlacedRow[]): PlacedRow[] {

@@ -3,7 +3,7 @@ import type { CloseCode } from '../core/index.ts'
 import type { Frame } from './frames.ts'
 
 export interface Peer {
-  readonly kind: 'websocket' | 'sse' | 'local'
+  readonly kind: 'websocket' | 'sse' | 'long-poll' | 'local'
   /** One write for all of them. */
   write(frames: readonly Frame[]): void
   /** Bytes written and not yet taken by the network. */

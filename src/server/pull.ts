@@ -4,7 +4,7 @@ import { jsonAnswer } from './http.ts'
 import type { SyncAnswer } from './http.ts'
 import { plainChange } from './frames.ts'
 import { asChanged } from './reconcile.ts'
-import type { ServerStore } from './store.ts'
+import type { Changes, ServerStore } from './store.ts'
 
 const pageRows = 1_000
 
@@ -20,14 +20,14 @@ export async function changesSince(
   if (since === 0 || since < head.horizon || since > head.seq)
     return jsonAnswer(200, wholeTable(store, entity, since !== 0))
   const page = await store.changes({ entities: [entity], after: since, limit, form: 'object' })
-  if (await overtaken(store, since, page.to.seq)) return jsonAnswer(200, wholeTable(store, entity, true))
+  if (overtaken(page, since)) return jsonAnswer(200, wholeTable(store, entity, true))
   const changes = page.rows.map((row, i) => plainChange(row, page.rows[i - 1]?.seq ?? since))
   return jsonAnswer(200, printChangesBody(entity, page.to.seq, changes, { more: page.more }))
 }
 
-/** Whether a cleanup may have forgotten deletes of (from, to] before they were read. */
-async function overtaken(store: PullStore, from: number, to: number): Promise<boolean> {
-  return to > from && (await store.head()).horizon > from
+/** Whether a cleanup may have forgotten deletes above `from` before this page was read. */
+function overtaken({ to, horizon }: Changes, from: number): boolean {
+  return to.seq > from && horizon > from
 }
 
 /** Streamed: pages of the table, then what changed while they were read. The version comes last, when it is known. */
@@ -60,7 +60,7 @@ async function* tableOnce(store: PullStore, entity: string): AsyncGenerator<stri
   for (let more = true; more;) {
     const page = await store.changes({ entities: [entity], after: version, limit: pageRows, form: 'object' })
     const previous = version
-    if (await overtaken(store, previous, page.to.seq)) {
+    if (overtaken(page, previous)) {
       yield ']'
       return null
     }

@@ -5,12 +5,11 @@ import type { Cursor, Reconcile } from '../core/index.ts'
 import { printChangeFrame, printChangesFrame, printPlainReset, printSyncComplete } from '../core/index.ts'
 import { Frame, plainChange, printBatchParts } from './frames.ts'
 import { asChanged, asForgotten, findRepairs } from './reconcile.ts'
-import type { ChangedRow, ServerStore } from './store.ts'
+import { Slice } from './slice.ts'
+import type { ChangedRow, Changes, RowForm, ServerStore, SnapshotPage } from './store.ts'
 
-/** Changes per page. */
-const pageRows = 1_000
-/** Rows of a table per page: short, because everybody's live changes wait while one is made. */
-const tableRows = 250
+/** Rows that are asked for by id at once. */
+const idRows = 250
 
 /** Where the pages go. */
 export interface Outlet {
@@ -26,6 +25,7 @@ export interface Outlet {
 export class Reader {
   readonly #store: ServerStore
   readonly #outlet: Outlet
+  readonly #slice = new Slice()
 
   constructor(store: ServerStore, outlet: Outlet) {
     this.#store = store
@@ -44,13 +44,8 @@ export class Reader {
     let after = since
     for (;;) {
       if (!(await this.#outlet.room())) return null
-      const page = await this.#store.changes({
-        entities: batch.scopes,
-        after,
-        limit: pageRows,
-        form: 'values',
-      })
-      if (page.to.seq > after && (await this.#store.head()).horizon > after) {
+      const page = await this.#changedAfter(batch.scopes, after, 'values')
+      if (page.to.seq > after && page.horizon > after) {
         this.#outlet.overtaken()
         return null
       }
@@ -70,7 +65,7 @@ export class Reader {
     let from = this.#outlet.unfinished.get(entity) ?? Infinity
     do {
       if (!(await this.#outlet.room())) return null
-      const page = await this.#store.snapshot({ entity, after, limit: tableRows, form: 'values' })
+      const page = await this.#tablePage(entity, after, 'values')
       this.#outlet.unfinished.set(entity, (from = Math.min(from, page.head.seq)))
       this.#outlet.deliver(printBatchParts({ ...batch, to: null }, asChanged(entity, page.rows)))
       after = page.next
@@ -85,7 +80,7 @@ export class Reader {
     let after: string | null = null
     do {
       if (!(await this.#outlet.room())) return false
-      const page = await this.#store.rowsAbove({ entity, above, after, limit: tableRows })
+      const page = await this.#above(entity, above, after)
       after = page.next
       const end = after === null ? to : null
       this.#outlet.deliver(
@@ -105,12 +100,19 @@ export class Reader {
       this.#outlet.room(),
     )
     if (repairs === null) return false
-    const { wanted, forget } = repairs
+    const { wanted } = repairs
+    const forget = [...repairs.forget]
+    const named = new Set(message.held?.map(([id]) => id))
     const batch = { scopes: [entity], from: null, repair: true }
-    for (let i = 0; i < wanted.length; i += pageRows) {
+    for (let i = 0; i < wanted.length; i += idRows) {
       if (!(await this.#outlet.room())) return false
-      const rows = await this.#store.rowsById(entity, wanted.slice(i, i + pageRows))
+      const ids = wanted.slice(i, i + idRows)
+      const rows = await this.#store.rowsById(entity, ids)
       this.#outlet.deliver(printBatchParts({ ...batch, to: null }, asChanged(entity, rows)))
+      // deleted since they were found: the client may hold them at a greater place of another branch, and would take
+      // the delete, when it comes, for an old one
+      const there = new Set(rows.map(({ id }) => id))
+      forget.push(...ids.filter(id => named.has(id) && !there.has(id)))
     }
     if (!(await this.#outlet.room())) return false
     this.#outlet.deliver(printBatchParts({ ...batch, to: cursor }, asForgotten(entity, forget, cursor.seq)))
@@ -164,10 +166,10 @@ export class Reader {
     let after = since
     for (;;) {
       if (!(await this.#outlet.room())) return null
-      const page = await this.#store.changes({ entities: [entity], after, limit: pageRows, form: 'object' })
-      const head = page.to.seq > after ? await this.#store.head() : null
+      const page = await this.#changedAfter([entity], after, 'object')
       // a cleanup has passed: deletes are missing in this page
-      if (head !== null && head.horizon > after) return this.#pullAnew(entity, batch, head.seq)
+      if (page.to.seq > after && page.horizon > after)
+        return this.#pullAnew(entity, batch, (await this.#store.head()).seq)
       this.#deliverPlain(entity, page, after, batch)
       if (!page.more) return page.to
       after = page.to.seq
@@ -179,13 +181,25 @@ export class Reader {
     let first: Cursor | null = null
     do {
       if (!(await this.#outlet.room())) return null
-      const page = await this.#store.snapshot({ entity, after, limit: tableRows, form: 'object' })
+      const page = await this.#tablePage(entity, after, 'object')
       first ??= page.head
       after = page.next
       const rows = asChanged(entity, page.rows).map(row => ({ ...row, created: true }))
       this.#deliverPlain(entity, { rows, to: page.head, more: true }, 0, batch)
     } while (after !== null)
     return this.#pullChanges(entity, first.seq, batch)
+  }
+
+  #changedAfter(entities: readonly string[], after: number, form: RowForm): Promise<Changes> {
+    return this.#slice.read(limit => this.#store.changes({ entities, after, limit, form }))
+  }
+
+  #tablePage(entity: string, after: string | null, form: RowForm): Promise<SnapshotPage> {
+    return this.#slice.read(limit => this.#store.snapshot({ entity, after, limit, form }))
+  }
+
+  #above(entity: string, above: number, after: string | null): Promise<SnapshotPage> {
+    return this.#slice.read(limit => this.#store.rowsAbove({ entity, above, after, limit }))
   }
 
   #deliverPlain(

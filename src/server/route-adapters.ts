@@ -10,11 +10,7 @@ import { acceptsGzip, compressAtOnce, compressFrom, errorAnswer, segmentsBelow }
 import type { StreamEnds, SyncAnswer, SyncRequest } from './http.ts'
 import type { Answerer } from './routes.ts'
 
-type Middleware = (
-  request: IncomingMessage,
-  response: ServerResponse,
-  next?: (error?: unknown) => void,
-) => void
+type Middleware = (request: IncomingMessage, response: ServerResponse, next?: () => void) => void
 
 export function nodeAdapter(answer: Answerer, base: string): Middleware {
   return (request, response, next) => {
@@ -89,6 +85,10 @@ async function readText(body: AsyncIterable<Uint8Array>, limit: number): Promise
   return Buffer.concat(chunks).toString('utf8')
 }
 
+function isPacked({ headers }: SyncAnswer): boolean {
+  return headers['content-encoding'] !== undefined
+}
+
 /** What takes long to compress becomes a stream, whose compression leaves the event loop alone. */
 function inPieces(body: SyncAnswer['body']): SyncAnswer['body'] {
   if (body === null || (typeof body !== 'string' && !Buffer.isBuffer(body))) return body
@@ -103,7 +103,7 @@ async function respond(
 ): Promise<void> {
   if (result.stream !== undefined && request.method !== 'HEAD')
     return openStream(response, request, result, result.stream)
-  const gzip = acceptsGzip(request.headers['accept-encoding'])
+  const gzip = !isPacked(result) && acceptsGzip(request.headers['accept-encoding'])
   const body = gzip ? inPieces(result.body) : result.body
   if (body === null || request.method === 'HEAD') {
     response.writeHead(result.status, result.headers).end()
@@ -189,7 +189,7 @@ function webResponse(request: Request, result: SyncAnswer): Response {
   const { status, headers, stream } = result
   if (stream !== undefined && request.method !== 'HEAD')
     return new Response(webStream(stream), { status, headers })
-  const gzip = acceptsGzip(request.headers.get('accept-encoding') ?? undefined)
+  const gzip = !isPacked(result) && acceptsGzip(request.headers.get('accept-encoding') ?? undefined)
   const body = gzip ? inPieces(result.body) : result.body
   if (body === null || request.method === 'HEAD') return new Response(null, { status, headers })
   const packedHeaders = { ...headers, 'content-encoding': 'gzip', vary: 'accept-encoding' }

@@ -1,9 +1,6 @@
 // The HTTP paths below `/api/sync`, as Node middleware and as fetch. WebSocket upgrades are in upgrade.ts.
-import { readFile } from 'node:fs/promises'
-import { createHash } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
-import { fileURLToPath } from 'node:url'
 import {
   asArray,
   asObject,
@@ -19,21 +16,26 @@ import type { EngineParts } from './engine-parts.ts'
 import type { SyncEngine } from './engine.ts'
 import { eventStreamPeer, eventStreamHeaders, namedEvent, prelude } from './event-stream.ts'
 import type { Connection } from './connection.ts'
+import type { StreamSink } from './event-stream.ts'
 import { errorAnswer, jsonAnswer } from './http.ts'
-import type { SyncAnswer, SyncRequest } from './http.ts'
+import type { StreamEnds, SyncAnswer, SyncRequest } from './http.ts'
+import { LongPoll, longPollHeaders } from './long-poll.ts'
 import { changesSince } from './pull.ts'
 import { checkOrigin } from './origin.ts'
 import type { OriginRule } from './origin.ts'
+import { answerScript, currentScript } from './scripts.ts'
 import { fetchAdapter, nodeAdapter } from './route-adapters.ts'
 import { makeUpgrader } from './upgrade.ts'
 
 export interface SyncRoutes {
   /** Node, Connect and Express middleware. Foreign paths go to `next()`; without one they are left to others on the server, or 404. */
-  (request: IncomingMessage, response: ServerResponse, next?: (error?: unknown) => void): void
+  (request: IncomingMessage, response: ServerResponse, next?: () => void): void
   /** For Hono, SvelteKit, Next and other fetch-style frameworks. Undefined: not one of our paths. */
   fetch(request: Request): Promise<Response | undefined>
   /** For servers that dispatch upgrades themselves; false: not one of our paths. */
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): boolean
+  /** The path of the client under the name of its content, `/api/sync/client.<hash>.js`: may be cached for ever. */
+  script(): Promise<string>
 }
 
 export type Answerer = (request: SyncRequest) => Promise<SyncAnswer>
@@ -51,6 +53,7 @@ export function makeRoutes(engine: SyncEngine, parts: EngineParts, settings: Set
   return Object.assign(nodeAdapter(answer, settings.path), {
     fetch: fetchAdapter(answer, settings.path),
     upgrade: makeUpgrader(engine, settings),
+    script: async () => `${settings.path}/${await currentScript('client')}`,
   })
 }
 
@@ -60,7 +63,8 @@ class Routes {
   readonly #origins: OriginRule
   /** Canonical event streams by their secret, for the POSTs that go up. */
   readonly #streams = new Map<string, Connection>()
-  readonly #scripts = new Map<string, Promise<Script>>()
+  /** Those of them whose frames go down in answers that end. */
+  readonly #polls = new Map<string, LongPoll>()
 
   constructor(engine: SyncEngine, parts: EngineParts, origins: OriginRule) {
     this.#engine = engine
@@ -74,17 +78,15 @@ class Routes {
       throw new SyncError('NOT_FOUND', 'there is nothing at this path')
     const reading = request.method === 'GET' || request.method === 'HEAD'
     // scripts may be loaded from anywhere; everything else is data
-    if (!first.endsWith('.js')) checkOrigin(request.header('origin'), request.header('host'), this.#origins)
+    const script = answerScript(first, request)
+    if (script !== null) return script
+    checkOrigin(request.header('origin'), request.header('host'), this.#origins)
     switch (first) {
       case 'health':
         return jsonAnswer(
           200,
           JSON.stringify({ status: 'ok', entities: [...this.#parts.store.entities.keys()] }),
         )
-      case 'client.js':
-        return this.#script(request, 'rhtmx-sync.js')
-      case 'lazy.js':
-        return this.#script(request, 'rhtmx-lazy.js')
       case 'events':
         return reading ? this.#events(request) : this.#up(request)
       case 'ws':
@@ -130,6 +132,7 @@ class Routes {
   }
 
   #events(request: SyncRequest): SyncAnswer {
+    if (request.query.get('stream') === 'poll') return this.#poll(request.query.get('session') ?? '')
     const canonical = request.query.get('stream') === 'canonical'
     const wanted = request.query.get('entities')
     const entities =
@@ -168,6 +171,29 @@ class Routes {
     }
   }
 
+  /** Frames down in answers that end; without a session, a new one. */
+  #poll(session: string): SyncAnswer {
+    const poll = this.#polls.get(session)
+    if (session !== '' && poll === undefined) throw unknownSession()
+    const stream = (sink: StreamSink): StreamEnds => (poll ?? this.#openPoll()).wait(sink)
+    return { status: 200, headers: longPollHeaders, body: null, stream }
+  }
+
+  #openPoll(): LongPoll {
+    const { env } = this.#parts
+    const secret = env.secret(16)
+    const gone = (): void => {
+      this.#polls.delete(secret)
+      this.#streams.delete(secret)
+    }
+    const poll = new LongPoll(env, gone)
+    const connection = this.#engine.connect(poll.peer)
+    this.#polls.set(secret, poll)
+    this.#streams.set(secret, connection)
+    poll.begin(connection, secret)
+    return poll
+  }
+
   #resume(connection: Connection, entities: readonly string[], since: number | null): void {
     connection.resume(entities, since).catch((error: unknown) => {
       // the engine was closed meanwhile, and the stream with it
@@ -180,8 +206,7 @@ class Routes {
   /** Frames that belong to a canonical event stream, in order. */
   async #up(request: SyncRequest): Promise<SyncAnswer> {
     const connection = this.#streams.get(request.query.get('session') ?? '')
-    if (connection === undefined)
-      throw new SyncError('UNKNOWN_SESSION', 'no stream of this server has that session: open a new one')
+    if (connection === undefined) throw unknownSession()
     const frames = await jsonBody(request, this.#parts.limits.maxPayload)
     if (!Array.isArray(frames)) throw invalid('the body must be an array of messages')
     // an event stream cannot be read more slowly: who sends more than is handled has to wait
@@ -191,37 +216,6 @@ class Routes {
       })
     for (const frame of frames) connection.message(frame)
     return { status: 204, headers: { 'cache-control': 'no-store' }, body: null }
-  }
-
-  async #script(request: SyncRequest, file: string): Promise<SyncAnswer> {
-    let loading = this.#scripts.get(file)
-    if (loading === undefined) this.#scripts.set(file, (loading = loadScript(file)))
-    const script = await loading
-    // the address with the right hash never changes its content; the plain one is asked for again each time
-    const immutable = request.query.get('v') === script.hash
-    const headers = {
-      'content-type': 'text/javascript; charset=utf-8',
-      'x-content-type-options': 'nosniff',
-      etag: `"${script.hash}"`,
-      'cache-control': immutable ? 'public, max-age=31536000, immutable' : 'no-cache',
-    }
-    if (request.header('if-none-match') === headers.etag) return { status: 304, headers, body: null }
-    return { status: 200, headers, body: script.text }
-  }
-}
-
-interface Script {
-  readonly text: string
-  readonly hash: string
-}
-
-async function loadScript(file: string): Promise<Script> {
-  const path = fileURLToPath(new URL(`../browser/${file}`, import.meta.url))
-  try {
-    const text = await readFile(path, 'utf8')
-    return { text, hash: createHash('sha256').update(text).digest('hex').slice(0, 16) }
-  } catch (cause) {
-    throw new SyncError('NOT_FOUND', `the script ${file} is missing from this installation`, { cause })
   }
 }
 
@@ -238,4 +232,8 @@ function sinceOf(text: string | null): number {
   if (!/^\d+$/.test(text) || !isSeq(since))
     throw new SyncError('INVALID_CURSOR', 'since must be an integer from 0')
   return since
+}
+
+function unknownSession(): SyncError {
+  return new SyncError('UNKNOWN_SESSION', 'no stream of this server has that session: open a new one')
 }

@@ -68,6 +68,8 @@ export interface Changes {
   /** How far this page goes: the head of its view, or the place of its last row where `more`. */
   readonly to: Cursor
   readonly more: boolean
+  /** As in a head of the same view: where it is above the asked place, deletes may be missing here. */
+  readonly horizon: number
 }
 
 export interface SnapshotPage {
@@ -217,10 +219,11 @@ export interface ServerStore {
 
   /**
    * Calls `wake` whenever something may have changed: a hint, often right, never late by more than the poll interval.
+   * `seq`: the newest entry that was seen, where it looked; whoever has read up to there need not read again.
    * `schemaChanged`: capture was renewed or a shape changed; cursors of these entities answer `shape`.
    */
   watch(listener: {
-    wake(): void
+    wake(seq?: number): void
     schemaChanged(entities: readonly string[]): void
     failed(error: Error): void
   }): () => void

@@ -26,6 +26,8 @@ export type {
 } from './contracts/server-store.ts'
 export { clientStoreContract } from './contracts/client-store.ts'
 export type { StoreHome } from './contracts/client-store.ts'
+export { transportContract } from './contracts/transport.ts'
+export type { TransportHome } from './contracts/transport.ts'
 export type { Matchers, TestKit } from './contracts/kit.ts'
 export { checkWorld, runWorld } from './world.ts'
 export type { WorldOptions, WorldReport } from './world.ts'

@@ -107,7 +107,8 @@ class MemoryStore implements ServerStore {
       const taken = last === undefined ? found : found.filter(row => row.settlement.seq <= last)
       const more = taken.length < found.length
       const to = more && last !== undefined ? this.#database.cursorAt(last) : this.#database.head
-      return { rows: taken.map(row => this.#changedRow(row.info, row.id, row.settlement, query)), to, more }
+      const rows = taken.map(row => this.#changedRow(row.info, row.id, row.settlement, query))
+      return { rows, to, more, horizon: this.#database.horizon }
     })
   }
 

@@ -13,6 +13,9 @@ export interface ServerEnd {
   connect(peer: Peer, user?: string): PeerEvents
 }
 
+/** What a network does to WebSockets that it does not like. */
+export type Block = 'refused' | 'swallowed' | 'late'
+
 export interface NetworkOptions {
   readonly time: VirtualTime
   readonly random: Random
@@ -28,7 +31,7 @@ export interface LineOptions {
   /** The server that answers now; null: nobody does. */
   readonly server: () => ServerEnd | null
   /** What passes, as it is delivered. */
-  readonly watch?: (direction: 'up' | 'down', text: string) => void
+  readonly watch?: (direction: 'up' | 'down', text: string, sentAt: number) => void
 }
 
 export class Network {
@@ -39,6 +42,7 @@ export class Network {
   readonly lines = new Set<Line>()
   /** No connection is answered while it is off. */
   reachable: (owner: string) => boolean = () => true
+  blocks: { of(owner: string): Block | null } | null = null
 
   constructor({ time, random, latency }: NetworkOptions) {
     this.time = time
@@ -124,7 +128,9 @@ export class Line {
     this.#up = new Lane(network)
     this.#down = new Lane(network)
     this.client = this.#clientEnd()
-    this.#up.put(() => this.#arrive())
+    const block = options.kind === 'websocket' ? (network.blocks?.of(options.owner) ?? null) : null
+    const late = block === 'late' ? network.random.between(200, 8_000) : 0
+    network.time.after(late, () => this.#up.put(() => this.#arrive(block)))
   }
 
   get open(): boolean {
@@ -140,9 +146,10 @@ export class Line {
       send: text => {
         if (this.#events === null) return false
         this.#upBytes += text.length
+        const sentAt = this.#network.time.now()
         this.#up.put(() => {
           this.#upBytes -= text.length
-          this.#options.watch?.('up', text)
+          this.#options.watch?.('up', text, sentAt)
           this.#server?.frame(text)
         })
         return true
@@ -156,8 +163,11 @@ export class Line {
     }
   }
 
-  #arrive(): void {
-    const end = this.#network.reachable(this.owner) ? this.#options.server() : null
+  #arrive(block: Block | null): void {
+    // as if it were open: what is said on it is heard by nobody
+    if (block === 'swallowed') return this.#down.put(() => this.#events?.open())
+    const reached = this.#network.reachable(this.owner) && block !== 'refused'
+    const end = reached ? this.#options.server() : null
     this.#end = end
     try {
       this.#server = end?.connect(this.#peer(), this.#options.user) ?? null
@@ -195,11 +205,12 @@ export class Line {
   }
 
   #write(frames: readonly Frame[]): void {
+    const sentAt = this.#network.time.now()
     for (const { text } of frames) {
       this.#downBytes += text.length
       this.#down.put(() => {
         this.#downBytes -= text.length
-        this.#options.watch?.('down', text)
+        this.#options.watch?.('down', text, sentAt)
         this.#events?.frame(text)
         if (this.#downBytes === 0) this.#server?.drained()
       })

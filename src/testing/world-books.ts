@@ -19,6 +19,7 @@ export class Books {
   readonly #dead = new Set<string>()
   readonly #noted = new Map<string, Noted>()
   #marks = 0
+  #branchedAt = -Infinity
 
   /** A text that nobody wrote before. */
   mark(author: string): string {
@@ -41,10 +42,15 @@ export class Books {
   }
 
   /** A frame that reached the client. */
-  down(owner: string, text: string): void {
+  down(owner: string, text: string, sentAt: number): void {
     if (!text.startsWith('{"type":"results"')) return
     const { results } = JSON.parse(text) as { results: MutationResult[] } // reason: our own server printed it
-    for (const result of results) this.#noted.get(`${owner} ${result.n}`)?.results.push(result)
+    for (const result of results) {
+      const noted = this.#noted.get(`${owner} ${result.n}`)
+      noted?.results.push(result)
+      // it was on its way while the backup was put in place
+      if (noted !== undefined && sentAt <= this.#branchedAt) noted.branched = true
+    }
   }
 
   /** The client itself says that it is a dead letter, maybe before it was on disk. */
@@ -53,9 +59,12 @@ export class Books {
   }
 
   /** A backup is about to be put in place: what was processed until now may be no more. */
-  branch(history: ReadonlyMap<string, number>): void {
+  branch(history: ReadonlyMap<string, number>, now: number): void {
+    this.#branchedAt = now
+    const blended = blends(history)
     for (const noted of this.#noted.values()) {
-      if (noted.results.length > 0 || noted.marks.some(mark => history.has(mark))) noted.branched = true
+      const stored = noted.marks.some(mark => history.has(mark) || blended.has(mark))
+      if (noted.results.length > 0 || stored) noted.branched = true
     }
   }
 
@@ -82,12 +91,11 @@ export class Books {
     const users = new Map<string, number>()
     for (const { marks } of this.#noted.values())
       for (const mark of marks) users.set(mark, (users.get(mark) ?? 0) + 1)
-    const blended = new Set<string>()
+    const blended = blends(history)
     for (const [mark, count] of history) {
-      const [table = '', text = ''] = mark.split(' ')
-      if (table === 'blends') for (const part of text.split('|')) blended.add(`${table} ${part}`)
+      if (mark.startsWith('blends ')) continue
       // a dead letter that was retried has two numbers; each may be stored once
-      else if (count > Math.max(1, users.get(mark) ?? 1))
+      if (count > Math.max(1, users.get(mark) ?? 1))
         this.problems.push(`[Q3] ${mark} was stored ${count} times`)
     }
     for (const [key, noted] of this.#noted) {
@@ -111,6 +119,16 @@ export class Books {
       this.problems.push(`[Q3] ${mark} of mutation ${key} was stored although it was refused: ${told}`)
     }
   }
+}
+
+/** What a resolver made one text of. */
+function blends(history: ReadonlyMap<string, number>): Set<string> {
+  const parts = new Set<string>()
+  for (const mark of history.keys()) {
+    const [table = '', text = ''] = mark.split(' ')
+    if (table === 'blends') for (const part of text.split('|')) parts.add(`${table} ${part}`)
+  }
+  return parts
 }
 
 /** Whether an answer says that something of the mutation was not stored. */

@@ -1,4 +1,5 @@
-// A browser of the world: a client over a disk that is slow, fails, and outlives the tab that crashes.
+// A tab of a browser of the world: a client over a disk that is slow, fails, and outlives the tab that crashes; the
+// tabs of one browser share it, hear each other, and have one lock.
 import { SyncError } from '../core/index.ts'
 import type { EntityDefinition } from '../core/index.ts'
 import { createClient, memoryStore } from '../client/index.ts'
@@ -11,6 +12,7 @@ import type {
   PendingRecord,
   Transport,
 } from '../client/index.ts'
+import { FakeTabs } from './fake-tabs.ts'
 import type { Random } from './random.ts'
 import { skewedClock, timersOf } from './time.ts'
 import type { Clock, VirtualTime } from './time.ts'
@@ -20,8 +22,22 @@ export interface BrowserFaults {
   disk: number
 }
 
+/** What the tabs of one browser share. */
+export interface Profile {
+  readonly name: string
+  /** What is durable. */
+  readonly disk: ClientStore
+  readonly tabs: FakeTabs
+}
+
+export function newProfile(name: string, time: VirtualTime, random: Random): Profile {
+  const later = (run: () => void): void => void time.after(random.between(0, 10), run)
+  return { name, disk: memoryStore(), tabs: new FakeTabs(later) }
+}
+
 export interface BrowserParts {
   readonly name: string
+  readonly profile: Profile
   readonly time: VirtualTime
   readonly random: Random
   readonly entities: readonly EntityDefinition[]
@@ -40,6 +56,34 @@ export interface BrowserEvents {
   loaded(): void
 }
 
+function numberedAs(record: PendingRecord, n: number): PendingRecord {
+  return { ...record, n, mutation: { ...record.mutation, n } }
+}
+
+/** Nothing happens any more to a page that is dead, and nothing yet to one that is frozen. */
+function mortal(
+  transport: Transport,
+  disk: { readonly dead: boolean },
+  run: (what: () => void) => void,
+): Transport {
+  const alive =
+    <A extends unknown[]>(tell: (...args: A) => void) =>
+    (...args: A): void =>
+      run(() => {
+        if (!disk.dead) tell(...args)
+      })
+  return {
+    name: transport.name,
+    connect: events =>
+      transport.connect({
+        open: alive(() => events.open()),
+        alive: alive(() => events.alive()),
+        frame: alive(text => events.frame(text)),
+        closed: alive((...why) => events.closed(...why)),
+      }),
+  }
+}
+
 interface Page {
   readonly client: Client
   readonly timers: ReturnType<typeof timersOf>
@@ -51,9 +95,8 @@ export class Browser {
   readonly name: string
   readonly clock: Clock
   readonly #parts: BrowserParts
-  /** What is durable. */
-  readonly #kept: ClientStore = memoryStore()
   #page: Page | null = null
+  #seen = true
   /** Callbacks of a frozen tab. */
   #held: (() => void)[] | null = null
 
@@ -89,6 +132,7 @@ export class Browser {
     if (page === null) return
     page.disk.dead = true
     page.timers.stop()
+    this.#parts.profile.tabs.kill(this.name)
     this.#held = null
     this.#page = null
   }
@@ -100,13 +144,22 @@ export class Browser {
   /** Timers do not fire until `thaw`, and then all late. */
   freeze(): void {
     this.#held ??= []
+    this.#parts.profile.tabs.freeze(this.name)
   }
 
   thaw(): void {
     const held = this.#held
     this.#held = null
+    this.#parts.profile.tabs.thaw(this.name)
     for (const run of held ?? []) run()
     for (const listener of this.#page?.hints ?? []) listener('resume')
+  }
+
+  /** Whether somebody looks at it. */
+  look(seen: boolean): void {
+    if (this.#page === null || this.#held !== null) return
+    this.#seen = seen
+    this.hint(seen ? 'visible' : 'hide')
   }
 
   hint(hint: Hint): void {
@@ -114,7 +167,7 @@ export class Browser {
   }
 
   #start(): void {
-    const { time, random, entities, transports, events } = this.#parts
+    const { time, random, entities, transports, events, profile } = this.#parts
     const timers = timersOf(time)
     const hints = new Set<(hint: Hint) => void>()
     const disk = { dead: false, failing: false }
@@ -124,12 +177,20 @@ export class Browser {
       after: (ms, run) => timers.after(ms, () => this.#run(run)),
       unique: () => random.hex(16),
       online: () => true,
+      visible: () => this.#seen,
+      tabs: profile.tabs.of(this.name),
       onHint(listener) {
         hints.add(listener)
         return () => hints.delete(listener)
       },
     }
-    const client = createClient({ url: '/api/sync', entities, env, transports, store: this.#disk(disk) })
+    const client = createClient({
+      url: '/api/sync',
+      entities,
+      env,
+      transports: transports.map(transport => mortal(transport, disk, run => this.#run(run))),
+      store: () => this.#disk(disk),
+    })
     const mine = (): boolean => !disk.dead
     client.on('changed', change => mine() && events.changed(change))
     client.on('rejected', letter => mine() && events.rejected(letter.n))
@@ -144,17 +205,19 @@ export class Browser {
 
   /** A disk of its own for each page over what is kept; a dead page's saves that did not begin never do. */
   #disk(disk: Page['disk']): ClientStore {
-    const { time, random, faults, events } = this.#parts
-    const kept = this.#kept
+    const { time, random, faults, events, profile } = this.#parts
+    const kept = profile.disk
     const wait = async (): Promise<void> => {
       if (random.chance(0.6)) await time.sleep(random.between(0, 20))
+      // a frozen tab hears nothing of its disk either, and what it had not begun it has not
+      if (this.#held !== null) await new Promise<void>(go => this.#run(go))
       if (disk.dead) await new Promise(() => {})
     }
     return {
       kind: 'memory',
-      async load(entities) {
+      async load(entities, known) {
         await wait()
-        return kept.load(entities)
+        return kept.load(entities, known)
       },
       async save(work) {
         await wait()
@@ -163,9 +226,14 @@ export class Browser {
           events.diskFailed()
         }
         if (disk.failing) throw new SyncError('STORAGE_FULL', 'the disk of this world is full')
-        await kept.save(work)
-        events.durable(work.puts)
+        const saved = await kept.save(work)
+        events.durable([...work.news.map((record, i) => numberedAs(record, saved.first + i)), ...work.puts])
         await wait()
+        return saved
+      },
+      claim: async (fresh, from) => {
+        await wait()
+        return kept.claim(fresh, from)
       },
       clear: () => kept.clear(),
       close: async () => {},
@@ -174,6 +242,6 @@ export class Browser {
 
   /** What a page that starts now would find. */
   durable(): ReturnType<ClientStore['load']> {
-    return this.#kept.load(this.#parts.entities.map(entity => entity.name))
+    return this.#parts.profile.disk.load(this.#parts.entities.map(entity => entity.name))
   }
 }

@@ -8,16 +8,19 @@ import type { Random } from './random.ts'
 import { skewedClock, virtualTime } from './time.ts'
 import type { VirtualTime } from './time.ts'
 import { userWrites } from './world-actions.ts'
+import { Blocks } from './world-blocks.ts'
 import { Books } from './world-books.ts'
-import { Browser } from './world-browser.ts'
+import { newProfile } from './world-browser.ts'
+import type { Browser, Profile } from './world-browser.ts'
 import { memoryWorld } from './world-database.ts'
 import type { MakeDatabase, WorldDatabase } from './world-database.ts'
 import { differences, openInspector, unequalDisk } from './world-oracles.ts'
 import { Programs } from './world-programs.ts'
 import { worldEntities, worldNames } from './world-schema.ts'
-import { Screen } from './world-screens.ts'
+import type { Screen } from './world-screens.ts'
 import { WorldServer } from './world-server.ts'
 import { Stamps } from './world-stamps.ts'
+import { watched } from './world-watched.ts'
 
 export interface WorldOptions {
   readonly seed: number
@@ -64,7 +67,8 @@ class World {
   readonly network: Network
   readonly database: WorldDatabase
   readonly servers: WorldServer[]
-  readonly browsers: Browser[]
+  /** Every tab of every browser. */
+  readonly browsers: Browser[] = []
   readonly #options: WorldOptions
   readonly #programs: Programs
   readonly #books = new Books()
@@ -85,6 +89,7 @@ class World {
     this.time = virtualTime(random)
     const { time } = this
     this.network = new Network({ time, random })
+    this.network.blocks = new Blocks(time, options.seed)
     this.network.reachable = owner => !this.#unreachable.has(owner)
     this.database = (options.database ?? memoryWorld)({
       time,
@@ -105,55 +110,22 @@ class World {
       complaints: this.#complaints,
     }
     this.servers = Array.from({ length: random.between(1, 2) }, () => new WorldServer(parts))
-    this.browsers = Array.from({ length: random.between(1, 3) }, (_, i) => this.#browser(`u${i}`))
+    for (let i = 0, count = random.between(1, 3); i < count; i++) {
+      const profile = newProfile(`u${i}`, time, random)
+      const tabs = random.weighted({ 1: 3, 2: 2, 3: 1 })
+      for (let tab = 1; tab <= Number(tabs); tab++) this.browsers.push(this.#browser(`u${i}.${tab}`, profile))
+    }
   }
 
-  #browser(name: string): Browser {
-    const { random, time } = this
-    const hiding = this.#entities().filter(({ strategy }) => strategy === 'server-wins')
-    const screen = new Screen(new Set(hiding.map(entity => entity.name)))
-    this.#screens.set(name, screen)
-    const browser: Browser = new Browser({
-      name,
-      time,
-      random,
-      entities: this.#entities(),
-      faults: this.#faults,
-      transports: (['websocket', 'sse'] as const).map(kind =>
-        this.network.transport({
-          kind,
-          owner: name,
-          user: name,
-          server: () => random.pick(this.servers),
-          watch: (direction, text) => {
-            if (this.#options.trace !== undefined) this.#trace(`${name} ${direction} ${text}`)
-            this.#books[direction](name, text)
-          },
-        }),
-      ),
-      events: {
-        changed: change => {
-          if (this.#options.trace !== undefined)
-            this.#trace(
-              `${name} changed ${JSON.stringify(change)} ${JSON.stringify(change.ids.map(id => browser.client.get(change.entity, id)))}`,
-            )
-          const { client } = browser
-          const pending = (id: string): boolean =>
-            client.pending().some(({ writes }) => writes.some(write => write.id === id))
-          screen.changed(change, (entity, id) => client.get(entity, id), pending, name)
-        },
-        rejected: n => this.#books.rejected(name, n),
-        durable: records => {
-          for (const { mutation } of records) this.#books.durable(name, mutation)
-        },
-        diskFailed: () => {
-          this.#books.diskFailed(name)
-          screen.excuse()
-        },
-        loaded: () => screen.reload(),
-      },
-    })
-    return browser
+  #browser(name: string, profile: Profile): Browser {
+    const { time, random, network } = this
+    const books = this.#books
+    const screens = this.#screens
+    const entities = this.#entities()
+    const faults = this.#faults
+    const trace = this.#options.trace === undefined ? null : (line: string): void => this.#trace(line)
+    const server = (): WorldServer => random.pick(this.servers)
+    return watched(name, profile, { time, random, network, books, screens, entities, faults, trace, server })
   }
 
   #trace(line: string): void {
@@ -213,6 +185,7 @@ class World {
       away: 4,
       crash: 3,
       freeze: 2,
+      look: 1,
       server: 4,
       clock: 3,
       cleanup: 1.5,
@@ -235,6 +208,8 @@ class World {
         return this.#crash()
       case 'freeze':
         return this.#freeze()
+      case 'look':
+        return random.pick(this.browsers).look(random.chance(0.6))
       case 'server':
         return this.#server()
       case 'clock':
@@ -331,7 +306,7 @@ class World {
     for (const server of this.servers) this.#kill(server)
     void this.#inspector?.close()
     this.#inspector = null
-    this.#books.branch(this.database.history())
+    this.#books.branch(this.database.history(), this.time.now())
     for (const screen of this.#screens.values()) screen.excuse()
     this.#stamps.forget()
     this.#restore()
@@ -352,10 +327,12 @@ class World {
     Object.assign(this.#faults, { busy: 0, disk: 0 })
     await this.#programs.end()
     this.#unreachable.clear()
+    this.network.blocks = null
     for (const line of this.network.lines) line.thaw()
     for (const browser of this.browsers) {
       browser.start()
       browser.thaw()
+      browser.look(true)
       browser.client.connect()
     }
     for (const server of this.servers) server.start()

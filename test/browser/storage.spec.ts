@@ -67,6 +67,58 @@ test('T-B30 the store of an entity equals the table, also after a change and a d
   await expect.poll(() => rows(page)).toEqual([{ id: 2, name: 'Ada', email: null }])
 })
 
+const many = `WITH RECURSIVE n(i) AS (SELECT 3 UNION ALL SELECT i + 1 FROM n WHERE i < 5000)
+  INSERT INTO users (id, name, email) SELECT i, 'name ' || i, iif(i % 3 = 0, NULL, i || '@example.org') FROM n`
+
+/** All rows as text, as a page without a connection has them after a reload. */
+async function offline(page: Page): Promise<string[]> {
+  await page.routeWebSocket(/./, socket => socket.close())
+  await page.route(/sync\/(?:events|push|stream|sse)/, route => route.abort())
+  await page.reload()
+  await page.evaluate(() => window.rhtmxSync.ready)
+  return page.evaluate(() =>
+    window.rhtmxSync
+      .getAll('users')
+      .map(row => JSON.stringify(row))
+      .sort(),
+  )
+}
+
+async function table(): Promise<string[]> {
+  const { DatabaseSync } = await import('node:sqlite')
+  const db = new DatabaseSync(file)
+  const found = db.prepare('SELECT id, name, email FROM users').all()
+  db.close()
+  return found.map(row => JSON.stringify(row)).sort()
+}
+
+test('[R9] a large table lies in pages and is whole after a reload, also after changes and deletes', async ({
+  page,
+}) => {
+  await sql(file, many)
+  await open(page)
+  await sql(file, "UPDATE users SET name = 'Ada' WHERE id % 10 = 2; DELETE FROM users WHERE id % 10 = 1")
+  await expect.poll(() => page.evaluate(() => window.rhtmxSync.getAll('users').length)).toBe(4500)
+  await expect.poll(async () => (await disk(page, '_pages')).keys.length).toBe(10)
+  expect(await rows(page)).toEqual([])
+  expect(await offline(page)).toEqual(await table())
+})
+
+test('[R8] no room on the disk: announced, nothing half-written, the page goes on in memory', async ({
+  page,
+}) => {
+  await sql(file, many)
+  const session = await page.context().newCDPSession(page)
+  const origin = `http://localhost:${server.port}`
+  await session.send('Storage.overrideQuotaForOrigin', { origin, quotaSize: 100_000 })
+  await open(page)
+  await expect.poll(() => page.evaluate(() => window.rhtmxSync.status().lastError?.code)).toBe('STORAGE_FULL')
+  expect(await page.evaluate(() => window.rhtmxSync.getAll('users').length)).toBe(5000)
+  expect((await disk(page, '_pages')).keys).toEqual([])
+  expect(await rows(page)).toEqual([])
+  expect((await disk(page, '_meta')).keys).not.toContain('entity:users')
+})
+
 test('[Q1] [Q2] T-B08 T-B09 T-B10 _pending survives a reload and is sent in order when the network is back', async ({
   page,
 }) => {

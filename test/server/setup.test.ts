@@ -1,9 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import path from 'node:path'
-import { serve } from '@hono/node-server'
-import express from 'express'
-import { Hono } from 'hono'
+import { pino } from 'pino'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import {
   createSyncEngine,
@@ -124,113 +122,6 @@ describe.each(drivers)('T-S15 table names with %s', driver => {
   })
 })
 
-describe('T-S03 beside the routes of an application', () => {
-  async function check(url: string): Promise<void> {
-    expect(await (await fetch(`${url}/`)).text()).toBe('home')
-    expect(await (await fetch(`${url}/api/users`)).text()).toBe('mine')
-    expect((await fetch(`${url}/api/sync/users`)).status).toBe(200)
-    expect(await (await fetch(`${url}/nowhere`)).text()).toContain('own 404')
-    const stream = await openStream(`${url}/api/sync/events`)
-    expect(stream.response.status).toBe(200)
-    const line = await openLine(url)
-    line.send({ type: 'ping' })
-    await line.next(frame => frame.type === 'pong')
-    const pushed = await fetch(`${url}/api/sync/users`, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: '{"changes":[{"id":1,"action":"create","data":{"name":"x"}}]}',
-    })
-    expect(pushed.status).toBe(200)
-    expect((await pull(url, 'users')).changes).toHaveLength(1)
-  }
-
-  async function engineFor(): Promise<SyncEngine> {
-    const engine = await createSyncEngine({ db: database(), entities: ['users'], access: 'public' })
-    later(() => engine.close())
-    return engine
-  }
-
-  test('bare http', async () => {
-    const engine = await engineFor()
-    const routes = engine.routes()
-    const server = createServer((request, response) => {
-      routes(request, response, () => {
-        if (request.url === '/') response.end('home')
-        else if (request.url === '/api/users') response.end('mine')
-        else response.writeHead(404).end('own 404')
-      })
-    })
-    engine.attach(server)
-    later(() => closeServer(server))
-    await check(`http://127.0.0.1:${await listen(server)}`)
-  })
-
-  test('Express, also with a body parser in front', async () => {
-    const engine = await engineFor()
-    const app = express()
-    app.use(express.json())
-    app.get('/', (_request, response) => void response.send('home'))
-    app.get('/api/users', (_request, response) => void response.send('mine'))
-    app.use(engine.routes())
-    app.use((_request, response) => void response.status(404).send('own 404'))
-    const server = createServer(app)
-    engine.attach(server)
-    later(() => closeServer(server))
-    await check(`http://127.0.0.1:${await listen(server)}`)
-  })
-
-  test('Express, mounted below a path', async () => {
-    const engine = await engineFor()
-    const app = express()
-    app.use('/api/sync', engine.routes())
-    const server = createServer(app)
-    later(() => closeServer(server))
-    const url = `http://127.0.0.1:${await listen(server)}`
-    expect((await fetch(`${url}/api/sync/users`)).status).toBe(200)
-  })
-
-  test('Hono, by fetch', async () => {
-    const engine = await engineFor()
-    const routes = engine.routes()
-    const app = new Hono()
-    app.get('/', context => context.text('home'))
-    app.get('/api/users', context => context.text('mine'))
-    app.use('/api/sync/*', async (context, next) => {
-      const answer = await routes.fetch(context.req.raw)
-      if (answer === undefined) return next()
-      return answer
-    })
-    app.notFound(context => context.text('own 404', 404))
-    const server = await new Promise<ReturnType<typeof serve>>(resolve => {
-      const made = serve({ fetch: app.fetch, port: 0, hostname: '127.0.0.1' }, () => resolve(made))
-    })
-    engine.attach(server)
-    later(() => new Promise<void>(resolve => void server.close(() => resolve())))
-    later(() => (server as unknown as { closeAllConnections(): void }).closeAllConnections())
-    const address = server.address()
-    await check(`http://127.0.0.1:${typeof address === 'object' && address !== null ? address.port : 0}`)
-  })
-
-  test('a WebSocket of somebody else on the same server stays theirs', async () => {
-    const engine = await engineFor()
-    const server = createServer(engine.routes())
-    const theirs: string[] = []
-    server.on('upgrade', (request, socket) => {
-      if (request.url !== '/reload') return
-      theirs.push(request.url)
-      socket.end('HTTP/1.1 418 Theirs\r\n\r\n')
-    })
-    engine.attach(server)
-    later(() => closeServer(server))
-    const url = `http://127.0.0.1:${await listen(server)}`
-    await expect(openLine(url, '/reload')).rejects.toThrow()
-    expect(theirs).toEqual(['/reload'])
-    const line = await openLine(url)
-    line.send({ type: 'ping' })
-    await line.next(frame => frame.type === 'pong')
-  })
-})
-
 describe('T-S18 debug', () => {
   test('says what it does, and is silent otherwise', async () => {
     const spies = (['debug', 'info', 'warn', 'error', 'log'] as const).map(level =>
@@ -254,6 +145,25 @@ describe('T-S18 debug', () => {
     await run(true)
     expect(calls()).toBeGreaterThan(2)
   })
+})
+
+test('T-S18 a pino logger fits as it is', async () => {
+  const lines: { level: number; msg: string }[] = []
+  const logger = pino(
+    { level: 'debug' },
+    { write: (line: string) => void lines.push(JSON.parse(line) as (typeof lines)[number]) },
+  )
+  const engine = await createSyncEngine({ db: database(), entities: ['users'], logger })
+  later(() => engine.close())
+  const server = createServer(engine.routes())
+  later(() => closeServer(server))
+  engine.attach(server)
+  const line = await openLine(`http://127.0.0.1:${await listen(server)}`)
+  line.send({ type: 'ping' })
+  await line.next(frame => frame.type === 'pong')
+  const said = (level: number): string[] => lines.filter(line => line.level === level).map(line => line.msg)
+  expect(said(20)).toContain('syncline: connection opened')
+  expect(said(40)).toHaveLength(1)
 })
 
 describe('K71 exposure', () => {
@@ -354,20 +264,45 @@ test('X76 stats say where the engine stands', async () => {
   })
 })
 
-test('T-S09 X54 the script is served with its type, a tag, and is asked for again', async () => {
-  const { url } = await startApp()
-  const response = await fetch(`${url}/api/sync/client.js`)
+test('[F10] T-S09 X54 the scripts: asked for again each time, or under a name that never changes', async () => {
+  const { url, engine } = await startApp()
+  const get = (name: string, headers: Record<string, string> = {}) =>
+    fetch(`${url}/api/sync/${name}`, { headers })
+  const response = await get('client.js')
   const body = await response.text()
-  if (response.status === 404) return // the script is not built yet
   expect(response.headers.get('content-type')).toContain('text/javascript')
   expect(response.headers.get('cache-control')).toBe('no-cache')
   expect(response.headers.get('x-content-type-options')).toBe('nosniff')
-  const etag = response.headers.get('etag') ?? ''
-  const again = await fetch(`${url}/api/sync/client.js`, { headers: { 'if-none-match': etag } })
-  expect(again.status).toBe(304)
-  const pinned = await fetch(`${url}/api/sync/client.js?v=${etag.replaceAll('"', '')}`)
-  expect(pinned.headers.get('cache-control')).toContain('immutable')
   expect(body.length).toBeGreaterThan(100)
+  const etag = response.headers.get('etag') ?? ''
+  expect(etag).toMatch(/^"[\da-f]{16}-gzip"$/)
+  expect((await get('client.js', { 'if-none-match': `"older", ${etag}` })).status).toBe(304)
+
+  // a strong tag is one of bytes: plain and packed differ
+  const plain = await get('client.js', { 'accept-encoding': 'identity' })
+  expect(plain.headers.get('etag')).toBe(etag.replace('-gzip', ''))
+  expect(await plain.text()).toBe(body)
+  expect(plain.headers.get('vary')).toBe('accept-encoding')
+
+  const script = await engine.routes().script()
+  expect(script).toBe(`/api/sync/client.${etag.slice(1, 17)}.js`)
+  const [, lazy = ''] = /[`"']([\da-f]{16})[`"']/.exec(body) ?? []
+  for (const name of [
+    script.slice('/api/sync/'.length),
+    `client.js?v=${etag.slice(1, 17)}`,
+    `lazy.${lazy}.js`,
+  ]) {
+    const pinned = await get(name)
+    expect(pinned.status).toBe(200)
+    expect(pinned.headers.get('cache-control')).toBe('public, max-age=31536000, immutable')
+    expect(pinned.headers.get('x-content-type-options')).toBe('nosniff')
+  }
+  // during a deploy a page of one release asks a server of another
+  const other = await get('client.0123456789abcdef.js')
+  expect(await other.text()).toBe(body)
+  expect(other.headers.get('cache-control')).toBe('no-cache')
+  expect((await get('lazy.0123456789abcdef.js')).status).toBe(404)
+  expect((await get('lazy.js')).status).toBe(200)
 })
 
 test('T-K03 MIT, and an issue comes before a pull request', () => {

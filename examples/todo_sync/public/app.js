@@ -1,5 +1,6 @@
 // What the page does. Edits go to `rhtmxSync.pushChange`: shown at once, kept on this device, sent when there is a way.
 // Rows come from the server, by htmx; while something waits here, from the copy in this browser, by the same template.
+import './notices.js'
 import { showLetters, showPanel } from './panel.js'
 import { rowsHtml } from './view.mjs'
 
@@ -73,14 +74,15 @@ function push(id, action, data) {
   sync.pushChange('todos', id, action, data).catch(() => {})
 }
 
-find('#add').addEventListener('submit', event => {
+// The form says itself what becomes of it (page.mjs): a queued write. The list stays chosen for the next one.
+const adding = find('#add').elements
+find('#add').addEventListener('formdata', ({ formData }) =>
+  formData.set('created_at', new Date().toISOString()),
+)
+document.body.addEventListener('rhtmx:form:queued', event => {
   event.preventDefault()
-  const { title, list } = Object.fromEntries(new FormData(event.target))
-  if (title.trim() === '') return
-  const now = new Date().toISOString()
-  push(null, 'create', { title: title.trim(), list, notes: '', done: 0, created_at: now })
-  event.target.elements.title.value = ''
-  event.target.elements.title.focus()
+  adding.title.value = ''
+  adding.title.focus()
 })
 
 rows.addEventListener('change', event => {
@@ -118,8 +120,8 @@ find('#letters').addEventListener('click', event => {
   const n = Number(event.target.closest('[data-n]')?.dataset.n)
   const letter = sync.deadLetters().find(letter => letter.n === n)
   if (act === undefined || letter === undefined) return
-  if (act === 'retry') sync.client.retry(n)
-  if (act === 'discard') sync.client.discard(n)
+  if (act === 'retry') sync.retry(n)
+  if (act === 'discard') sync.discard(n)
   if (act === 'change') change(letter)
   showLetters(sync)
 })
@@ -129,7 +131,7 @@ function change({ n, writes: [{ id, action, data }] }) {
   const known = action === 'create' ? {} : sync.get('todos', id)
   if (known === undefined) return
   openEdit({ ...known, ...data }, values => {
-    sync.client.discard(n)
+    sync.discard(n)
     push(action === 'create' ? null : id, action, { ...data, ...values })
     showLetters(sync)
   })

@@ -23,6 +23,7 @@ export function showPanel(sync, last) {
   text('#pending', pending === 0 ? 'nothing' : count(pending, 'edit'))
   text('#oldest', status.oldestUnsentAt === null ? '–' : ago(status.oldestUnsentAt))
   text('#storage', storages[status.storage])
+  text('#leader', status.leader ? 'this window' : 'another window')
   text('#cursor', String(status.cursors.todos?.seq ?? '–'))
   find('#again').hidden = status.nextRetryAt === null
   text('#retry', `in ${Math.max(0, Math.ceil(((status.nextRetryAt ?? 0) - Date.now()) / 1000))} s`)

@@ -22,8 +22,9 @@ const paths = {
 export function rowsHtml(todos, waiting = new Set()) {
   const sorted = todos.toSorted(
     (a, b) =>
-      Number(a.done) - Number(b.done) ||
-      String(b.created_at ?? '').localeCompare(String(a.created_at ?? '')) ||
+      Number(a.done ?? 0) - Number(b.done ?? 0) ||
+      // what the server has not seen has no date yet: it is the newest
+      String(b.created_at ?? '9').localeCompare(String(a.created_at ?? '9')) ||
       String(b.id).localeCompare(String(a.id)),
   )
   return sorted.map(todo => rowHtml(todo, waiting.has(String(todo.id)))).join('\n')

@@ -6,7 +6,12 @@ import { Connection, integer, pathOfHandle } from './driver.ts'
 import type { SqliteHandle } from './driver.ts'
 import { isBusy, storeError } from './failure.ts'
 
-const delays = [1, 2, 5, 10, 20] as const
+/**
+ * Milliseconds between two tries. SQLite has no queue for its lock: who asks seldom starves beside a process that writes
+ * without a pause, and one try costs some microseconds.
+ */
+const delays = [1, 1, 1, 1, 2, 2, 2, 2, 3] as const
+const longestDelay = 5
 /** Milliseconds after which a locked database is given up. */
 export const busyDeadline = 5_000
 
@@ -123,7 +128,7 @@ export class Access {
               { cause: error },
             )
           }
-          await this.pause(delays[round] ?? 20)
+          await this.pause(delays[round] ?? longestDelay)
         }
       }
     } finally {

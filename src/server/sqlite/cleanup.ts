@@ -6,6 +6,7 @@ import { integer } from './driver.ts'
 import type { Connection } from './driver.ts'
 import { foldedTo } from './fold.ts'
 import { meta, setMeta } from './schema.ts'
+import { boundLimit } from './sql.ts'
 import { tailHead } from './tail.ts'
 
 /** Entries per transaction. */
@@ -26,7 +27,7 @@ export function horizonFor(db: Connection, beforeMs: number): number {
 export function forgetSome(db: Connection, horizon: number): { forgotten: number; more: boolean } {
   if (horizon > Number(meta(db, 'horizon'))) setMeta(db, 'horizon', horizon)
   const end = db.value(
-    'SELECT max(seq) FROM (SELECT seq FROM _syncline_tail WHERE seq<=? ORDER BY seq LIMIT ?)',
+    `SELECT max(seq) FROM (SELECT seq FROM _syncline_tail WHERE seq<=? ORDER BY seq ${boundLimit})`,
     horizon,
     step,
   )

@@ -20,8 +20,8 @@ export function clientKey({ user, client }: Sender): ClientKey {
 }
 
 /**
- * What the newest record of a client says. `+?`: where an equal column is sorted by as well, SQLite with STAT4 prepares the
- * statement anew for every value that is bound, which costs five times the reading.
+ * What the newest record of a client says. `+?`: where the order names equal columns' neighbours, SQLite plans for the
+ * values and prepares the statement anew at every binding, as with `boundLimit`.
  */
 export function readClient(db: Connection, { user, client }: ClientKey): Identified {
   const row = db.get(

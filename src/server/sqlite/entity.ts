@@ -8,7 +8,7 @@ import type { Column, Table } from './describe.ts'
 import type { SqlValue } from './driver.ts'
 import { shapeHash } from './schema.ts'
 import type { Registered } from './schema.ts'
-import { name } from './sql.ts'
+import { boundLimit, name } from './sql.ts'
 
 export interface Entity {
   readonly ent: number
@@ -92,7 +92,7 @@ function statements(ent: number, table: Table, id: IdCodec): EntitySql {
     const all = [...(where === '' ? [] : [where]), ...keyed]
     return (
       `SELECT ${id.canonical('t')},coalesce(r.seq,0)${columns} FROM ${from} ${line}` +
-      `${all.length === 0 ? '' : ` WHERE ${all.join(' AND ')}`} ORDER BY ${keys.join(',')} LIMIT ?`
+      `${all.length === 0 ? '' : ` WHERE ${all.join(' AND ')}`} ORDER BY ${keys.join(',')} ${boundLimit}`
     )
   }
   const rows = (form: RowForm): string => `,coalesce(r.reading,0),${json[form]},r.tmp`
@@ -103,7 +103,7 @@ function statements(ent: number, table: Table, id: IdCodec): EntitySql {
     ` LEFT JOIN _syncline_gone AS g ON ${keys[0]} IS NULL AND g.ent=${ent} AND g.id=+${id.held('k.value')}`
   const changed = (form: RowForm): string =>
     `SELECT CAST(r.id AS TEXT),r.seq,r.reading,r.created,r.tmp,r.client,r.mutation,${json[form]} FROM _syncline_rows AS r` +
-    ` CROSS JOIN ${from} ON ${id.matches('t', 'r.id')} WHERE r.ent=${ent} AND r.seq>? AND r.seq<=? ORDER BY r.seq LIMIT ?`
+    ` CROSS JOIN ${from} ON ${id.matches('t', 'r.id')} WHERE r.ent=${ent} AND r.seq>? AND r.seq<=? ORDER BY r.seq ${boundLimit}`
   return {
     lookup: { values: lookup(json.values), object: lookup(json.object), none: lookup('NULL') },
     changed: { values: changed('values'), object: changed('object') },

@@ -10,6 +10,7 @@ import { statesOf } from './fold.ts'
 import { nothing, save, settle } from './lines.ts'
 import type { RowState } from './lines.ts'
 import { setMeta } from './schema.ts'
+import { boundLimit } from './sql.ts'
 import { checkAt, entryColumns, groupEntries, placeOf } from './tail.ts'
 import type { Place } from './tail.ts'
 
@@ -57,7 +58,7 @@ export class Overlay {
     if (place.folded === this.#folded && place.seq === this.#seq && place.check === this.#check) return true
     this.#begin(db, place)
     const rows = db.all(
-      `SELECT ${entryColumns} FROM _syncline_tail WHERE seq>? ORDER BY seq LIMIT ?`,
+      `SELECT ${entryColumns} FROM _syncline_tail WHERE seq>? ORDER BY seq ${boundLimit}`,
       this.#seq,
       limit,
     )

@@ -15,6 +15,7 @@ import type { RowState } from './lines.ts'
 import type { Overlay } from './overlay.ts'
 import { maxUnfolded } from './request.ts'
 import { meta } from './schema.ts'
+import { boundLimit } from './sql.ts'
 import { checkAt, entryColumns, groupEntries, keyOf, mutationOf, tailHead } from './tail.ts'
 import type { Touched } from './tail.ts'
 
@@ -58,19 +59,21 @@ export function readChanges(db: Connection, catalog: Catalog, query: ChangesQuer
   if (known.more || known.rows.length > limit) return cutAt(db, head, known.rows.slice(0, limit))
   const rows = [...known.rows, ...settledRows(db, touched, query, start)]
   if (rows.length > limit) return cutAt(db, head, rows.slice(0, limit))
-  if (end === head.seq) return { rows, to: cursorOf(head), more: false }
-  return { rows, to: { epoch: head.epoch, seq: end, check: checkAt(db, end) ?? 0 }, more: true }
+  const { horizon } = head
+  if (end === head.seq) return { rows, to: cursorOf(head), more: false, horizon }
+  return { rows, to: { epoch: head.epoch, seq: end, check: checkAt(db, end) ?? 0 }, more: true, horizon }
 }
 
 function cutAt(db: Connection, head: Head, rows: readonly ChangedRow[]): Changes {
   const seq = rows.at(-1)?.seq ?? 0
-  return { rows, to: { epoch: head.epoch, seq, check: checkAt(db, seq) ?? 0 }, more: true }
+  const to = { epoch: head.epoch, seq, check: checkAt(db, seq) ?? 0 }
+  return { rows, to, more: true, horizon: head.horizon }
 }
 
 function unfolded(db: Connection, entities: readonly Entity[], after: number, limit: number): SqlValue[][] {
   const ents = entities.map(entity => entity.ent).join(',')
   return db.all(
-    `SELECT ${entryColumns} FROM _syncline_tail WHERE seq>? AND ent IN (${ents}) ORDER BY seq LIMIT ?`,
+    `SELECT ${entryColumns} FROM _syncline_tail WHERE seq>? AND ent IN (${ents}) ORDER BY seq ${boundLimit}`,
     after,
     limit,
   )
@@ -114,8 +117,7 @@ function catalogKey(entities: readonly Entity[], row: ChangedRow): number {
   return entities.find(entity => entity.info.name === row.entity)?.ent ?? -1
 }
 
-const goneSql =
-  'SELECT CAST(g.id AS TEXT),g.seq,g.reading,g.client,g.mutation FROM _syncline_gone AS g WHERE g.ent=? AND g.seq>? AND g.seq<=? ORDER BY g.seq LIMIT ?'
+const goneSql = `SELECT CAST(g.id AS TEXT),g.seq,g.reading,g.client,g.mutation FROM _syncline_gone AS g WHERE g.ent=? AND g.seq>? AND g.seq<=? ORDER BY g.seq ${boundLimit}`
 
 function changedOf({ info }: Entity, row: readonly SqlValue[], after: number): ChangedRow {
   const id = text(row[0])

@@ -16,6 +16,12 @@ export function concat(parts: readonly string[]): string {
   return `(${concat(parts.slice(0, middle))})||(${concat(parts.slice(middle))})`
 }
 
+/**
+ * A limit that is bound. SQLite (from 3.47) plans for the value of a bare `LIMIT ?` and prepares the statement anew at
+ * every binding, which costs several times what running it does.
+ */
+export const boundLimit = 'LIMIT ?+0'
+
 export interface IndexText {
   /** The terms between the parentheses, verbatim but for a trailing ASC or DESC. */
   readonly terms: readonly string[]

@@ -273,7 +273,7 @@ class SqliteStore implements ServerStore {
     } catch (error) {
       if (!isBusy(error) && !(error instanceof Occupied)) throw storeError(error)
       // whoever asks again at once must not spin while another writer holds the lock
-      await this.#access.pause(20)
+      await this.#access.pause(2)
       return true
     }
   }

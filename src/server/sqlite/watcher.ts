@@ -67,12 +67,12 @@ export class Watcher {
 
   #look(): boolean {
     const { access } = this.#parts
-    const { reader, writer } = access
+    const { reader } = access
     // on a shared connection the application's open transaction would show what may be rolled back
     if (reader.inTransaction) return false
-    // A connection's own commits do not move its data_version: the writer's tells what others did, and of what it did
-    // itself everybody hears from the one who wrote. On a shared connection only the log itself tells.
-    const dataVersion = access.path === null ? -1 : integer(writer.value('PRAGMA data_version'))
+    // a connection's own commits do not move its data_version, so on a shared one only the log itself tells
+    const dataVersion = access.path === null ? -1 : integer(reader.value('PRAGMA data_version'))
+    // a change of schema is a commit like any other, and this is asked a hundred times a second
     if (access.path !== null && dataVersion === this.#dataVersion) return false
     const renew = schemaVersionOf(reader) !== this.#schemaVersion
     if (renew) this.#renew()
@@ -80,7 +80,7 @@ export class Watcher {
     const moved = renew || seq !== this.#head
     this.#dataVersion = dataVersion
     this.#head = seq
-    if (moved) for (const listener of this.#listeners) listener.wake()
+    if (moved) for (const listener of this.#listeners) listener.wake(seq)
     return moved
   }
 

@@ -1,4 +1,5 @@
 // What every `ClientStore` owes. Runs in any test runner: give it `test` and `expect`.
+import { firstDraft } from '../../client/index.ts'
 import type {
   ClientStore,
   EntityCommit,
@@ -8,6 +9,7 @@ import type {
   Saving,
 } from '../../client/index.ts'
 import type { Cursor } from '../../core/index.ts'
+import { rowsContract } from './client-store-rows.ts'
 import type { TestKit } from './kit.ts'
 
 /** A disk that outlives its stores. */
@@ -29,7 +31,17 @@ const shape = {
 const identity: Identity = { client: 'c', n: 3, lead: 1, user: 'u', reading: 7 }
 
 function work(more: Partial<Saving>): Saving {
-  return { identity: null, puts: [], removes: [], commits: [], overlays: [], ...more }
+  return {
+    lead: null,
+    identity: null,
+    known: 0,
+    news: [],
+    puts: [],
+    removes: [],
+    commits: [],
+    overlays: [],
+    ...more,
+  }
 }
 
 function commit(more: Partial<EntityCommit>): EntityCommit {
@@ -55,11 +67,21 @@ function pending(n: number, title = 'x'): PendingRecord {
   return { n, timestamp: n * 10, mutation: { n, base: { epoch: 'e', seq: 1 }, stamp: null, writes } }
 }
 
+/** Puts new mutations under the next numbers. */
+async function add(store: ClientStore, ...titles: string[]): Promise<void> {
+  const news = titles.map((title, i) => pending(firstDraft + i, title))
+  await store.save(work({ news, known: Number.MAX_SAFE_INTEGER }))
+}
+
 /** `make` gives each test a disk of its own. */
 export function clientStoreContract(name: string, make: () => StoreHome, kit: TestKit): void {
   readingContract(name, make, kit)
   writingContract(name, make, kit)
   orderContract(name, make, kit)
+  rowsContract(name, make, kit)
+  leadContract(name, make, kit)
+  numbersContract(name, make, kit)
+  clearingContract(name, make, kit)
 }
 
 function readingContract(name: string, make: () => StoreHome, { test, expect }: TestKit): void {
@@ -74,7 +96,9 @@ function readingContract(name: string, make: () => StoreHome, { test, expect }: 
     const home = make()
     const store = home.open()
     await store.load(['t', 'u'])
-    await store.save(work({ identity, puts: [pending(2), pending(1)] }))
+    await store.claim({ ...identity, n: 0 }, null)
+    await add(store, 'x', 'x')
+    await store.save(work({ identity }))
     await store.save(
       work({
         commits: [
@@ -87,7 +111,7 @@ function readingContract(name: string, make: () => StoreHome, { test, expect }: 
     const loaded = await home.open().load(['t', 'u'])
     expect(loaded.identity).toEqual(identity)
     expect(loaded.pending.map(({ n }) => n)).toEqual([1, 2])
-    expect(loaded.pending[0]).toEqual(pending(1))
+    expect(loaded.pending[0]?.mutation).toEqual(pending(1).mutation)
     const { rows, ...rest } = loaded.entities.get('t') ?? { rows: [] }
     expect(rest).toEqual({ cursor: at(1), marks: [at(0)], shape })
     expect([...rows].sort((a, b) => (a.id < b.id ? -1 : 1))).toEqual([row('a'), row('b')])
@@ -108,12 +132,15 @@ function readingContract(name: string, make: () => StoreHome, { test, expect }: 
     const narrow = await home.open().load(['t'])
     expect(narrow.entities.get('t')?.cursor).toEqual(at(1))
   })
+}
 
+function clearingContract(name: string, make: () => StoreHome, { test, expect }: TestKit): void {
   test(`${name}: clear forgets everything, close twice is fine`, async () => {
     const home = make()
     const store = home.open()
     await store.load(['t'])
-    await store.save(work({ identity, puts: [pending(1)], commits: [commit({ puts: [row('a')] })] }))
+    await add(store, 'x')
+    await store.save(work({ commits: [commit({ puts: [row('a')] })] }))
     await store.clear()
     const loaded = await store.load(['t'])
     expect([loaded.identity, loaded.pending, loaded.entities.get('t')?.rows ?? []]).toEqual([null, [], []])
@@ -131,13 +158,15 @@ function writingContract(name: string, make: () => StoreHome, { test, expect }: 
 
   test(`${name}: [Q1] pending mutations are replaced and removed by key`, async () => {
     const store = await opened()
-    await store.save(work({ puts: [pending(1), pending(2), pending(3)] }))
+    await store.claim({ ...identity, n: 0 }, null)
+    await add(store, 'x', 'x', 'x')
     await store.save(work({ puts: [pending(2, 'again'), pending(4)], removes: [1, 99] }))
+    // removed by another tab while this one had something to say of it
+    await store.save(work({ puts: [pending(1, 'late')] }))
     const loaded = await store.load(['t', 'u'])
     expect(loaded.pending.map(({ n, mutation }) => [n, mutation.writes[0]?.data?.['title']])).toEqual([
       [2, 'again'],
       [3, 'x'],
-      [4, 'x'],
     ])
   })
 
@@ -164,8 +193,7 @@ function writingContract(name: string, make: () => StoreHome, { test, expect }: 
     const wrong = [at(2), at(1, 'other'), { ...at(1), check: 9 }, null]
     for (const from of wrong) {
       const lost = work({
-        identity,
-        puts: [pending(1)],
+        news: [pending(firstDraft)],
         removes: [7],
         commits: [
           commit({ entity: 'u', puts: [row('x')] }),
@@ -181,6 +209,84 @@ function writingContract(name: string, make: () => StoreHome, { test, expect }: 
   })
 }
 
+/** Several tabs on one disk. */
+async function twoTabs(make: () => StoreHome): Promise<readonly [ClientStore, ClientStore]> {
+  const home = make()
+  const both = [home.open(), home.open()] as const
+  for (const store of both) await store.load(['t', 'u'])
+  return both
+}
+
+function leadContract(name: string, make: () => StoreHome, { test, expect }: TestKit): void {
+  test(`${name}: [T1] of several that ask at once, one takes the lead`, async () => {
+    const [one, two] = await twoTabs(make)
+    const fresh = [identity, { ...identity, client: 'other' }] as const
+    const known = await Promise.all([one.claim(fresh[0], null), two.claim(fresh[1], null)])
+    expect(known[0]).toEqual(known[1])
+    const { client, lead } = known[0].identity
+    const claims = await Promise.all([one, two, one].map(store => store.claim(fresh[1], lead)))
+    expect(claims.filter(({ raised }) => raised).length).toEqual(1)
+    expect(claims.map(claim => claim.identity.lead)).toEqual([lead + 1, lead + 1, lead + 1])
+    expect(await two.claim(fresh[1], lead)).toMatchObject({ raised: false, identity: { lead: lead + 1 } })
+    expect((await one.load([])).identity).toMatchObject({ client, lead: lead + 1 })
+  })
+
+  test(`${name}: [T4] what does not come from the stored lead is refused whole`, async () => {
+    const [one, two] = await twoTabs(make)
+    await one.claim({ ...identity, lead: 0 }, 0)
+    await two.claim(identity, 1)
+    const stale = work({ lead: 1, removes: [identity.n + 1], commits: [commit({ puts: [row('a')] })] })
+    await two.save(work({ news: [pending(firstDraft)], known: 99 }))
+    await expect(one.save(stale)).rejects.toMatchObject({ code: 'FENCED' })
+    expect((await one.load(['t'])).pending.length).toEqual(1)
+    await two.save({ ...stale, lead: 2 })
+    const loaded = await one.load(['t'])
+    expect([loaded.pending, loaded.entities.get('t')?.rows]).toEqual([[], [row('a')]])
+  })
+}
+
+function numbersContract(name: string, make: () => StoreHome, { test, expect }: TestKit): void {
+  const draft = (title: string): PendingRecord => pending(firstDraft + 1, title)
+
+  test(`${name}: [Q2] [T4] new mutations of all tabs get one row of numbers, and each tab hears of the others`, async () => {
+    const [one, two] = await twoTabs(make)
+    await one.claim({ ...identity, n: 10 }, null)
+    expect(await one.save(work({ news: [draft('a'), draft('b')], known: 10 }))).toEqual({
+      first: 11,
+      others: [],
+    })
+    expect(await two.save(work({ news: [draft('c')], known: 10 }))).toMatchObject({
+      first: 13,
+      others: [{ n: 11 }, { n: 12 }],
+    })
+    await one.save(work({ removes: [11, 12, 13] }))
+    expect(await one.save(work({ news: [draft('d')], known: 12 }))).toEqual({ first: 14, others: [] })
+    const all = await Promise.all([one, two, one].map(s => s.save(work({ news: [draft('x')], known: 14 }))))
+    expect(all.map(({ first }) => first).toSorted((a, b) => a - b)).toEqual([15, 16, 17])
+    const { pending: left, identity: stored } = await two.load([])
+    expect(left.map(({ n, mutation }) => [n, mutation.n])).toEqual([14, 15, 16, 17].map(n => [n, n]))
+    expect(stored?.n).toEqual(17)
+  })
+
+  test(`${name}: [Q3] numbers only grow, whatever is saved of an identity`, async () => {
+    const [one, two] = await twoTabs(make)
+    await one.claim({ ...identity, n: 5, reading: 50, user: null }, null)
+    await two.save(work({ identity: { ...identity, client: 'x', n: 9, lead: 7, reading: 40, user: 'v' } }))
+    await one.save(work({ identity: { ...identity, n: 2, user: 'v' } }))
+    expect((await one.load([])).identity).toEqual({ client: 'c', n: 9, lead: 1, reading: 50, user: 'v' })
+  })
+
+  test(`${name}: [T3] entities that stand where the asker stands come without their rows`, async () => {
+    const [one] = await twoTabs(make)
+    await one.save(
+      work({ commits: [commit({ puts: [row('a')] }), commit({ entity: 'u', puts: [row('b')] })] }),
+    )
+    const { entities } = await one.load(['t', 'u'], new Map([['t', at(1)]]))
+    expect(entities.get('t')).toMatchObject({ cursor: at(1), rows: [] })
+    expect(entities.get('u')?.rows).toEqual([row('b')])
+  })
+}
+
 function orderContract(name: string, make: () => StoreHome, { test, expect }: TestKit): void {
   const opened = async (): Promise<ClientStore> => {
     const store = make().open()
@@ -190,6 +296,8 @@ function orderContract(name: string, make: () => StoreHome, { test, expect }: Te
 
   test(`${name}: [R7] several commits of an entity follow each other in one transaction`, async () => {
     const store = await opened()
+    await store.claim({ ...identity, n: 0 }, null)
+    await add(store, 'x', 'x')
     await store.save(
       work({
         puts: [pending(1, 'one'), pending(2), pending(1, 'two')],
@@ -218,7 +326,9 @@ function orderContract(name: string, make: () => StoreHome, { test, expect }: Te
 
   test(`${name}: saves that overlap keep their order`, async () => {
     const store = await opened()
+    await store.claim({ ...identity, n: 0 }, null)
     await Promise.all([
+      add(store, 'zero'),
       store.save(work({ puts: [pending(1, 'one')] })),
       store.save(work({ puts: [pending(1, 'two')] })),
       store.save(work({ commits: [commit({ puts: [row('a')] })] })),

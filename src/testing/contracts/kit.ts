@@ -7,5 +7,6 @@ export interface TestKit {
 
 export interface Matchers {
   toEqual(expected: unknown): void
+  toMatchObject(expected: object): void
   readonly rejects: { toMatchObject(expected: object): Promise<void> }
 }

@@ -194,6 +194,9 @@ export const logTests: ContractTests = {
       expect((await snapshotOf(store, 'notes')).map(({ row }) => row['title'])).toEqual(['3'])
       expect(await store.verify([before, head])).toEqual(['old', 'here'])
       expect((await store.head()).horizon).toBeGreaterThan(before.seq)
+      // whoever reads from before it has to be told in the same view that deletes are missing
+      const late = await store.changes({ entities: ['notes'], after: before.seq, limit: 1, form: 'values' })
+      expect(late.horizon).toBeGreaterThan(before.seq)
       expect((await store.head()).seq).toBe(head.seq)
       await app.insert('notes', { id: 'more' })
       expect((await sequenced(store)).seq).toBeGreaterThan(head.seq)

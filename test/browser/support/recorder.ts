@@ -21,7 +21,11 @@ const types = [
   'rhtmx:sync:ready',
   'rhtmx:users:changed',
   'rhtmx:todos:changed',
+  'rhtmx:fixed:changed',
   'rhtmx:mutation:rejected',
+  'rhtmx:auth:required',
+  'rhtmx:form:queued',
+  'rhtmx:form:failed',
 ]
 
 /** Call before the page is opened. */

@@ -2,8 +2,9 @@
 import { readFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import path from 'node:path'
+import { setTimeout } from 'node:timers/promises'
 import { DatabaseSync } from 'node:sqlite'
-import { SyncEngine } from 'syncline'
+import { defineEntity, SyncEngine } from 'syncline'
 
 const [file, port = '0'] = process.argv.slice(2)
 const db = new DatabaseSync(file)
@@ -11,11 +12,23 @@ db.exec(`
   PRAGMA journal_mode = WAL;
   CREATE TABLE IF NOT EXISTS users (id INTEGER PRIMARY KEY, name TEXT NOT NULL CHECK (name <> ''), email TEXT);
   CREATE TABLE IF NOT EXISTS posts (id INTEGER PRIMARY KEY, title TEXT);
+  CREATE TABLE IF NOT EXISTS fixed (id INTEGER PRIMARY KEY, name TEXT);
+  CREATE TABLE IF NOT EXISTS things (
+    id INTEGER PRIMARY KEY, label TEXT NOT NULL CHECK (label <> ''), amount INTEGER, price REAL,
+    done BOOLEAN NOT NULL DEFAULT 0, color TEXT, via TEXT
+  );
 `)
-const engine = await SyncEngine.create({ db, entities: ['users', 'posts'], access: 'public' })
+const fixed = defineEntity({ name: 'fixed', strategy: 'server-wins' })
+const engine = await SyncEngine.create({
+  db,
+  entities: ['users', 'posts', fixed, 'things'],
+  access: 'public',
+})
 const routes = engine.routes()
 const users = db.prepare('SELECT * FROM users ORDER BY id')
 let fetched = 0
+/** Requests to the application's own forms. */
+const forms = []
 
 /** The page of the documents' quick start, with another htmx and other attributes where a test wants them. */
 function quickStart(query) {
@@ -30,17 +43,32 @@ function quickStart(query) {
     </script>
 </head>
 <body>
-    <!-- Your normal HTMX code -->
-    <div id="users"
-         hx-get="/api/users"
-         hx-trigger="load, rhtmx:users:changed from:body">
-        <!-- User list -->
-    </div>
+    ${query.get('body') ?? list}
 </body>
 </html>`
 }
 
-const server = createServer((request, response) => {
+const list = `<!-- Your normal HTMX code -->
+    <div id="users"
+         hx-get="/api/users"
+         hx-trigger="load, rhtmx:users:changed from:body">
+        <!-- User list -->
+    </div>`
+
+/** `bind`: with the attribute that follows the page's own copy. */
+const userHtml = ({ id, name }, bind) =>
+  `<p data-id="${String(id)}"${bind ? ` data-rhtmx-bind="users:${String(id)}:name"` : ''}>${escape(name)}</p>`
+
+const escape = text => String(text).replace(/[&<>"]/g, char => `&#${char.charCodeAt(0)};`)
+
+async function form(request, send) {
+  let body = ''
+  for await (const chunk of request) body += chunk
+  forms.push(`${request.method} ${new URLSearchParams(body).get('label') ?? ''}`)
+  send('text/html', '<b>stored by the server</b>')
+}
+
+async function answer(request, response) {
   const url = new URL(request.url, 'http://localhost')
   const send = (type, body) =>
     response.writeHead(200, { 'content-type': type, 'cache-control': 'no-store' }).end(body)
@@ -55,21 +83,28 @@ const server = createServer((request, response) => {
       const script = path.join(import.meta.dirname, '../../../node_modules', name, 'dist/htmx.min.js')
       return send('text/javascript', readFileSync(script))
     }
-    case '/api/users':
+    case '/api/users': {
       fetched += 1
-      return send(
-        'text/html',
-        users
-          .all()
-          .map(({ id, name }) => `<p data-id="${String(id)}">${String(name)}</p>`)
-          .join(''),
-      )
+      // an endpoint that writes to what it shows
+      if (url.searchParams.has('write')) db.exec("UPDATE users SET email = 'seen ' || random()")
+      const html = users.all().map(user => userHtml(user, url.searchParams.has('bind')))
+      await setTimeout(Number(url.searchParams.get('delay') ?? 0))
+      return send('text/html', html.join(''))
+    }
     case '/fetched':
       return send('application/json', String(fetched))
+    case '/form':
+      return form(request, send)
+    case '/forms':
+      return send('application/json', JSON.stringify(forms))
+    case '/blank':
+      return send('text/html', '<!doctype html><title>blank</title>')
     default:
       return routes(request, response, () => response.writeHead(404).end())
   }
-})
+}
+
+const server = createServer((request, response) => void answer(request, response))
 engine.attach(server)
 server.listen(Number(port), '127.0.0.1', () => console.log(`port ${server.address().port}`))
 process.on('SIGTERM', () => {

@@ -1,0 +1,376 @@
+// One tab among others over one database: carries out what `lead` decides, and keeps the followers' replicas with the
+// leader's (rules T1 to T5). The leader forwards what the server says; what does not fit, a follower reads from disk.
+import { decodeDown } from '../core/index.ts'
+import type { Batch, Cursor, Down } from '../core/index.ts'
+import { drive as driveLink } from './connector.ts'
+import { asError, check, linkOf, moved, report, tell } from './engine.ts'
+import type { Engine } from './engine.ts'
+import { answerMs, stepLead } from './lead.ts'
+import type { Lead, LeadEffect, LeadEvent } from './lead.ts'
+import type { Change } from './state.ts'
+import type { PendingRecord } from './store.ts'
+import type { ChangedRow, Channel, LinkView, Lock, Told, TabMessage } from './tabs.ts'
+
+export interface Crew {
+  readonly name: string
+  readonly lead: Lead
+  channel: Channel | null
+  lock: Lock | null
+  /** The greatest lead that was heard of. */
+  known: number
+  /** The leader's connection, as it said last. */
+  link: LinkView
+  /** The leader's: the last frame of that kind on this connection. */
+  welcome: string | null
+  /** Others may be behind what is on disk or in the leader's memory. */
+  stale: boolean
+  /** There may be followers. */
+  heard: boolean
+  /** Another tab was heard. */
+  others: boolean
+  /** What came while the disk was read; null: it is not being read. */
+  held: (() => void)[] | null
+  again: Told | null
+  /** Counts what this tab took over. */
+  turn: number
+  cancel: () => void
+}
+
+const unheard: LinkView = {
+  state: 'connecting',
+  transport: 'local',
+  trying: null,
+  attempt: 0,
+  delay: 0,
+  retryAt: null,
+  hope: true,
+  code: 0,
+  reason: '',
+  wanted: true,
+}
+
+/** Nobody else can be here: this tab leads, without a lock. */
+export function newCrew(): Crew {
+  return {
+    name: '',
+    lead: { role: 'alone', asked: null },
+    channel: null,
+    lock: null,
+    known: 0,
+    link: unheard,
+    welcome: null,
+    stale: false,
+    heard: false,
+    others: false,
+    held: null,
+    again: null,
+    turn: 0,
+    cancel: () => {},
+  }
+}
+
+export function leads({ crew: { lead } }: Engine): boolean {
+  return lead.role === 'alone' || lead.role === 'lead'
+}
+
+/** Among the tabs that share the database `name`, of which one leads. */
+export function join(engine: Engine, name: string, known: number): void {
+  const lead: Lead = { role: 'follow', asked: null }
+  const crew: Crew = { ...newCrew(), name, known, lead }
+  engine.crew = crew
+  crew.channel =
+    engine.env.tabs?.channel(name, message => {
+      if (engine.crew === crew) hear(engine, message)
+    }) ?? null
+  queue(engine)
+}
+
+export function leave(engine: Engine): void {
+  const { crew } = engine
+  engine.crew = newCrew()
+  crew.cancel()
+  crew.lock?.release()
+  crew.channel?.close()
+}
+
+/** The page is left, and can come back as it is only if it holds no lock and hears nothing. */
+export function suspend(engine: Engine): void {
+  const { name, lead } = engine.crew
+  if (name === '') return
+  if (lead.role !== 'follow') step(engine, { type: 'lost' })
+  const { known } = engine.crew
+  leave(engine)
+  engine.crew = { ...newCrew(), name, known, lead: { role: 'follow', asked: null } }
+}
+
+/** It came back: among other tabs than before, and behind them. */
+export function rejoin(engine: Engine): void {
+  const { name, known, channel } = engine.crew
+  if (name !== '' && channel === null) join(engine, name, known)
+}
+
+/** Waits for the lock. */
+function queue(engine: Engine): void {
+  const { crew, env } = engine
+  const mine = (event: LeadEvent) => () => engine.crew === crew && step(engine, event)
+  crew.lock =
+    env.tabs?.lock(crew.name, { granted: mine({ type: 'granted' }), lost: mine({ type: 'lost' }) }) ?? null
+}
+
+export function step(engine: Engine, event: LeadEvent): void {
+  const { crew } = engine
+  for (const effect of stepLead(crew.lead, event, engine.env.now()))
+    if (engine.crew === crew) carry(engine, effect)
+}
+
+/** Something is awaited of the leader; `stale`: and what it has is to be read again. */
+export function need(engine: Engine, stale: boolean): void {
+  const { crew } = engine
+  if (stale && !crew.stale) {
+    crew.stale = true
+    if (crew.lead.asked !== null) hello(engine)
+  }
+  step(engine, { type: 'need' })
+}
+
+function hello(engine: Engine): void {
+  post(engine, { type: 'hello', stale: engine.crew.stale, n: engine.replica.state.identity.n })
+}
+
+function carry(engine: Engine, effect: LeadEffect): void {
+  const { crew, env } = engine
+  switch (effect) {
+    case 'ask':
+      return hello(engine)
+    case 'timer':
+      crew.cancel = env.after(answerMs, () => {
+        if (engine.crew === crew) step(engine, { type: 'timer', visible: env.visible?.() ?? true })
+      })
+      return
+    case 'steal':
+      // where nobody hands on a lock, the one who raises the stored lead has it
+      if (crew.lock === null) return step(engine, { type: 'granted' })
+      return crew.lock.steal()
+    case 'take':
+      void take(engine).catch((error: unknown) => {
+        report(engine, asError(error, 'STORAGE_FAILED'))
+        if (engine.crew === crew) step(engine, { type: 'lost' })
+      })
+      return
+    case 'leads':
+      if (engine.wanted && !engine.closed) driveLink(engine.connector, { type: 'start' })
+      return
+    case 'yield':
+      driveLink(engine.connector, { type: 'stop' })
+      // with the connection went the last reason to stay
+      if (engine.crew !== crew) return
+      crew.lock?.release()
+      engine.disk.yield()
+      crew.stale = true
+      crew.welcome = null
+      tell(engine, { type: 'role', follows: true, lead: crew.known })
+      return
+    case 'queue':
+      if (crew.lock !== null) queue(engine)
+  }
+}
+
+/** The stored lead becomes ours, and what the one before us stored becomes known. */
+async function take(engine: Engine): Promise<void> {
+  const { crew, store, replica } = engine
+  const turn = (crew.turn += 1)
+  const me = replica.state.identity
+  let { identity, raised } = await store.claim(me, crew.known)
+  while (!raised) {
+    // whoever has the lock may insist; where there is none, another tab was first
+    if (crew.lock === null) return step(engine, { type: 'lost' })
+    ;({ identity, raised } = await store.claim(me, identity.lead))
+  }
+  const loaded = await store.load(engine.entities, cursors(engine))
+  if (engine.crew !== crew || engine.closed) return
+  crew.known = Math.max(crew.known, identity.lead)
+  // the lock was stolen meanwhile, and maybe given again
+  if (crew.turn !== turn || crew.lead.role !== 'taking') return
+  crew.heard = true
+  tell(engine, { type: 'role', follows: false, lead: identity.lead })
+  // before: what it finds to be stored is the leader's to store
+  step(engine, { type: 'taken' })
+  tell(engine, { type: 'reloaded', loaded, told: null })
+  announce(engine, true)
+}
+
+function cursors({ replica }: Engine): Map<string, Cursor | null> {
+  return new Map(Array.from(replica.state.entities.values(), ({ name, cursor }) => [name, cursor]))
+}
+
+// ---- what the leader says
+
+export function post({ crew }: Engine, message: TabMessage): void {
+  crew.channel?.post(message)
+}
+
+/** To the others: how the connection is; with `stored` when all of it is on disk. */
+export function announce(engine: Engine, stored: boolean): void {
+  const { crew } = engine
+  if (crew.channel === null || crew.lead.role !== 'lead') return
+  const say = (): void => {
+    if (engine.crew !== crew || crew.lead.role !== 'lead') return
+    const { welcome } = crew
+    const { head, alias } = engine.replica.state
+    const told = stored ? { head, renamed: [...alias], places: Object.fromEntries(cursors(engine)) } : null
+    post(engine, { type: 'lead', lead: crew.known, link: linkOf(engine), welcome, stored: told })
+  }
+  if (stored) void engine.disk.idle().then(say)
+  else say()
+}
+
+/** A frame of the server has been taken in; `changes` is what it changed. */
+export function forward(engine: Engine, message: Down, text: string, changes: readonly Change[]): void {
+  const { crew } = engine
+  if (message.type === 'welcome') crew.welcome = text
+  if (!crew.heard || crew.lead.role !== 'lead') return
+  if (message.type === 'results') post(engine, { type: 'results', frame: text })
+  else if (message.type === 'batch' && isLive(message))
+    post(engine, { type: 'change', entity: message.scopes[0] ?? '', ...one(engine, changes), frame: text })
+  // a snapshot or a repair is read from the disk
+  else if (message.type === 'mismatch' || (message.type === 'batch' && message.to !== undefined))
+    announce(engine, true)
+}
+
+/** What a follower at the same place can take as it comes. */
+function isLive({ from, repair }: Batch): boolean {
+  return from !== null && repair !== true
+}
+
+function one(engine: Engine, changes: readonly Change[]): { change: ChangedRow | null; entity?: string } {
+  const last = changes.at(-1)
+  const id = last?.ids.at(-1)
+  if (last === undefined || id === undefined) return { change: null }
+  const { entity, action, version } = last
+  const data = engine.replica.view(entity, id) ?? null
+  return { entity, change: { entity, id, entity_id: id, action, data, version } }
+}
+
+/** Drafts of ours are stored and have their numbers. */
+export function share(engine: Engine, ns: readonly number[]): void {
+  const { crew, replica } = engine
+  if (replica.state.behind) readPending(engine)
+  const { entries, dead } = replica.state
+  tellOthers(
+    engine,
+    ns.flatMap(n => (entries.get(n) ?? dead.get(n))?.record ?? []),
+  )
+  if (crew.channel !== null) need(engine, false)
+}
+
+/** What has become of mutations here. */
+export function tellOthers(engine: Engine, records: readonly PendingRecord[]): void {
+  const write = records[0]?.mutation.writes[0]
+  if (write === undefined) return
+  const data = engine.replica.view(write.entity, write.id) ?? null
+  post(engine, { type: 'optimistic', entity: write.entity, entityId: write.id, data, records })
+}
+
+// ---- what the others say
+
+function hear(engine: Engine, message: TabMessage): void {
+  const { crew } = engine
+  crew.others = true
+  switch (message.type) {
+    case 'hello':
+      crew.heard = true
+      // who put it may be gone before it could say so
+      if (message.n > engine.replica.state.identity.n) readPending(engine)
+      check(engine)
+      return announce(engine, message.stale)
+    case 'lead':
+      return hearLeader(engine, message)
+    case 'change':
+    case 'results':
+      step(engine, { type: 'heard' })
+      takeFrame(engine, decodeDown(message.frame))
+      return
+    case 'optimistic':
+      return hearRecords(engine, message.records)
+    case 'discarded':
+      return inOrder(engine, () => void tell(engine, { type: 'gone', ns: message.ns }))
+    case 'cleared':
+      return engine.hooks.cleared()
+    case 'do':
+      if (crew.lead.role === 'lead') engine.hooks.asked(message.what, message.entity)
+  }
+}
+
+/** What the leader had from the server; to a tab that leads by now it means nothing. */
+function takeFrame(engine: Engine, message: Down | undefined): void {
+  if (message === undefined) return
+  inOrder(engine, () => {
+    if (engine.crew.lead.role === 'follow') tell(engine, { type: 'frame', message })
+  })
+}
+
+/** After the disk, if it is being read. */
+function inOrder({ crew }: Engine, run: () => void): void {
+  if (crew.held !== null) crew.held.push(run)
+  else run()
+}
+
+function hearLeader(engine: Engine, message: Extract<TabMessage, { type: 'lead' }>): void {
+  const { crew } = engine
+  const { lead, link, welcome, stored } = message
+  if (lead < crew.known || (lead === crew.known && crew.lead.role === 'lead')) return
+  crew.known = lead
+  if (crew.lead.role === 'lead') return step(engine, { type: 'lost' })
+  step(engine, { type: 'heard' })
+  const { state: previous } = crew.link
+  crew.link = link
+  engine.wanted = link.wanted
+  if (crew.welcome !== welcome) {
+    crew.welcome = welcome
+    if (welcome === null) tell(engine, { type: 'closed' })
+    else takeFrame(engine, decodeDown(welcome))
+  }
+  moved(engine, previous)
+  if (stored !== null) void reload(engine, stored)
+  // it was not leading yet when it was asked
+  else if (crew.stale) hello(engine)
+}
+
+/** What a follower lacks is on disk. */
+async function reload(engine: Engine, now: Told): Promise<void> {
+  const { crew, store } = engine
+  crew.stale = false
+  crew.again = now
+  if (crew.held !== null) return
+  const held: (() => void)[] = []
+  crew.held = held
+  while (crew.again !== null) {
+    const told = crew.again
+    crew.again = null
+    try {
+      const loaded = await store.load(engine.entities, cursors(engine))
+      if (engine.crew !== crew) return
+      if (crew.lead.role === 'follow') tell(engine, { type: 'reloaded', loaded, told })
+    } catch (error) {
+      report(engine, asError(error, 'STORAGE_FAILED'))
+    }
+  }
+  crew.held = null
+  for (const run of held) inOrder(engine, run)
+}
+
+/** Below a number that is known, every one has to be: what lies between is read. */
+function hearRecords(engine: Engine, records: readonly PendingRecord[]): void {
+  const known = engine.replica.state.identity.n
+  if ((records[0]?.n ?? 0) <= known + 1) tell(engine, { type: 'durable', ns: [], others: records })
+  else readPending(engine)
+}
+
+function readPending(engine: Engine): void {
+  const { crew } = engine
+  engine.replica.state.behind = false
+  engine.store.load([]).then(
+    ({ pending }) => engine.crew === crew && tell(engine, { type: 'durable', ns: [], others: pending }),
+    (error: unknown) => report(engine, asError(error, 'STORAGE_FAILED')),
+  )
+}

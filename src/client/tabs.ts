@@ -1,0 +1,149 @@
+// The other tabs of this browser, as far as the platform knows them: a channel that all of them hear, and a lock that
+// one of them has. Neighbour: `crew`, which decides nothing about either. The messages are documented for users who
+// listen on the channel themselves: `change` and `optimistic` carry what they say, and more.
+import type { Cursor, Row } from '../core/index.ts'
+import type { LinkState } from './link.ts'
+import type { ChangeAction } from './state.ts'
+import type { PendingRecord } from './store.ts'
+import type { Transport } from './transport.ts'
+
+/** The connection as all tabs are told of it. */
+export interface LinkView {
+  readonly state: LinkState
+  readonly transport: Transport['name']
+  readonly trying: Transport['name'] | null
+  readonly attempt: number
+  readonly delay: number
+  readonly retryAt: number | null
+  /** Nothing speaks against a connection yet. */
+  readonly hope: boolean
+  readonly code: number
+  readonly reason: string
+  /** Nobody asked for being offline. */
+  readonly wanted: boolean
+}
+
+export interface ChangedRow {
+  readonly entity: string
+  readonly id: string
+  readonly entity_id: string
+  readonly action: ChangeAction
+  /** As it is shown now; null where it is gone. */
+  readonly data: Row | null
+  readonly version: number
+}
+
+/** Where the leader stands. */
+export interface Told {
+  /** The greatest place of the server's log that it has heard of on this connection; beyond all before the first. */
+  readonly head: number
+  /** Temporary ids and what they became. */
+  readonly renamed: readonly (readonly [from: string, to: string])[]
+  /** Its cursors by entity. */
+  readonly places: { readonly [entity: string]: Cursor | null }
+}
+
+export type TabMessage =
+  /** Who leads? `stale`: and is everything stored? `n`: the greatest number that is known here. */
+  | { readonly type: 'hello'; readonly stale: boolean; readonly n: number }
+  /** The leader's: how the connection is; with `stored`, where its entities stand, all of it on disk. */
+  | {
+      readonly type: 'lead'
+      readonly lead: number
+      readonly link: LinkView
+      readonly welcome: string | null
+      readonly stored: Told | null
+    }
+  /** The leader's: a frame of the server that changed rows, and one of them. */
+  | {
+      readonly type: 'change'
+      readonly entity: string
+      readonly change: ChangedRow | null
+      readonly frame: string
+    }
+  | { readonly type: 'results'; readonly frame: string }
+  /** Anybody's: these mutations are in `_pending` now. */
+  | {
+      readonly type: 'optimistic'
+      readonly entity: string
+      readonly entityId: string
+      readonly data: Row | null
+      readonly records: readonly PendingRecord[]
+    }
+  | { readonly type: 'discarded'; readonly ns: readonly number[] }
+  | { readonly type: 'cleared' }
+  /** To the leader. */
+  | { readonly type: 'do'; readonly what: 'connect' | 'disconnect' | 'sync'; readonly entity: string }
+
+export interface Channel {
+  post(message: TabMessage): void
+  close(): void
+}
+
+export interface LockEvents {
+  granted(): void
+  /** It was stolen. */
+  lost(): void
+}
+
+export interface Lock {
+  steal(): void
+  release(): void
+}
+
+/** Null where the platform has no such thing. */
+export interface Tabs {
+  channel(name: string, hear: (message: TabMessage) => void): Channel | null
+  /** Waits for its turn until `release`. */
+  lock(name: string, events: LockEvents): Lock | null
+}
+
+/** Messages of another release are not understood: a tab hears only its own kind. */
+const version = 1
+
+export const platformTabs: Tabs = {
+  channel(name, hear) {
+    if (typeof BroadcastChannel === 'undefined') return null
+    const channel = new BroadcastChannel(name)
+    channel.onmessage = ({ data }: MessageEvent<(TabMessage & { readonly v: number }) | null>) => {
+      if (data?.v === version) hear(data)
+    }
+    return {
+      post: message => channel.postMessage({ v: version, ...message }),
+      close: () => channel.close(),
+    }
+  },
+  lock(name, holder) {
+    const locks = typeof navigator === 'undefined' ? undefined : navigator.locks
+    if (locks === undefined) return null
+    let release = (): void => {}
+    const request = (options: LockOptions): void => {
+      let held = false
+      let over = false
+      release = () => void (over = true)
+      locks
+        .request(name, options, () => {
+          if (over) return undefined
+          held = true
+          holder.granted()
+          return new Promise<void>(resolve => (release = resolve))
+        })
+        .catch(() => {
+          if (held) holder.lost()
+        })
+    }
+    let waiting = new AbortController()
+    request({ signal: waiting.signal })
+    return {
+      steal() {
+        waiting.abort()
+        waiting = new AbortController()
+        request({ steal: true })
+      },
+      release() {
+        waiting.abort()
+        release()
+      },
+    }
+  },
+}

@@ -1,0 +1,75 @@
+// A tab whose every frame, change and durable mutation is written into the books and onto the screen that the oracles
+// ask.
+import type { EntityDefinition } from '../core/index.ts'
+import type { Network } from './network.ts'
+import type { Random } from './random.ts'
+import type { VirtualTime } from './time.ts'
+import type { Books } from './world-books.ts'
+import { Browser } from './world-browser.ts'
+import type { BrowserFaults, Profile } from './world-browser.ts'
+import { Screen } from './world-screens.ts'
+import type { WorldServer } from './world-server.ts'
+
+export interface Watch {
+  readonly time: VirtualTime
+  readonly random: Random
+  readonly network: Network
+  readonly books: Books
+  /** By the name of the tab. */
+  readonly screens: Map<string, Screen>
+  readonly entities: readonly EntityDefinition[]
+  readonly faults: BrowserFaults
+  readonly trace: ((line: string) => void) | null
+  server(): WorldServer
+}
+
+export function watched(name: string, profile: Profile, parts: Watch): Browser {
+  const { time, random, network, books, screens, entities, faults, trace } = parts
+  const hiding = entities.filter(({ strategy }) => strategy === 'server-wins')
+  const screen = new Screen(new Set(hiding.map(entity => entity.name)))
+  screens.set(name, screen)
+  const browser: Browser = new Browser({
+    name,
+    profile,
+    time,
+    random,
+    entities,
+    faults,
+    transports: (['websocket', 'sse'] as const).map(kind =>
+      network.transport({
+        kind,
+        owner: name,
+        user: profile.name,
+        server: () => parts.server(),
+        watch(direction, text, sentAt) {
+          trace?.(`${name} ${direction} ${text}`)
+          books[direction](profile.name, text, sentAt)
+        },
+      }),
+    ),
+    events: {
+      changed(change) {
+        const { client } = browser
+        trace?.(
+          `${name} changed ${JSON.stringify(change)} ${JSON.stringify(change.ids.map(id => client.get(change.entity, id)))}`,
+        )
+        const pending = (id: string): boolean =>
+          client.pending().some(({ writes }) => writes.some(write => write.id === id))
+        screen.changed(change, (entity, id) => client.get(entity, id), pending, name)
+      },
+      rejected: n => books.rejected(profile.name, n),
+      durable(records) {
+        for (const { mutation } of records) books.durable(profile.name, mutation)
+      },
+      diskFailed() {
+        books.diskFailed(profile.name)
+        // its disk is that of the others, which take over from what it stored
+        for (const [other, its] of screens) {
+          if (other.startsWith(`${profile.name}.`)) its.excuse()
+        }
+      },
+      loaded: () => screen.reload(),
+    },
+  })
+  return browser
+}
