@@ -125,10 +125,9 @@ function remove(standing: Standing, attempt: Attempt, rules: Rules, around: Surr
 }
 
 function update(standing: Standing, attempt: Attempt, rules: Rules, around: Surroundings): Decision {
+  const whole = rules.grain === 'entity' ? everyCell(standing) : null
   const judged =
-    rules.grain === 'entity'
-      ? judgeRow(standing, attempt, rules, around)
-      : judgeFields(standing, attempt, rules, around)
+    whole !== null ? judgeRow(whole, attempt, rules, around) : judgeFields(standing, attempt, rules, around)
   if (judged.contested.length > 0) {
     const resolution = attempt.resolution
     if (resolution === undefined || resolution.seq !== standing.seq) {
@@ -138,12 +137,8 @@ function update(standing: Standing, attempt: Attempt, rules: Rules, around: Surr
   }
   if (judged.kept.length === 0 && judged.lost.length > 0)
     return { kind: 'conflict', code: 'CONFLICT', lost: judged.lost }
-  const stored = judged.kept.map(column => cellOf(standing, column))
-  const stamp = settle(
-    attempt.stamp,
-    greatest(rules.grain === 'entity' ? everyCell(standing) : stored),
-    around,
-  )
+  const replaced = whole ?? judged.kept.map(column => cellOf(standing, column))
+  const stamp = settle(attempt.stamp, greatest(replaced), around)
   return { kind: 'update', columns: judged.kept, resolved: null, lost: judged.lost, stamp }
 }
 
@@ -165,23 +160,27 @@ function storeResolution(
 }
 
 interface Judgement {
-  readonly kept: string[]
-  readonly lost: string[]
+  readonly kept: readonly string[]
+  readonly lost: readonly string[]
   /** Columns that a resolver has to settle. */
-  readonly contested: string[]
+  readonly contested: readonly string[]
 }
 
-function judgeRow(standing: Standing, attempt: Attempt, rules: Rules, around: Surroundings): Judgement {
-  const columns = [...attempt.columns]
-  const met = concurrent(everyCell(standing), attempt)
+function judgeRow(
+  cells: readonly (Cell | null)[],
+  attempt: Attempt,
+  rules: Rules,
+  around: Surroundings,
+): Judgement {
+  const met = concurrent(cells, attempt)
   return sort(
-    columns,
+    attempt.columns,
     met.length === 0 ? 'keep' : settleRace(met, attempt, rules.resolver ? null : rules.strategy, around),
   )
 }
 
 function judgeFields(standing: Standing, attempt: Attempt, rules: Rules, around: Surroundings): Judgement {
-  const all: Judgement = { kept: [], lost: [], contested: [] }
+  const all = { kept: [] as string[], lost: [] as string[], contested: [] as string[] } // reason: an empty literal has no element type
   for (const column of attempt.columns) {
     const met = concurrent([cellOf(standing, column)], attempt)
     const own =
@@ -218,7 +217,7 @@ function settleRace(
   }
 }
 
-function sort(columns: string[], outcome: Outcome): Judgement {
+function sort(columns: readonly string[], outcome: Outcome): Judgement {
   return {
     kept: outcome === 'keep' ? columns : [],
     lost: outcome === 'lose' ? columns : [],

@@ -106,13 +106,14 @@ function decodeBase(value: unknown): Base | null {
 function decodeWrite(item: unknown, limits: Limits): Write {
   const write = asObject(item, 'a write')
   const action = decodeAction(write['action'])
-  return {
+  const decoded: { -readonly [Key in keyof Write]: Write[Key] } = {
     entity: asString(write['entity'], 'entity'),
     id: asString(write['id'], 'id', maxIdLength),
     action,
-    ...(action === 'delete' ? {} : { data: asRow(write['data'], 'data', limits) }),
-    ...(write['upsert'] === true ? { upsert: true } : {}),
   }
+  if (action !== 'delete') decoded.data = asRow(write['data'], 'data', limits)
+  if (write['upsert'] === true) decoded.upsert = true
+  return decoded
 }
 
 export function decodeAction(value: unknown): Action {

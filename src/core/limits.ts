@@ -69,10 +69,11 @@ function checkValue(value: unknown, what: string, limits: Limits, depth: number)
     for (const item of value) checkValue(item, what, limits, depth - 1)
     return
   }
-  const entries = Object.entries(value)
-  if (entries.length > limits.maxKeys) throw invalid(`${what} has more than ${limits.maxKeys} keys`)
-  for (const [name, item] of entries) {
+  const object = value as Unknown // reason: neither null nor an array, as checked above
+  const names = Object.keys(object)
+  if (names.length > limits.maxKeys) throw invalid(`${what} has more than ${limits.maxKeys} keys`)
+  for (const name of names) {
     if (isForbiddenName(name)) throw invalid(`${what} must not have a key '${name}'`)
-    checkValue(item, what, limits, depth - 1)
+    checkValue(object[name], what, limits, depth - 1)
   }
 }

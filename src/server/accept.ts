@@ -106,8 +106,30 @@ export class Acceptor {
   async #prepareAll(plans: readonly Plan[], sender: Sender, epoch: string): Promise<Prepared[]> {
     const found = await this.#look(plans, sender)
     const queue: Prepared[] = []
-    for (const planned of plans) queue.push(await this.#prepare(planned, found, sender, epoch))
+    for (const planned of plans) {
+      // only a schema is waited for: a promise for each mutation costs more than preparing it
+      const refused = planned.judged ? await this.#judge(planned, found) : undefined
+      queue.push(refused ?? this.#prepare(planned, found, sender, epoch))
+    }
     return queue
+  }
+
+  /** What the schemas say of it; undefined: nothing against it. */
+  async #judge(
+    { mutation, writes }: Plan,
+    found: ReadonlyMap<string, LookedUp>,
+  ): Promise<Prepared | undefined> {
+    const draft = new Draft(found)
+    try {
+      for (const planned of writes) {
+        const { id, row } = draft.get(planned)
+        await validate(planned, id, row, this.#log)
+        draft.note(planned)
+      }
+      return undefined
+    } catch (error) {
+      return refusedBy(mutation, error)
+    }
   }
 
   /** One question per entity: each costs the store a view of its unfolded log. */
@@ -126,45 +148,41 @@ export class Acceptor {
     return found
   }
 
-  async #prepare(
-    { mutation, writes, rejected }: Plan,
+  #prepare(
+    { mutation, writes, rejected, needsRow }: Plan,
     found: ReadonlyMap<string, LookedUp>,
     sender: Sender,
     epoch: string,
-  ): Promise<Prepared> {
+  ): Prepared {
     if (rejected !== undefined) return { mutation, attempts: [], rejected }
     try {
       const attempts: PreparedWrite[] = []
       const base = baseOf(mutation, epoch)
-      const draft = new Draft(found)
-      for (const planned of writes)
-        attempts.push(await this.#prepareWrite(planned, mutation, sender, base, draft))
+      const draft = needsRow ? new Draft(found) : null
+      for (const planned of writes) attempts.push(this.#prepareWrite(planned, mutation, sender, base, draft))
       return { mutation, attempts }
     } catch (error) {
-      if (error instanceof SyncError && !error.retryable)
-        return { mutation, attempts: [], rejected: error.toJSON() }
-      throw error
+      return refusedBy(mutation, error)
     }
   }
 
-  async #prepareWrite(
+  #prepareWrite(
     planned: PlannedWrite,
     mutation: Mutation,
     sender: Sender,
     base: number | null,
-    draft: Draft,
-  ): Promise<PreparedWrite> {
+    draft: Draft | null,
+  ): PreparedWrite {
     const { write, values } = planned
-    const { id, row } = draft.get(planned)
-    await validate(planned, id, row, this.#log)
+    const row = draft?.get(planned).row ?? null
     // only users of the bare protocol push without a base, and often whole rows: what they did not change is not theirs
     const isPatch = mutation.base === null && write.action === 'update' && row !== null
     const cutValues = isPatch ? (cut(row, values) ?? {}) : values
-    draft.note(planned)
+    draft?.note(planned)
     return {
       entity: write.entity,
       id: planned.sent,
-      values: { ...planned.key, ...cutValues },
+      values: planned.key === null ? cutValues : { ...planned.key, ...cutValues },
       attempt: {
         action: write.action,
         columns: Object.keys(cutValues),
@@ -252,6 +270,13 @@ export class Acceptor {
       Promise.resolve(result).then(resolve, reject).finally(cancel)
     })
   }
+}
+
+/** What cannot succeed by being sent again is booked as rejected. */
+function refusedBy(mutation: Mutation, error: unknown): Prepared {
+  if (error instanceof SyncError && !error.retryable)
+    return { mutation, attempts: [], rejected: error.toJSON() }
+  throw error
 }
 
 /** A base names a place in one log; one of another log has seen nothing of this one. An empty epoch means this log. */

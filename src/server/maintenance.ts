@@ -2,8 +2,8 @@
 import type { Logger, ServerEnv } from './env.ts'
 import type { ServerStore } from './store.ts'
 
-/** Milliseconds after a write before the fold begins, so that a burst is folded at once. */
-const foldDelayMs = 200
+/** Milliseconds after a write before the fold begins: a row that is written again meanwhile is written down once. */
+const foldDelayMs = 1_000
 /** After a fold that could not run (another writer holds the lock). */
 const retryMs = 250
 const cleanupEveryMs = 3_600_000

@@ -9,6 +9,10 @@ export interface Plan {
   readonly mutation: Mutation
   readonly writes: readonly PlannedWrite[]
   readonly rejected?: ErrorBody | undefined
+  /** A schema has to be asked. */
+  readonly judged: boolean
+  /** One of the writes takes its row as it is before. */
+  readonly needsRow: boolean
 }
 
 export interface PlannedWrite {
@@ -19,7 +23,7 @@ export interface PlannedWrite {
   /** What the store is told; a temporary id even where `key` says the row's own, so that it is remembered. */
   readonly sent: string
   /** Key columns for the store, where a create carries a temporary id and its own key. */
-  readonly key: Row
+  readonly key: Row | null
   readonly values: Row
   /** Cutting or validating it takes the row as it is before this write. */
   readonly needsRow: boolean
@@ -37,10 +41,11 @@ export function plan(entities: ReadonlyMap<string, EntityInfo>, mutation: Mutati
       )
       writes.push(same === undefined ? planned : { ...planned, id: same.id })
     }
-    return { mutation, writes }
+    const judged = writes.some(({ info }) => info.definition.schema !== undefined)
+    return { mutation, writes, judged, needsRow: writes.some(planned => planned.needsRow) }
   } catch (error) {
     if (error instanceof SyncError && !error.retryable)
-      return { mutation, writes: [], rejected: error.toJSON() }
+      return { mutation, writes: [], rejected: error.toJSON(), judged: false, needsRow: false }
     throw error
   }
 }
@@ -59,7 +64,7 @@ function planWrite(
   const data = write.data ?? {}
   const key = named
     ? Object.fromEntries(info.shape.key.map((column): [string, Json] => [column, data[column] ?? null]))
-    : {}
+    : null
   // an upsert matters where a later write of the same mutation builds on the row
   const builds = write.action === 'create' && write.upsert === true && mutation.writes.length > 1
   const needsRow =
@@ -69,6 +74,7 @@ function planWrite(
 
 /** How many of them can be prepared together: none but the first needs a row that one before it writes. */
 export function independent(plans: readonly Plan[]): number {
+  if (!plans.some(({ needsRow }) => needsRow)) return plans.length
   const named = new Set<string>()
   for (const [i, { writes }] of plans.entries()) {
     if (i > 0 && writes.some(planned => planned.needsRow && mayBeNamed(named, planned))) return i
@@ -128,27 +134,37 @@ export class Draft {
 }
 
 /** The written columns without the key, checked against the table; unknown ones are refused or dropped as configured. */
-function takeColumns(info: EntityInfo, write: Write): Row {
+function takeColumns(info: EntityInfo, { data = {} }: Write): Row {
   const { definition, shape, generated } = info
-  const columns = new Set(shape.columns.map(([name]) => name))
-  const values: Record<string, Json> = {}
-  for (const [name, value] of Object.entries(write.data ?? {})) {
-    if (shape.key.includes(name)) continue
+  const columns = columnsOf(info)
+  const written = Object.keys(data)
+  const kept = written.filter(name => {
+    if (shape.key.includes(name)) return false
     if (!columns.has(name) || isForbiddenName(name)) {
-      if (definition.unknownFields === 'ignore') continue
+      if (definition.unknownFields === 'ignore') return false
       throw new SyncError('UNKNOWN_FIELD', `'${info.name}' has no column '${name.slice(0, 80)}'`, {
         details: { field: name.slice(0, 80) },
       })
     }
-    if (generated.has(name)) continue
+    if (generated.has(name)) return false
     if (definition.serverOwned.includes(name)) {
       throw new SyncError('INVALID_VALUE', `'${name}' of '${info.name}' is written by the server only`, {
         details: { field: name },
       })
     }
-    values[name] = value
-  }
-  return values
+    return true
+  })
+  if (kept.length === written.length) return data
+  return Object.fromEntries(kept.map((name): [string, Json] => [name, data[name] ?? null]))
+}
+
+const columnSets = new WeakMap<EntityInfo, ReadonlySet<string>>()
+
+function columnsOf(info: EntityInfo): ReadonlySet<string> {
+  let columns = columnSets.get(info)
+  if (columns === undefined)
+    columnSets.set(info, (columns = new Set(info.shape.columns.map(([name]) => name))))
+  return columns
 }
 
 /** The canonical id; key columns in the data must agree with it, and win over a temporary id that a create carries. */
@@ -169,7 +185,8 @@ function idOfWrite(info: EntityInfo, write: Write): string {
 }
 
 function checkId(info: EntityInfo, id: string): string {
-  if (!info.integerKey) return id
+  // nearly every integer is short and in its one spelling
+  if (!info.integerKey || /^[1-9]\d{0,14}$/.test(id)) return id
   if (!/^-?\d{1,19}$/.test(id))
     throw new SyncError(
       'INVALID_ID',

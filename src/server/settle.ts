@@ -68,7 +68,7 @@ export function settleRow(
   node: string,
 ): Settled | null {
   const known = line?.seq ?? 0
-  const fresh = entries.filter(entry => entry.seq > known)
+  const fresh = (entries[0]?.seq ?? 0) > known ? entries : entries.filter(entry => entry.seq > known)
   const last = fresh.at(-1)
   if (last === undefined) return null
   const { entity, id } = last

@@ -319,6 +319,21 @@ export const mutants = [
     sqlite,
   ),
 
+  inServer(
+    'L3 clocks fall where entries are read together',
+    'sqlite/unread.ts',
+    'Math.max(integer(row[5]), clock + 1, readingOf(update.stamp))',
+    'Math.max(integer(row[5]), readingOf(update.stamp))',
+    ['src/server/sqlite/unread.test.ts'],
+  ),
+  inServer(
+    'D2 side effects count as sent where entries are read together',
+    'sqlite/unread.ts',
+    'columns === null || !isPlain(columns, found)',
+    'columns === null',
+    ['src/server/sqlite/unread.test.ts'],
+  ),
+
   // ---- exactly once
   inServer(
     'Q3 no duplicate is recognised',

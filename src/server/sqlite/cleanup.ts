@@ -50,6 +50,5 @@ export function forgetSome(db: Connection, horizon: number): { forgotten: number
 /** Inside an immediate transaction: clients that were not heard of for half a year. */
 export function forgetClients(db: Connection, nowMs: number): void {
   const before = nowMs - clientRetention
-  for (const table of ['results', 'named', 'ids', 'clients'])
-    db.run(`DELETE FROM _syncline_${table} WHERE at<?`, before)
+  for (const table of ['commits', 'named', 'ids']) db.run(`DELETE FROM _syncline_${table} WHERE at<?`, before)
 }

@@ -19,25 +19,42 @@ export function clientKey({ user, client }: Sender): ClientKey {
   return { user, client: client ?? '' }
 }
 
+/**
+ * What the newest record of a client says. `+?`: where the order names equal columns' neighbours, SQLite plans for the
+ * values and prepares the statement anew at every binding, as with `boundLimit`.
+ */
 export function readClient(db: Connection, { user, client }: ClientKey): Identified {
-  const row = db.get('SELECT last,lead FROM _syncline_clients WHERE user=? AND client=?', user, client)
+  const row = db.get(
+    'SELECT last,lead FROM _syncline_commits WHERE user=+? AND client=+? ORDER BY last DESC LIMIT 1',
+    user,
+    client,
+  )
   return row === undefined ? { last: 0, lead: 0 } : { last: integer(row[0]), lead: integer(row[1]) }
 }
 
-export function saveClient(
+/** A client that was heard of, but whose last mutation is as it was. Results up to `acked` are forgotten. */
+export function touchClient(
   db: Connection,
   { user, client }: ClientKey,
-  known: Identified,
+  { last, lead }: Identified,
+  acked: number,
   nowMs: number,
 ): void {
   db.run(
-    'INSERT OR REPLACE INTO _syncline_clients(user,client,last,lead,at) VALUES(?,?,?,?,?)',
+    "INSERT INTO _syncline_commits(user,client,last,lead,first,results,at) VALUES(?,?,?,?,?,'[]',?)" +
+      ' ON CONFLICT(user,client,last) DO UPDATE SET lead=excluded.lead,at=excluded.at,results=iif(last<=?,excluded.results,results)',
     user,
     client,
-    known.last,
-    known.lead,
+    last,
+    lead,
+    last,
     nowMs,
+    acked,
   )
+}
+
+export function countClients(db: Connection): number {
+  return integer(db.value('SELECT count(*) FROM (SELECT DISTINCT user,client FROM _syncline_commits)'))
 }
 
 export function checkLead(sender: Sender, known: Identified): void {
@@ -49,7 +66,7 @@ export function checkLead(sender: Sender, known: Identified): void {
 /** The stored result of mutation `n`, while it is remembered. */
 export function resultOf(db: Connection, { user, client }: ClientKey, n: number): MutationResult | undefined {
   const row = db.get(
-    'SELECT results FROM _syncline_results WHERE user=? AND client=? AND last>=? ORDER BY last LIMIT 1',
+    'SELECT results FROM _syncline_commits WHERE user=+? AND client=+? AND last>=? ORDER BY last LIMIT 1',
     user,
     client,
     n,
@@ -60,29 +77,32 @@ export function resultOf(db: Connection, { user, client }: ClientKey, n: number)
   return (results as MutationResult[]).find(result => result.n === n)
 }
 
-/** One record for all results of a transaction: they are read one by one only after a lost answer. */
+/**
+ * One record for a transaction: the client's newest says what is known of the client, and so the transaction changes one
+ * page for both. Results are read one by one only after a lost answer.
+ */
 export function saveResults(
   db: Connection,
   { user, client }: ClientKey,
+  { last, lead }: Identified,
   results: readonly MutationResult[],
   nowMs: number,
 ): void {
-  const first = results[0]?.n ?? null
-  const last = results.at(-1)?.n ?? null
-  if (first === null || last === null) return
   db.run(
-    'INSERT OR REPLACE INTO _syncline_results(user,client,last,first,results,at) VALUES(?,?,?,?,?,?)',
+    'INSERT OR REPLACE INTO _syncline_commits(user,client,last,lead,first,results,at) VALUES(?,?,?,?,?,?,?)',
     user,
     client,
     last,
-    first,
+    lead,
+    results[0]?.n ?? last,
     JSON.stringify(results),
     nowMs,
   )
 }
 
+/** `acked` is below the newest record's last. */
 export function forgetResults(db: Connection, { user, client }: ClientKey, acked: number): void {
-  db.run('DELETE FROM _syncline_results WHERE user=? AND client=? AND last<=?', user, client, acked)
+  db.run('DELETE FROM _syncline_commits WHERE user=? AND client=? AND last<=?', user, client, acked)
 }
 
 /**

@@ -260,6 +260,8 @@ function splitQuoted(texts: string): string[] {
 
 /** A 64-bit integer in its one spelling; null for anything else. */
 function wholeNumber(id: string): string | null {
+  // nearly every one is short and in its one spelling
+  if (/^[1-9]\d{0,14}$/.test(id)) return id
   if (!/^-?\d{1,19}$/.test(id)) return null
   const value = BigInt(id)
   return value >= -(2n ** 63n) && value < 2n ** 63n ? String(value) : null

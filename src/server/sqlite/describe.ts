@@ -46,6 +46,8 @@ export interface Table {
   readonly assignsKey: boolean
   /** Key columns in which SQLite would store a NULL; rows that have one there have no id and are not synced. */
   readonly mayBeNull: readonly Column[]
+  /** As far as the schema tells, an update of a row changes that row as asked, and nothing else. */
+  readonly quiet: boolean
 }
 
 /** Throws UNKNOWN_TABLE, NO_PRIMARY_KEY, UNSUPPORTED_KEY, INVALID_CONFIG. */
@@ -83,7 +85,21 @@ export function describe(db: Connection, definition: EntityDefinition): Table {
       found.withoutRowid || found.strict
         ? []
         : key.filter(column => !column.notNull && column.name !== rowid),
+    quiet: !columns.some(column => column.generated) && isQuiet(db, found.name),
   }
+}
+
+/** No triggers but ours, and nothing that cascades from an update. */
+function isQuiet(db: Connection, table: string): boolean {
+  const found = db.value(
+    `SELECT 1 FROM (SELECT type,name,tbl_name FROM sqlite_master UNION ALL SELECT type,name,tbl_name FROM sqlite_temp_master)
+       WHERE type='trigger' AND tbl_name=? COLLATE NOCASE AND name NOT LIKE '\\_syncline\\_%' ESCAPE '\\'
+     UNION ALL SELECT 1 FROM sqlite_master AS m, pragma_foreign_key_list(m.name) AS f
+       WHERE m.type='table' AND f."table"=? COLLATE NOCASE AND f.on_update NOT IN ('NO ACTION','RESTRICT') LIMIT 1`,
+    table,
+    table,
+  )
+  return found === undefined
 }
 
 interface Found {

@@ -1,8 +1,10 @@
 // What a client's write did, as the triggers logged it, patched with whose it is (docs/decisions/0001): what was sent
 // carries the writer's stamp, what a resolver put in its place is stamped but nobody's own, side effects on the row are
 // the client's own under the log's clock, and effects on other rows are nobody's.
-import { readingOf } from '../../core/index.ts'
+import { isTemporaryId, readingOf, temporaryPrefix } from '../../core/index.ts'
+import type { Decision } from '../../core/index.ts'
 import type { TailEntry } from '../settle.ts'
+import type { PreparedWrite } from '../store.ts'
 import { integer, text, textOrNull } from './driver.ts'
 import type { Connection, SqlValue } from './driver.ts'
 import type { Catalog, Entity } from './entity.ts'
@@ -24,6 +26,17 @@ export interface Carried {
   readonly sent: readonly string[]
   readonly resolved: readonly string[]
   readonly temporary: string | null
+}
+
+export type Storing = Extract<Decision, { kind: 'insert' | 'update' | 'delete' }>
+
+export function carriedOf(entity: Entity, id: string, write: PreparedWrite, decision: Storing): Carried {
+  const resolved =
+    decision.kind === 'update' && decision.resolved !== null ? Object.keys(decision.resolved) : []
+  const sent = decision.kind === 'update' ? decision.columns.filter(column => !resolved.includes(column)) : []
+  const told = isTemporaryId(write.id) && write.id !== temporaryPrefix
+  const temporary = decision.kind === 'insert' && told ? write.id : null
+  return { entity, id, kind: decision.kind, stamp: decision.stamp, sent, resolved, temporary }
 }
 
 export interface Effect {

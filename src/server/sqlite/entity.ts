@@ -31,6 +31,8 @@ export interface EntitySql {
   readonly nextPlaces: string
   /** `WHERE` for one row; binds `keyParams`. */
   readonly whereKey: string
+  /** `UPDATE` by the columns that it sets, as they are asked for. */
+  readonly updates: Map<string, string>
   readonly saveLine: string
   readonly dropLine: string
   readonly saveGone: string
@@ -118,6 +120,7 @@ function statements(ent: number, table: Table, id: IdCodec): EntitySql {
           `${name(column.name)}=?${column.collation === 'BINARY' ? '' : ` AND ${name(column.name)} COLLATE BINARY=?`}`,
       )
       .join(' AND '),
+    updates: new Map(),
     saveLine: `INSERT OR REPLACE INTO _syncline_rows(ent,id,seq,reading,whole,created,cells,tmp,client,mutation) VALUES(${ent},${id.held('?')},?,?,?,?,?,?,?,?)`,
     dropLine: `DELETE FROM _syncline_rows WHERE ent=${ent} AND id=+${id.held('?')}`,
     saveGone: `INSERT OR REPLACE INTO _syncline_gone(ent,id,seq,reading,stamp,old,client,mutation) VALUES(${ent},${id.held('?')},?,?,?,?,?,?)`,
@@ -127,10 +130,10 @@ function statements(ent: number, table: Table, id: IdCodec): EntitySql {
 }
 
 /** What `whereKey` binds. */
-export function keyParams({ id, table }: Entity, canonical: string): SqlValue[] {
-  return id
-    .values(canonical)
-    .flatMap((value, i) => (table.key[i]?.collation === 'BINARY' ? [value] : [value, value]))
+export function keyParams({ id, table }: Entity, canonical: string): readonly SqlValue[] {
+  const values = id.values(canonical)
+  if (table.key.every(column => column.collation === 'BINARY')) return values
+  return values.flatMap((value, i) => (table.key[i]?.collation === 'BINARY' ? [value] : [value, value]))
 }
 
 /** JSON text of an id as the database has it: a number where the key is one and JavaScript can hold it. */
@@ -143,6 +146,8 @@ export class Catalog {
   readonly byName = new Map<string, Entity>()
   readonly byEnt = new Map<number, Entity>()
   readonly infos = new Map<string, EntityInfo>()
+  /** Tables that were quiet by their schema, and did more than was asked all the same. */
+  readonly surprising = new WeakSet<Entity>()
   /** Entities whose table is gone or unusable at the moment, with the reason. */
   readonly broken = new Map<string, SyncError>()
 
@@ -151,6 +156,10 @@ export class Catalog {
     this.byEnt.set(entity.ent, entity)
     this.infos.set(entity.info.name, entity.info)
     this.broken.delete(entity.info.name)
+  }
+
+  isQuiet(entity: Entity): boolean {
+    return entity.table.quiet && !this.surprising.has(entity)
   }
 
   /** Its info stays, so that sessions can go on naming it. */

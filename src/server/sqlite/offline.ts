@@ -6,12 +6,13 @@ import type { ServerEnv } from '../env.ts'
 import { Access } from './access.ts'
 import { prefix } from './capture.ts'
 import { forgetClients, forgetSome, horizonFor } from './cleanup.ts'
+import { countClients } from './clients.ts'
 import { describe } from './describe.ts'
 import { integer, isSqliteHandle, text, unsupportedDriver } from './driver.ts'
 import type { Connection, SqliteHandle } from './driver.ts'
 import { foldedTo } from './fold.ts'
 import { readHead } from './read.ts'
-import { isInstalled } from './schema.ts'
+import { checkLayout, isInstalled } from './schema.ts'
 import { othersAttached } from './uninstall.ts'
 
 export interface SqliteTables {
@@ -69,6 +70,7 @@ export function sqliteStatus(handle: SqliteHandle, env: ServerEnv = nodeEnv()): 
 
 function statusOf(db: Connection, nowMs: number): SqliteStatus {
   if (!isInstalled(db)) return { installed: false }
+  checkLayout(db)
   const count = (table: string): number => integer(db.value(`SELECT count(*) FROM _syncline_${table}`))
   const { epoch, seq, horizon } = readHead(db)
   return {
@@ -83,7 +85,7 @@ function statusOf(db: Connection, nowMs: number): SqliteStatus {
     unfolded: seq - foldedTo(db),
     rows: count('rows'),
     gone: count('gone'),
-    clients: count('clients'),
+    clients: countClients(db),
     attached: othersAttached(db, '', nowMs),
   }
 }
@@ -100,6 +102,7 @@ export function sqliteCleanup(
   return withAccess(handle, async access => {
     if (!(await access.read(isInstalled)))
       throw new SyncError('NOT_FOUND', 'syncline is not installed in this database')
+    await access.read(checkLayout)
     const horizon = await access.read(db => horizonFor(db, env.now() - days * 86_400_000))
     let total = 0
     for (let more = true; more;) {

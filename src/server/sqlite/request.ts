@@ -1,5 +1,7 @@
-// What one round of accepting is asked, and the two ways in which it has to be asked again.
-import type { Decide, Prepared, Sender } from '../store.ts'
+// What one round of accepting is asked, and the ways in which it has to be asked again.
+import type { ErrorBody, MutationResult } from '../../core/index.ts'
+import type { Accepted, Decide, Prepared, Sender } from '../store.ts'
+import type { Entity } from './entity.ts'
 
 export interface AcceptRequest {
   readonly sender: Sender
@@ -11,6 +13,19 @@ export interface AcceptRequest {
   readonly poison: { readonly index: number; readonly message: string } | null
 }
 
+export type Lost = { entity: string; id: string; columns: readonly string[] }[]
+
+/** What became of one mutation. */
+export type Outcome =
+  | {
+      readonly kind: 'done'
+      readonly status: MutationResult['status']
+      readonly error?: ErrorBody
+      readonly lost?: Lost
+      readonly ids?: Record<string, string>
+    }
+  | Extract<Accepted, { kind: 'resolve' }>
+
 /** More of the tail is unfolded than a transaction should fold: fold first, then come again. */
 export class Behind extends Error {}
 
@@ -21,6 +36,16 @@ export class Poisoned extends Error {
   constructor(index: number, cause: Error) {
     super(cause.message, { cause })
     this.index = index
+  }
+}
+
+/** Updates of these tables did more than was known beforehand: do it all again, looking after each. */
+export class Surprised extends Error {
+  readonly entities: readonly Entity[]
+
+  constructor(entities: readonly Entity[]) {
+    super('a write did more than was asked')
+    this.entities = entities
   }
 }
 

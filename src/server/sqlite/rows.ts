@@ -20,14 +20,17 @@ export class Rows {
     this.#overlay = overlay
   }
 
-  /** One query for many rows. */
-  prefetch(entity: Entity, ids: readonly string[]): void {
-    const unknown = ids.filter(id => this.#overlay.get(keyOf(entity.ent, id)) === undefined)
-    for (const [id, state] of lookup(this.#db, entity, unknown, 'none')) this.#meet(entity, id, state)
+  knows(entity: Entity, id: string): boolean {
+    return this.#overlay.get(keyOf(entity.ent, id)) !== undefined
   }
 
-  get(entity: Entity, id: string): RowState {
-    return this.#find(entity, id).now
+  /** One query for many rows. */
+  prefetch(entity: Entity, ids: readonly string[]): void {
+    for (const [id, state] of lookup(this.#db, entity, ids, 'none')) this.#meet(entity, id, state)
+  }
+
+  get(entity: Entity, id: string, key = keyOf(entity.ent, id)): RowState {
+    return this.#find(entity, id, key).now
   }
 
   /** What a write logged. */
@@ -48,22 +51,28 @@ export class Rows {
     }
   }
 
+  /** What an update of a row that is there logged. */
+  applyUpdate(effects: readonly Effect[]): void {
+    this.#settle(effects, true)
+  }
+
   #settle(group: readonly Effect[], exists: boolean | null): void {
     const last = group.at(-1)
     if (last === undefined) return
     const { entity, entry } = last
-    const known = this.#find(entity, entry.id)
+    const key = keyOf(entity.ent, entry.id)
+    const known = this.#find(entity, entry.id, key)
     const there = exists ?? lookup(this.#db, entity, [entry.id], 'none').get(entry.id)?.exists ?? false
+    const before = known.now.exists === there ? known.now : { ...known.now, exists: there }
     const now = settle(
-      { ...known.now, exists: there },
+      before,
       group.map(effect => effect.entry),
     )
-    const key = keyOf(entity.ent, entry.id)
-    const before = this.#changed.get(key)
+    const earlier = this.#changed.get(key)
     this.#undo?.push(() =>
-      before === undefined ? this.#changed.delete(key) : this.#changed.set(key, before),
+      earlier === undefined ? this.#changed.delete(key) : this.#changed.set(key, earlier),
     )
-    this.#changed.set(key, { ...known, now, last: entry, old: last.old })
+    this.#changed.set(key, { entity, id: entry.id, stored: known.stored, now, last: entry, old: last.old })
   }
 
   mark(): void {
@@ -83,8 +92,7 @@ export class Rows {
     return this.#changed
   }
 
-  #find(entity: Entity, id: string): Known {
-    const key = keyOf(entity.ent, id)
+  #find(entity: Entity, id: string, key: string): Known {
     const known = this.#changed.get(key) ?? this.#overlay.get(key) ?? this.#met.get(key)
     // met for the first time, perhaps after a trigger changed it: what is written down of it is still as it was
     return known ?? this.#meet(entity, id, lookup(this.#db, entity, [id], 'none').get(id) ?? nothing)

@@ -12,7 +12,7 @@ import type { Connection } from './driver.ts'
 import { literal, name } from './sql.ts'
 
 /** Raised with every change of our tables or triggers; `migrations` lead from one to the next. */
-export const schemaVersion = 1
+export const schemaVersion = 2
 
 // The tail has no index, no AUTOINCREMENT and no constraint that could fail: it is written inside the application's
 // own statements. Everything else is written by the engine only.
@@ -24,14 +24,22 @@ CREATE TABLE IF NOT EXISTS _syncline_rows(ent INTEGER NOT NULL, id NOT NULL, seq
 CREATE INDEX IF NOT EXISTS _syncline_rows_seq ON _syncline_rows(ent, seq);
 CREATE TABLE IF NOT EXISTS _syncline_gone(ent INTEGER NOT NULL, id NOT NULL, seq INTEGER NOT NULL, reading INTEGER NOT NULL, stamp TEXT NOT NULL, old TEXT, client TEXT, mutation, PRIMARY KEY(ent, id)) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS _syncline_gone_seq ON _syncline_gone(ent, seq);
-CREATE TABLE IF NOT EXISTS _syncline_clients(user TEXT NOT NULL, client TEXT NOT NULL, last INTEGER NOT NULL, lead INTEGER NOT NULL, at INTEGER NOT NULL, PRIMARY KEY(user, client)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS _syncline_results(user TEXT NOT NULL, client TEXT NOT NULL, last INTEGER NOT NULL, first INTEGER NOT NULL, results TEXT NOT NULL, at INTEGER NOT NULL, PRIMARY KEY(user, client, last)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS _syncline_commits(user TEXT NOT NULL, client TEXT NOT NULL, last INTEGER NOT NULL, lead INTEGER NOT NULL, first INTEGER NOT NULL, results TEXT NOT NULL, at INTEGER NOT NULL, PRIMARY KEY(user, client, last)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS _syncline_named(user TEXT NOT NULL, client TEXT NOT NULL, mutation TEXT NOT NULL, result TEXT NOT NULL, at INTEGER NOT NULL, PRIMARY KEY(user, client, mutation)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS _syncline_ids(user TEXT NOT NULL, client TEXT NOT NULL, ent INTEGER NOT NULL, tmp TEXT NOT NULL, id TEXT NOT NULL, at INTEGER NOT NULL, PRIMARY KEY(user, client, tmp, ent)) WITHOUT ROWID;
 `
 
 /** From the version of the index plus one to the next. */
-const migrations: readonly string[] = []
+const migrations: readonly string[] = [
+  // a client and its results were two tables, and so two pages of every commit
+  `INSERT INTO _syncline_commits(user, client, last, lead, first, results, at)
+     SELECT r.user, r.client, r.last, coalesce(c.lead, 0), r.first, r.results, r.at
+     FROM _syncline_results AS r LEFT JOIN _syncline_clients AS c ON c.user = r.user AND c.client = r.client;
+   INSERT OR IGNORE INTO _syncline_commits(user, client, last, lead, first, results, at)
+     SELECT user, client, last, lead, last, '[]', at FROM _syncline_clients;
+   DROP TABLE _syncline_results;
+   DROP TABLE _syncline_clients;`,
+]
 
 /** A table as it is registered; `generation` counts how often its subscribers had to be healed. */
 export interface Registered {
@@ -68,6 +76,18 @@ export function installTables(db: Connection, secret: () => string, nowMs: numbe
 
 export function isInstalled(db: Connection): boolean {
   return db.value("SELECT 1 FROM sqlite_master WHERE type='table' AND name='_syncline_meta'") === 1
+}
+
+/** For what reads our tables without opening an engine, which would bring them forward. Throws INVALID_CONFIG. */
+export function checkLayout(db: Connection): void {
+  const version = Number(meta(db, 'version'))
+  if (version === schemaVersion) return
+  throw new SyncError(
+    'INVALID_CONFIG',
+    version > schemaVersion
+      ? `this database was opened by a newer release (log layout ${version}, this one knows ${schemaVersion}); use that one`
+      : `this database was last opened by an older release (log layout ${version}, this one uses ${schemaVersion}); open an engine of this release on it first`,
+  )
 }
 
 export function meta(db: Connection, key: string): string {

@@ -10,75 +10,97 @@ import { keyParams } from './entity.ts'
 import type { Entity } from './entity.ts'
 import { name } from './sql.ts'
 
+/** What a write binds, by column, in two lists; never the key, which the row's id says. */
+export interface Values {
+  readonly columns: readonly string[]
+  readonly values: readonly SqlValue[]
+}
+
 /** The id of the new row; null where a trigger ignored it. `id` null: the database assigns it. */
 export function insertRow(
   db: Connection,
   entity: Entity,
   id: string | null,
-  values: Map<string, SqlValue>,
+  { columns, values }: Values,
 ): string | null {
-  const keys = entity.table.key
-  if (id === null) for (const column of keys) values.delete(column.name)
-  else for (const [i, value] of entity.id.values(id).entries()) values.set(keys[i]?.name ?? '', value)
   const table = name(entity.table.name)
-  const columns = [...values.keys()]
-  const listed = `(${columns.map(name).join(',')}) VALUES(${columns.map(() => '?').join(',')})`
-  const into = columns.length === 0 ? 'DEFAULT VALUES' : listed
+  const into = (list: readonly string[]): string =>
+    list.length === 0
+      ? `INSERT INTO ${table} DEFAULT VALUES`
+      : `INSERT INTO ${table} (${list.map(name).join(',')}) VALUES(${list.map(() => '?').join(',')})`
   if (id !== null) {
-    db.run(`INSERT INTO ${table} ${into}`, ...values.values())
+    const keys = entity.table.key.map(column => column.name)
+    db.run(into([...columns, ...keys]), ...values, ...entity.id.values(id))
     return id
   }
-  const returned = db.value(
-    `INSERT INTO ${table} ${into} RETURNING ${entity.id.canonical(table)}`,
-    ...values.values(),
-  )
+  const returned = db.value(`${into(columns)} RETURNING ${entity.id.canonical(table)}`, ...values)
   return returned === undefined ? null : text(returned)
 }
 
-export function updateRow(db: Connection, entity: Entity, id: string, values: Map<string, SqlValue>): void {
-  for (const column of entity.table.key) values.delete(column.name)
-  if (values.size === 0) return
-  const set = Array.from(values.keys(), column => `${name(column)}=?`).join(',')
-  db.run(
-    `UPDATE ${name(entity.table.name)} SET ${set} WHERE ${entity.sql.whereKey}`,
-    ...values.values(),
-    ...keyParams(entity, id),
-  )
+export function updateRow(db: Connection, entity: Entity, id: string, { columns, values }: Values): void {
+  if (columns.length === 0) return
+  db.run(updateSql(entity, columns), ...values, ...keyParams(entity, id))
+}
+
+/** Clients choose the combinations; forgetting them costs only making the text again. */
+const maxUpdates = 500
+
+function updateSql({ sql, table }: Entity, columns: readonly string[]): string {
+  const key = columns.join('\0')
+  let update = sql.updates.get(key)
+  if (update === undefined) {
+    const set = columns.map(column => `${name(column)}=?`).join(',')
+    update = `UPDATE ${name(table.name)} SET ${set} WHERE ${sql.whereKey}`
+    if (sql.updates.size >= maxUpdates) sql.updates.clear()
+    sql.updates.set(key, update)
+  }
+  return update
 }
 
 export function deleteRow(db: Connection, entity: Entity, id: string): void {
   db.run(`DELETE FROM ${name(entity.table.name)} WHERE ${entity.sql.whereKey}`, ...keyParams(entity, id))
 }
 
-/** What to bind, by column. `resolved` values replace the written ones; `real` makes references of temporary ids real. */
+/** `resolved` values replace the written ones; `real` makes references of temporary ids real. */
 export function valuesOf(
   entity: Entity,
   write: PreparedWrite,
-  columns: readonly string[],
+  wanted: readonly string[],
   resolved: Row | null,
   real: (column: string, value: Json) => Json,
-): Map<string, SqlValue> {
-  const values = new Map<string, SqlValue>()
+): Values {
+  const columns: string[] = []
+  const values: SqlValue[] = []
   const { definition, generated } = entity.info
-  const refuse = (code: 'UNKNOWN_FIELD' | 'INVALID_VALUE', field: string, why: string): SyncError =>
-    new SyncError(code, `'${field.slice(0, 80)}' of '${write.entity}' ${why}`, {
-      details: { field: field.slice(0, 80) },
-    })
-  for (const field of columns) {
+  for (const field of wanted) {
     const column = entity.columns.get(field)
     if (column === undefined) {
       if (definition.unknownFields === 'ignore') continue
-      throw refuse('UNKNOWN_FIELD', field, 'is no column')
+      throw refused('UNKNOWN_FIELD', write, field, 'is no column')
     }
     const fromResolver = resolved !== null && Object.hasOwn(resolved, field)
     if (!fromResolver && definition.serverOwned.includes(field))
-      throw refuse('INVALID_VALUE', field, 'is written by the server only')
+      throw refused('INVALID_VALUE', write, field, 'is written by the server only')
     if (generated.has(field)) {
       if (fromResolver) continue
-      throw refuse('INVALID_VALUE', field, 'is computed by the database')
+      throw refused('INVALID_VALUE', write, field, 'is computed by the database')
     }
     const value = fromResolver ? resolved[field] : write.values[field]
-    values.set(field, encodeValue(column, real(field, value ?? null)))
+    const encoded = encodeValue(column, real(field, value ?? null))
+    if (entity.table.key.includes(column)) continue
+    columns.push(field)
+    values.push(encoded)
   }
-  return values
+  return { columns, values }
+}
+
+function refused(
+  code: 'UNKNOWN_FIELD' | 'INVALID_VALUE',
+  write: PreparedWrite,
+  field: string,
+  why: string,
+): SyncError {
+  return new SyncError(code, `'${field.slice(0, 80)}' of '${write.entity}' ${why}`, {
+    details: { field: field.slice(0, 80) },
+  })
 }

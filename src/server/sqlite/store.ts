@@ -20,7 +20,7 @@ import type {
 import { acceptSome } from './accept.ts'
 import { Access, Occupied } from './access.ts'
 import { forgetClients, forgetSome, horizonFor } from './cleanup.ts'
-import { clientKey, readClient, saveClient } from './clients.ts'
+import { clientKey, countClients, readClient, touchClient } from './clients.ts'
 import { integer, isSqliteHandle, unsupportedDriver } from './driver.ts'
 import type { Connection, SqliteHandle } from './driver.ts'
 import { Catalog } from './entity.ts'
@@ -29,7 +29,7 @@ import { foldBatch, foldedTo } from './fold.ts'
 import { installAll } from './install.ts'
 import { Overlay } from './overlay.ts'
 import { readChanges, readHead, readPlaces, readRows, readSnapshot, readStandings } from './read.ts'
-import { Behind, maxUnfolded, Poisoned } from './request.ts'
+import { Behind, maxUnfolded, Poisoned, Surprised } from './request.ts'
 import type { AcceptRequest } from './request.ts'
 import { installTables } from './schema.ts'
 import { checkAt, tailHead } from './tail.ts'
@@ -208,7 +208,7 @@ class SqliteStore implements ServerStore {
     return this.#access.note(db => {
       const now = readClient(db, key)
       const noted = { last: now.last, lead: Math.max(lead, now.lead) }
-      saveClient(db, key, noted, this.#env.now())
+      touchClient(db, key, noted, 0, this.#env.now())
       return noted
     })
   }
@@ -248,6 +248,8 @@ class SqliteStore implements ServerStore {
       } catch (error) {
         if (error instanceof Behind) await this.#catchUp(maxUnfolded)
         else if (error instanceof Poisoned) poison = { index: error.index, message: error.message }
+        else if (error instanceof Surprised)
+          for (const entity of error.entities) this.#catalog.surprising.add(entity)
         else if (failedAtCommit(error)) {
           if (one) poison = { index: 0, message: textOf(error) }
           one = true
@@ -316,7 +318,7 @@ class SqliteStore implements ServerStore {
         rows: count('rows'),
         gone: count('gone'),
         folded: foldedTo(db),
-        clients: count('clients'),
+        clients: countClients(db),
       }
     })
   }

@@ -28,6 +28,26 @@ export function tailHead(db: Connection): TailHead {
   return row === undefined ? { seq: 0, check: 0 } : { seq: integer(row[0]), check: integer(row[1]) }
 }
 
+/** Where the log stands, in one question. */
+export interface Place extends TailHead {
+  readonly folded: number
+  readonly horizon: number
+}
+
+const placeSql =
+  "SELECT (SELECT value FROM _syncline_meta WHERE key='folded'),(SELECT value FROM _syncline_meta WHERE key='horizon')," +
+  '(SELECT max(seq) FROM _syncline_tail),(SELECT nonce FROM _syncline_tail ORDER BY seq DESC LIMIT 1)'
+
+export function placeOf(db: Connection): Place {
+  const row = db.get(placeSql)
+  return {
+    folded: integer(row?.[0]),
+    horizon: integer(row?.[1]),
+    seq: integer(row?.[2]),
+    check: integer(row?.[3]),
+  }
+}
+
 export function checkAt(db: Connection, seq: number): number | null {
   const nonce = db.value('SELECT nonce FROM _syncline_tail WHERE seq=?', seq)
   return nonce === undefined ? null : integer(nonce)
@@ -94,7 +114,8 @@ export function segmentsOf(old: string): Segment[] {
   return segments
 }
 
-function namesIn(old: string): string[] {
+/** The columns that an update's entry names. */
+export function namesIn(old: string): string[] {
   return segmentsOf(old).map(segment => segment.column)
 }
 

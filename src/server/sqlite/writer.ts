@@ -1,51 +1,39 @@
 // One mutation at a time: ids made real, `decide` asked, the SQL done, its effects settled. A mutation is whole or not at
 // all (rule D13): one with several writes runs in a savepoint, a single write is whole by SQLite's own rules.
 import { idOfRow, isTemporaryId, SyncError, temporaryPrefix } from '../../core/index.ts'
-import type { Decision, ErrorBody, ErrorCode, Json, MutationResult } from '../../core/index.ts'
-import type { Accepted, Prepared, PreparedWrite } from '../store.ts'
+import type { Decision, ErrorCode, Json } from '../../core/index.ts'
+import type { Prepared, PreparedWrite } from '../store.ts'
 import { realId, saveRealId } from './clients.ts'
 import type { ClientKey } from './clients.ts'
 import { integer, text } from './driver.ts'
 import type { Connection } from './driver.ts'
-import { patchEffects } from './effects.ts'
-import type { Author, Carried } from './effects.ts'
+import { carriedOf, patchEffects } from './effects.ts'
+import type { Author, Storing } from './effects.ts'
 import type { Catalog, Entity } from './entity.ts'
 import { isGlobal, textOf } from './failure.ts'
 import { standingOf } from './lines.ts'
+import { conflictText, refusal, Refused, rejectText } from './refused.ts'
 import { Poisoned } from './request.ts'
-import type { AcceptRequest } from './request.ts'
+import type { AcceptRequest, Lost, Outcome } from './request.ts'
 import type { Rows } from './rows.ts'
 import { deleteRow, insertRow, updateRow, valuesOf } from './statements.ts'
-import { keyOf, tailHead } from './tail.ts'
+import { checkAt, keyOf, tailHead } from './tail.ts'
+import type { Place } from './tail.ts'
+import { Unread } from './unread.ts'
 
-export type Outcome =
-  | {
-      readonly kind: 'done'
-      readonly status: MutationResult['status']
-      readonly error?: ErrorBody
-      readonly lost?: Lost
-      readonly ids?: Record<string, string>
-    }
-  | Extract<Accepted, { kind: 'resolve' }>
+/** The mutation that a write belongs to. */
+interface Belonging {
+  readonly author: Author
+  /** Rows whose effects are the mutation's own, wherever they were logged. */
+  readonly named: Set<string>
+  readonly ids: Record<string, string>
+  /** Its index, where it is a single write, which needs no savepoint. */
+  readonly alone: number | null
+}
 
 interface Stored {
   readonly lost: readonly string[]
   readonly merged: boolean
-}
-
-export type Lost = { entity: string; id: string; columns: readonly string[] }[]
-type Storing = Extract<Decision, { kind: 'insert' | 'update' | 'delete' }>
-
-/** A write that cannot be stored; ends its mutation. */
-class Refused extends Error {
-  readonly status: 'conflict' | 'rejected'
-  readonly body: ErrorBody
-
-  constructor(status: 'conflict' | 'rejected', body: ErrorBody) {
-    super(body.message)
-    this.status = status
-    this.body = body
-  }
 }
 
 export interface WriterParts {
@@ -54,24 +42,57 @@ export interface WriterParts {
   readonly rows: Rows
   readonly request: AcceptRequest
   readonly key: ClientKey
-  readonly horizon: number
-  readonly head: number
+  readonly place: Place
 }
 
 export class Writer {
   readonly #parts: WriterParts
   #head: number
+  /** The nonce at `#head`; null: not asked yet. */
+  #check: number | null = null
+  readonly #unread: Unread
+  /** The place of the log after each mutation. */
+  readonly #versions: number[] = []
   /** Temporary ids by entity and id; undefined: asked and unknown. */
   #real = new Map<string, string | undefined>()
 
   constructor(parts: WriterParts) {
     this.#parts = parts
-    this.#head = parts.head
+    this.#head = parts.place.seq
+    this.#check = parts.place.check
+    this.#unread = new Unread(parts.db)
   }
 
-  /** The place of the log's newest entry. */
-  get head(): number {
-    return this.#head
+  /** Settles what is still open. The place of the log's newest entry then, and its nonce. */
+  finish(): { readonly head: number; readonly check: number | null } {
+    this.#readLog()
+    return { head: this.#head, check: this.#check ?? checkAt(this.#parts.db, this.#head) }
+  }
+
+  /** The place of the log after the mutation at `index`; known when all is settled. */
+  versionOf(index: number): number {
+    return this.#versions[index] ?? 0
+  }
+
+  /** What was written and not read yet, before anything needs it. */
+  #readLog(): void {
+    if (this.#unread.empty) return
+    const { logged, check } = this.#unread.take(this.#head)
+    for (const { update, effects } of logged) {
+      const last = effects.at(-1)
+      if (last !== undefined) {
+        this.#parts.rows.applyUpdate(effects)
+        this.#moveTo(last.entry.seq)
+      }
+      this.#versions[update.index] = this.#head
+    }
+    this.#check = check
+  }
+
+  #moveTo(seq: number): void {
+    if (seq <= this.#head) return
+    this.#head = seq
+    this.#check = null
   }
 
   /** Reads the rows that the mutations name, all at once. */
@@ -83,32 +104,40 @@ export class Writer {
       for (const write of attempts) {
         const entity = catalog.byName.get(write.entity)
         const id = entity === undefined || isTemporaryId(write.id) ? null : entity.id.check(write.id)
-        if (entity === undefined || id === null) continue
-        const ids = wanted.get(entity) ?? new Set()
-        wanted.set(entity, ids.add(id))
+        if (entity === undefined || id === null || rows.knows(entity, id)) continue
+        const ids = wanted.get(entity)
+        if (ids === undefined) wanted.set(entity, new Set([id]))
+        else ids.add(id)
       }
     }
     for (const [entity, ids] of wanted) rows.prefetch(entity, [...ids])
   }
 
   write(prepared: Prepared, index: number): Outcome {
-    return prepared.attempts.length === 1 ? this.#single(prepared, index) : this.#several(prepared, index)
+    const outcome =
+      prepared.attempts.length === 1 ? this.#single(prepared, index) : this.#several(prepared, index)
+    this.#versions[index] = this.#head
+    return outcome
   }
 
   #single(prepared: Prepared, index: number): Outcome {
     const { db } = this.#parts
     try {
-      return this.#run(prepared)
+      return this.#run(prepared, index)
     } catch (error) {
       if (!(error instanceof Refused)) throw error
       // what SQLite undid by itself needs no savepoint; what a trigger broke beyond the statement, the caller undoes
-      if (error.status === 'rejected' && (!db.inTransaction || tailHead(db).seq !== this.#head))
-        throw new Poisoned(index, error)
+      if (error.status === 'rejected') {
+        if (!db.inTransaction) throw new Poisoned(index, error)
+        this.#readLog()
+        if (tailHead(db).seq !== this.#head) throw new Poisoned(index, error)
+      }
       return refusal(prepared, error)
     }
   }
 
   #several(prepared: Prepared, index: number): Outcome {
+    this.#readLog()
     const { db, rows } = this.#parts
     const head = this.#head
     const real = new Map(this.#real)
@@ -117,12 +146,13 @@ export class Writer {
       db.exec('ROLLBACK TO _syncline_mutation; RELEASE _syncline_mutation')
       rows.undo()
       this.#head = head
+      this.#check = null
       this.#real = real
     }
     db.exec('SAVEPOINT _syncline_mutation')
     rows.mark()
     try {
-      const outcome = this.#run(prepared)
+      const outcome = this.#run(prepared, null)
       if (outcome.kind === 'resolve') undo()
       else {
         db.exec('RELEASE _syncline_mutation')
@@ -136,15 +166,15 @@ export class Writer {
     }
   }
 
-  #run(prepared: Prepared): Outcome {
+  #run(prepared: Prepared, alone: number | null): Outcome {
     const lost: Lost = []
     const ids: Record<string, string> = {}
     const resolve: { index: number; seq: number; columns: readonly string[] }[] = []
     let merged = false
     const author = authorOf(prepared, this.#parts.request.sender.client)
-    const named = this.#namedRows(prepared)
+    const belonging: Belonging = { author, named: this.#namedRows(prepared), ids, alone }
     for (const [index, write] of prepared.attempts.entries()) {
-      const done = this.#write(write, author, named, ids)
+      const done = this.#write(write, belonging)
       if ('kind' in done) resolve.push({ index, seq: done.seq, columns: done.columns })
       else {
         if (done.lost.length > 0) lost.push({ entity: write.entity, id: write.id, columns: done.lost })
@@ -158,15 +188,12 @@ export class Writer {
         message: 'a part of the transaction met a newer write, so none of it was stored',
       })
     }
-    return {
-      kind: 'done',
-      status: merged || lost.length > 0 ? 'merged' : 'applied',
-      ...(lost.length === 0 ? {} : { lost }),
-      ...(Object.keys(ids).length === 0 ? {} : { ids }),
-    }
+    const status = merged || lost.length > 0 ? 'merged' : 'applied'
+    const some =
+      lost.length === 0 ? ({ kind: 'done', status } as const) : ({ kind: 'done', status, lost } as const)
+    return Object.keys(ids).length === 0 ? some : { ...some, ids }
   }
 
-  /** Rows whose effects are the mutation's own, wherever they were logged. */
   #namedRows({ attempts }: Prepared): Set<string> {
     const named = new Set<string>()
     if (attempts.length === 1) return named
@@ -178,17 +205,14 @@ export class Writer {
     return named
   }
 
-  #write(
-    write: PreparedWrite,
-    author: Author,
-    named: Set<string>,
-    ids: Record<string, string>,
-  ): Stored | Extract<Decision, { kind: 'resolve' }> {
-    const { rows, request, horizon } = this.#parts
+  #write(write: PreparedWrite, belonging: Belonging): Stored | Extract<Decision, { kind: 'resolve' }> {
+    const { rows, request, place } = this.#parts
     const entity = this.#entity(write.entity)
     const id = this.#idOf(entity, write)
-    const standing = standingOf(id === null ? absent : rows.get(entity, id))
-    const decision = request.decide(write.entity, standing, write.attempt, horizon)
+    const key = id === null ? '' : keyOf(entity.ent, id)
+    if (this.#unread.has(key)) this.#readLog()
+    const standing = standingOf(id === null ? absent : rows.get(entity, id, key))
+    const decision = request.decide(write.entity, standing, write.attempt, place.horizon)
     switch (decision.kind) {
       case 'resolve':
         return decision
@@ -202,39 +226,53 @@ export class Writer {
           message: `'${write.entity}' ${write.id}: ${rejectText(decision.code)}`,
         })
       case 'insert':
-      case 'update':
-      case 'delete': {
-        const stored = this.#carryOut(entity, id, write, decision)
-        named.add(keyOf(entity.ent, stored))
-        const carried = carriedOf(
-          entity,
-          stored,
-          write,
-          id === null ? this.#above(decision, entity, stored, write) : decision,
-        )
-        const effects = patchEffects(this.#parts.db, this.#parts.catalog, this.#head, carried, author, named)
-        if (effects.length === 0 && decision.kind === 'insert') throw this.#ignored(write, decision)
-        if (isTemporaryId(write.id) && stored !== write.id) this.#rename(entity, write.id, stored, ids)
-        for (const { entry } of effects) this.#head = Math.max(this.#head, entry.seq)
-        if (effects.length > 0) rows.apply(effects)
-        return {
-          lost: decision.kind === 'update' ? decision.lost : [],
-          merged: decision.kind === 'update' && decision.resolved !== null,
-        }
+      case 'delete':
+        this.#store(entity, id, write, decision, belonging)
+        return { lost: [], merged: false }
+      case 'update': {
+        const { lost, resolved, columns, stamp } = decision
+        const { alone, author, ids } = belonging
+        if (alone !== null && resolved === null && id !== null && this.#parts.catalog.isQuiet(entity)) {
+          this.#carryOut(entity, id, write, decision)
+          this.#unread.add({ key, index: alone, entity, id, stamp, sent: columns, author })
+          this.#told(entity, write, id, ids)
+        } else this.#store(entity, id, write, decision, belonging)
+        return { lost, merged: resolved !== null }
       }
     }
   }
 
+  /** Carries it out and looks at once what the log says of it. */
+  #store(
+    entity: Entity,
+    id: string | null,
+    write: PreparedWrite,
+    decision: Storing,
+    { author, named, ids }: Belonging,
+  ): void {
+    this.#readLog()
+    const { db, catalog, rows } = this.#parts
+    const stored = this.#carryOut(entity, id, write, decision)
+    named.add(keyOf(entity.ent, stored))
+    const above = id === null ? this.#above(decision, entity, stored, write) : decision
+    const carried = carriedOf(entity, stored, write, above)
+    const effects = patchEffects(db, catalog, this.#head, carried, author, named)
+    if (effects.length === 0 && decision.kind === 'insert') throw this.#ignored(write, decision)
+    this.#told(entity, write, stored, ids)
+    for (const { entry } of effects) this.#moveTo(entry.seq)
+    if (effects.length > 0) rows.apply(effects)
+  }
+
   /** The database may give the id of a deleted row again: the new row's stamp is above the end of the old one (rule L3). */
   #above(decision: Storing, entity: Entity, id: string, write: PreparedWrite): Storing {
-    const { db, rows, request, horizon } = this.#parts
+    const { db, rows, request, place } = this.#parts
     // what was folded of a gone row is not looked up together with a row that is there
     const folded = db.get(entity.sql.goneStamp, id)
     const gone =
       rows.get(entity, id).gone ??
       (folded === undefined ? null : { seq: integer(folded[0]), stamp: text(folded[1]) })
     if (gone === null) return decision
-    const again = request.decide(write.entity, { ...standingOf(absent), gone }, write.attempt, horizon)
+    const again = request.decide(write.entity, { ...standingOf(absent), gone }, write.attempt, place.horizon)
     return again.kind === 'insert' ? again : decision
   }
 
@@ -278,7 +316,9 @@ export class Writer {
     return this.#real.get(key)
   }
 
-  #rename(entity: Entity, temporary: string, id: string, ids: Record<string, string>): void {
+  /** The client hears which row its temporary id means. */
+  #told(entity: Entity, { id: temporary }: PreparedWrite, id: string, ids: Record<string, string>): void {
+    if (!isTemporaryId(temporary) || temporary === id) return
     const { db, key, request } = this.#parts
     ids[temporary] = id
     if (temporary === temporaryPrefix) return
@@ -347,33 +387,4 @@ const absent = { exists: false, json: null, line: null, gone: null, goneOrigin: 
 
 function authorOf({ mutation }: Prepared, client: string | null): Author {
   return { client, mutation: mutation.n ?? mutation.mutationId ?? null }
-}
-
-function carriedOf(entity: Entity, id: string, write: PreparedWrite, decision: Storing): Carried {
-  const resolved =
-    decision.kind === 'update' && decision.resolved !== null ? Object.keys(decision.resolved) : []
-  const sent = decision.kind === 'update' ? decision.columns.filter(column => !resolved.includes(column)) : []
-  const told = isTemporaryId(write.id) && write.id !== temporaryPrefix
-  const temporary = decision.kind === 'insert' && told ? write.id : null
-  return { entity, id, kind: decision.kind, stamp: decision.stamp, sent, resolved, temporary }
-}
-
-/** Nothing was stored: of a conflict, every written column is lost. */
-function refusal({ attempts }: Prepared, { status, body }: Refused): Outcome {
-  const lost =
-    status === 'rejected'
-      ? []
-      : attempts.map(({ entity, id, attempt: { columns } }) => ({ entity, id, columns }))
-  const some = lost.filter(({ columns }) => columns.length > 0)
-  return { kind: 'done', status, error: body, ...(some.length === 0 ? {} : { lost: some }) }
-}
-
-function conflictText(code: ErrorCode): string {
-  return code === 'ROW_DELETED'
-    ? 'the row was deleted meanwhile'
-    : 'the row was changed by somebody else meanwhile'
-}
-
-function rejectText(code: ErrorCode): string {
-  return code === 'ALREADY_EXISTS' ? 'a row with this id exists already' : 'the change was not stored'
 }
