@@ -85,8 +85,8 @@ export const mutants = [
   ),
   core(
     'D7 entity grain looks at the written columns only',
-    'const met = concurrent(everyCell(standing), attempt)\n  return sort',
-    'const met = concurrent(attempt.columns.map(column => cellOf(standing, column)), attempt)\n  return sort',
+    'judgeRow(whole, attempt, rules, around)',
+    'judgeRow(attempt.columns.map(column => cellOf(standing, column)), attempt, rules, around)',
   ),
   core('D8 an update revives a deleted row', 'standing.gone !== null || mayBeForgotten', 'mayBeForgotten'),
   core('D8 a forgotten delete is no delete', 'attempt.base < around.horizon', 'false'),
@@ -338,7 +338,7 @@ export const mutants = [
   inServer(
     'Q3 no duplicate is recognised',
     'sqlite/accept.ts',
-    'if (n > this.#last) return undefined',
+    'if (n !== null && n > this.#last) return undefined',
     'return undefined',
     sqlite,
   ),
