@@ -218,6 +218,21 @@ describe('[T2] a leader that does not answer', () => {
     expect(server.links).toHaveLength(1)
   })
 
+  test('has two seconds from the question on, also when it was asked and answered shortly before', async () => {
+    const [first, second] = (await crew(2)) as [Tab, Tab]
+    await second.client.create('todos', { id: 'a', title: 'one' }).confirmed
+    await second.env.advance(1_900)
+    tabs.freeze(first.name)
+    const edit = second.client.update('todos', 'a', { title: 'two' })
+    await edit.persisted
+    await settle()
+    await second.env.advance(1_999)
+    tabs.thaw(first.name)
+    await edit.confirmed
+    await all([first, second], ['two'])
+    expect(leaders([first, second])).toEqual([first.name])
+  })
+
   test('is left alone by a hidden tab, and by one that slept itself', async () => {
     const [first, second] = (await crew(2)) as [Tab, Tab]
     tabs.freeze(first.name)
@@ -287,6 +302,29 @@ describe('[K10] a page that is left', () => {
 })
 
 describe('degraded', () => {
+  test('[T5] without a channel one tab has the disk, for as long as it lives, and the others say that they have not', async () => {
+    tabs.channels = false
+    const [first, second] = [tab(), tab()]
+    const reasons: string[] = []
+    second.client.on('storage', ({ storage, reason }) => reasons.push(`${storage} ${reason}`))
+    await vi.waitFor(() => expect(first.client.status().state).toBe('ready'))
+    await first.env.advance(10_000)
+    await second.env.advance(500)
+    await vi.waitFor(() => expect(second.client.status().state).toBe('ready'))
+    expect([first, second].map(({ client }) => client.status().storage)).toEqual(['indexeddb', 'memory'])
+    expect(reasons).toEqual(['memory busy'])
+    expect(leaders([first, second])).toEqual([first.name, second.name])
+    await first.client.create('todos', { id: 'a', title: 'a' }).confirmed
+    await second.client.create('todos', { id: 'b', title: 'b' }).confirmed
+    await all([first, second], ['a', 'b'])
+    // the disk is the next one's
+    await first.client.close()
+    const third = tab()
+    await vi.waitFor(() =>
+      expect(third.client.status()).toMatchObject({ state: 'ready', storage: 'indexeddb' }),
+    )
+  })
+
   test('[T5] without Web Locks the stored lead decides; the second of two that start together follows', async () => {
     tabs.locks = false
     const [first, second] = [tab(), tab()]

@@ -143,6 +143,8 @@ function carry(engine: Engine, effect: LeadEffect): void {
     case 'ask':
       return hello(engine)
     case 'timer':
+      // one that was asked before has answered, and what is left of its time says nothing
+      crew.cancel()
       crew.cancel = env.after(answerMs, () => {
         if (engine.crew === crew) step(engine, { type: 'timer', visible: env.visible?.() ?? true })
       })

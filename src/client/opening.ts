@@ -76,10 +76,16 @@ async function openStore(engine: Engine, user: string | null): Promise<void> {
 /** Null: nobody here knows of locks. */
 async function exclusive(engine: Engine, name: string): Promise<boolean | null> {
   return new Promise(resolve => {
-    const lock = engine.env.tabs?.lock(name, { granted: () => resolve(true), lost: () => {} })
+    let isHeld = false
+    const granted = (): void => {
+      isHeld = true
+      resolve(true)
+    }
+    const lock = engine.env.tabs?.lock(name, { granted, lost: () => {} })
     if (lock === undefined || lock === null) return resolve(null)
     engine.exclusive = lock
     engine.env.after(lockMs, () => {
+      if (isHeld) return
       lock.release()
       resolve(false)
     })

@@ -20,6 +20,8 @@ export class FakeTabs {
   readonly hidden = new Set<string>()
   /** False: a platform without Web Locks. */
   locks = true
+  /** False: a platform without BroadcastChannel. */
+  channels = true
   readonly #channels = new Map<string, Set<Member>>()
   readonly #queues = new Map<string, Waiter[]>()
   readonly #frozen = new Map<string, (() => void)[]>()
@@ -33,7 +35,7 @@ export class FakeTabs {
 
   of(tab: string): Tabs {
     return {
-      channel: (name, hear) => this.#join(tab, name, hear),
+      channel: (name, hear) => (this.channels ? this.#join(tab, name, hear) : null),
       lock: (name, events) => (this.locks ? this.#wait(tab, name, events) : null),
     }
   }

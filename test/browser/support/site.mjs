@@ -29,6 +29,10 @@ const users = db.prepare('SELECT * FROM users ORDER BY id')
 let fetched = 0
 /** Requests to the application's own forms. */
 const forms = []
+/** WebSockets: how many there are, and how many there were. */
+const sockets = { open: 0, opened: 0 }
+/** Requests to the sync routes, scripts aside. */
+let synced = 0
 
 /** The page of the documents' quick start, with another htmx and other attributes where a test wants them. */
 function quickStart(query) {
@@ -97,15 +101,23 @@ async function answer(request, response) {
       return form(request, send)
     case '/forms':
       return send('application/json', JSON.stringify(forms))
+    case '/sockets':
+      return send('application/json', JSON.stringify({ ...sockets, requests: synced }))
     case '/blank':
       return send('text/html', '<!doctype html><title>blank</title>')
     default:
+      if (!url.pathname.endsWith('.js')) synced += 1
       return routes(request, response, () => response.writeHead(404).end())
   }
 }
 
 const server = createServer((request, response) => void answer(request, response))
 engine.attach(server)
+server.on('upgrade', (request, socket) => {
+  sockets.open += 1
+  sockets.opened += 1
+  socket.on('close', () => (sockets.open -= 1))
+})
 server.listen(Number(port), '127.0.0.1', () => console.log(`port ${server.address().port}`))
 process.on('SIGTERM', () => {
   server.close()
