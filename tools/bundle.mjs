@@ -1,22 +1,26 @@
 // Bundles the scripts that a page loads with a plain <script> tag. Everything else is used as modules.
 import { createHash } from 'node:crypto'
-import { existsSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { rolldown } from 'rolldown'
+import { borrowing, lending } from './lend.mjs'
 import { root } from './root.mjs'
 
-/** One line per browser script: where it starts and what comes out. */
-export const browserScripts = [
-  // what the other one loads when it needs it, under the name of what is in it: so it comes first
-  { source: 'src/faces/entry-rhtmx-lazy.ts', output: 'dist/browser/rhtmx-lazy.js' },
-  { source: 'src/faces/entry-rhtmx-sync.ts', output: 'dist/browser/rhtmx-sync.js', uses: 0 },
-]
+/** What a page loads, and what that one loads when it needs it. They share what both need: the first lends it. */
+const first = { source: 'src/faces/entry-rhtmx-sync.ts', output: 'dist/browser/rhtmx-sync.js' }
+const second = { source: 'src/faces/entry-rhtmx-lazy.ts', output: 'dist/browser/rhtmx-lazy.js' }
+
+export const browserScripts = [first, second]
 
 export async function bundleAll() {
-  for (const script of browserScripts) {
-    if (existsSync(path.join(root, script.source))) await bundle(script)
-    else console.error(`skipped ${script.output}: there is no ${script.source} yet`)
-  }
+  const { modules } = await bundle(first, { release: '', plugins: [] }, false)
+  const borrow = borrowing(modules)
+  const readable = await bundle(second, { release: '', plugins: [borrow.plugin] }, false)
+  const used = borrow.used(readable.code)
+  await bundle(second, { release: '', plugins: [borrowing(modules, used).plugin] }, true)
+  // the first comes last: it knows the second by the name of what is in it
+  const release = releaseOf(second)
+  await bundle(first, { release, plugins: [lending(used)] }, true)
 }
 
 /** As the routes name it: `lazy.<hash>.js`. */
@@ -25,25 +29,31 @@ function releaseOf({ output }) {
   return createHash('sha256').update(file).digest('hex').slice(0, 16)
 }
 
-async function bundle({ source, output, uses }) {
-  const lazyRelease = uses === undefined ? '' : releaseOf(browserScripts[uses])
+/** `final`: as it is served, and written; else to look at. */
+async function bundle({ source, output }, { release, plugins }, final) {
   const build = await rolldown({
     input: path.join(root, source),
     cwd: root,
     platform: 'browser',
-    transform: { target: 'es2022', define: { lazyRelease: JSON.stringify(lazyRelease) } },
+    plugins,
+    // no getter of ours does anything when nobody wants its value
+    treeshake: { propertyReadSideEffects: false },
+    transform: { target: 'es2022', define: { lazyRelease: JSON.stringify(release) } },
     onLog(level, log) {
       // A warning here is an import that is not there or a cycle: both break the page.
       if (level === 'warn') throw new Error(`bundling ${source}: ${log.message}`)
     },
   })
-  await build.write({
+  const options = {
     file: path.join(root, output),
     format: 'iife',
-    minify: true,
+    minify: final,
     comments: false,
+    globals: { borrowed: 'rhtmxLent' },
     // not named within the script: a page's server has no map
-    sourcemap: 'hidden',
-  })
+    sourcemap: final && 'hidden',
+  }
+  const { output: chunks } = await (final ? build.write(options) : build.generate(options))
   await build.close()
+  return { modules: chunks[0].moduleIds, code: chunks[0].code }
 }

@@ -1,5 +1,6 @@
 // The script behind `<script src="/api/sync/client.js" data-sync-entities="...">`. Running it again changes nothing.
 // Without such a tag, as where a module imports it, `rhtmxSync.init({ syncEntities })` begins.
+import { lent } from './lent.ts'
 import { complain, createRhtmxSync } from './rhtmx.ts'
 import type { RhtmxSync } from './rhtmx.ts'
 import { findTag, optionsOf } from './script.ts'
@@ -11,7 +12,7 @@ declare const lazyRelease: string
 
 const begin = (tag: Tag): RhtmxSync => {
   const rhtmxSync = createRhtmxSync(optionsOf(tag, document, lazyRelease, complain), document)
-  Object.assign(window, { rhtmxSync })
+  Object.assign(window, { rhtmxSync, rhtmxLent: lent })
   return rhtmxSync
 }
 
