@@ -118,6 +118,21 @@ describe('[T1] one of the tabs leads', () => {
     const asked = server.received.flatMap(message => (message.type === 'subscribe' ? message.scopes : []))
     expect(asked.at(-1)?.cursor?.seq).toBe(1)
   })
+
+  test('[T2] who takes over says nothing of a connection that was not its own', async () => {
+    const [first, second] = (await crew(2)) as [Tab, Tab]
+    const from = tabs.log.length
+    tabs.freeze(first.name)
+    await second.client.create('todos', { id: 'a', title: 'a' }).persisted
+    await settle()
+    await second.env.advance(2_000)
+    await vi.waitFor(() => expect(second.client.status()).toMatchObject({ leader: true, state: 'ready' }))
+    const said = tabs.log
+      .slice(from)
+      .flatMap(({ from: by, message }) => (by === second.name && message.type === 'lead' ? [message] : []))
+    expect(said.at(0)).toMatchObject({ lead: 2, welcome: null })
+    expect(said.at(-1)?.welcome).toContain('"last":0')
+  })
 })
 
 describe('[T3] followers', () => {

@@ -194,6 +194,8 @@ async function take(engine: Engine): Promise<void> {
   // the lock was stolen meanwhile, and maybe given again
   if (crew.turn !== turn || crew.lead.role !== 'taking') return
   crew.heard = true
+  // it was of the connection of the one before
+  crew.welcome = null
   tell(engine, { type: 'role', follows: false, lead: identity.lead })
   // before: what it finds to be stored is the leader's to store
   step(engine, { type: 'taken' })

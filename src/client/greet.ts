@@ -47,7 +47,8 @@ export function receiveWelcome(state: State, welcome: Welcome): void {
     }
     // what was processed is sent again all the same: only its result says whether it was refused (rule Q3)
     const unsent = entry.record.n > welcome.last && entry.record.n < firstDraft
-    if (entry.doomed && entry.result === null && unsent) dieWith(state, entry)
+    // a follower may hear of a welcome that is older than the results that it has
+    if (entry.doomed && entry.result === null && unsent && !state.follows) dieWith(state, entry)
   }
   for (const kept of state.entities.values()) {
     const shape = welcome.entities[kept.name]

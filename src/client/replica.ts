@@ -219,7 +219,7 @@ function fromDisk(
         const entry = state.entries.get(n) ?? state.dead.get(n)
         if (entry === undefined) continue
         entry.durable = true
-        if (entry.doomed && !entry.sent) dieWith(state, entry)
+        if (entry.doomed && !entry.sent && entry.result === null) dieWith(state, entry)
       }
       return
     case 'reloaded':
