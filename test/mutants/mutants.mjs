@@ -81,8 +81,8 @@ export const mutants = [
   ),
   core(
     'D7 entity grain looks at the written columns only',
-    'const met = concurrent(everyCell(standing), attempt)\n  return sort',
-    'const met = concurrent(attempt.columns.map(column => cellOf(standing, column)), attempt)\n  return sort',
+    "rules.grain === 'entity' ? everyCell(standing) : null",
+    "rules.grain === 'entity' ? attempt.columns.map(column => cellOf(standing, column)) : null",
   ),
   core('D8 an update revives a deleted row', 'standing.gone !== null || mayBeForgotten', 'mayBeForgotten'),
   core('D8 a forgotten delete is no delete', 'attempt.base < around.horizon', 'false'),
@@ -258,8 +258,8 @@ export const mutants = [
   inServer(
     'Q3 no duplicate is recognised',
     'sqlite/accept.ts',
-    'if (n > this.#last) return undefined',
-    'return undefined',
+    'if (n !== null && n > this.#last) return undefined',
+    'if (n !== null) return undefined',
     sqlite,
   ),
   inServer(
