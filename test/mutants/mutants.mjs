@@ -85,8 +85,8 @@ export const mutants = [
   ),
   core(
     'D7 entity grain looks at the written columns only',
-    'judgeRow(whole, attempt, rules, around)',
-    'judgeRow(attempt.columns.map(column => cellOf(standing, column)), attempt, rules, around)',
+    "rules.grain === 'entity' ? everyCell(standing) : null",
+    "rules.grain === 'entity' ? attempt.columns.map(column => cellOf(standing, column)) : null",
   ),
   core('D8 an update revives a deleted row', 'standing.gone !== null || mayBeForgotten', 'mayBeForgotten'),
   core('D8 a forgotten delete is no delete', 'attempt.base < around.horizon', 'false'),
@@ -339,7 +339,7 @@ export const mutants = [
     'Q3 no duplicate is recognised',
     'sqlite/accept.ts',
     'if (n !== null && n > this.#last) return undefined',
-    'return undefined',
+    'if (n !== null) return undefined',
     sqlite,
   ),
   inServer(

@@ -190,6 +190,20 @@ test('[D2] a trigger that nobody knew of: its effects on other rows are nobody�
   ])
 })
 
+test('[D2] a trigger that nobody knew of: its effects on the row are the client’s, under the log’s clock', async () => {
+  const { app, store } = await world()
+  app.exec(
+    'CREATE TRIGGER late AFTER UPDATE OF title ON items BEGIN UPDATE items SET n=n+10 WHERE id=NEW.id; END',
+  )
+  const stamp = stampOf(1_000, 'alice')
+  await push(store, alice, mutation(1, update('items', '1', { title: 'x' }), { stamp }))
+  const entries = app.prepare('SELECT old, stamp, client, own FROM _syncline_tail ORDER BY old').all()
+  expect(entries).toEqual([
+    { old: ',"n"', stamp: null, client: 'alice', own: 1 },
+    { old: ',"title"', stamp, client: 'alice', own: 1 },
+  ])
+})
+
 test('[L2] what is folded stays known, and what others write to it is heard of', async () => {
   const { app, store } = await world()
   const [seen] = await push(store, alice, mutation(1, update('items', '1', { title: 'alice' })))
