@@ -217,7 +217,7 @@ export const mutants = [
     'memory.ts',
     'if (work.lead !== null && work.lead !== (identity?.lead ?? 0)) throw fenced()',
     '',
-    [],
+    stores,
   ),
   inClient(
     'T4 tabs number for themselves',
