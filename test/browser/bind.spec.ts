@@ -1,30 +1,13 @@
 // `data-rhtmx-bind`: what is on screen follows the page's own copy, whatever htmx fetches meanwhile.
-import path from 'node:path'
 import { expect, test } from '@playwright/test'
 import type { Page } from '@playwright/test'
-import { site, sql } from './support/processes.ts'
-import type { Server } from './support/processes.ts'
-import { Wire } from './support/proxy.ts'
-import { record } from './support/recorder.ts'
+import { sql } from './support/processes.ts'
+import { freshSite } from './support/site.ts'
 
-let server: Server
-let wire: Wire
-let file: string
-
-test.beforeEach(async ({ page }) => {
-  server = await site().start()
-  wire = await Wire.to(server.port)
-  file = path.join(server.folder, 'app.db')
-  await sql(file, "INSERT INTO users (id, name) VALUES (1, 'Grace'), (7, 'Alan')")
-  await record(page)
-})
-test.afterEach(async () => {
-  await wire.close()
-  await server.dispose()
-})
+const on = freshSite("INSERT INTO users (id, name) VALUES (1, 'Grace'), (7, 'Alan')")
 
 async function open(page: Page, body: string, htmx = 'htmx2'): Promise<void> {
-  await page.goto(`${wire.url}/?htmx=${htmx}&body=${encodeURIComponent(body)}`)
+  await page.goto(`${on.wire.url}/?htmx=${htmx}&body=${encodeURIComponent(body)}`)
   await page.evaluate(() => window.rhtmxSync.ready)
   await expect.poll(() => page.evaluate(() => 'rhtmxLazy' in window)).toBe(true)
 }
@@ -66,7 +49,7 @@ for (const htmx of ['htmx1', 'htmx2', 'htmx4']) {
     expect(took.shown).toBe('Ada')
     expect(took.ms).toBeLessThan(16)
     // the event of the edit, and that of its confirmation, each fetched rows
-    await expect.poll(async () => Number(await (await fetch(`${wire.url}/fetched`)).text())).toBe(3)
+    await expect.poll(async () => Number(await (await fetch(`${on.wire.url}/fetched`)).text())).toBe(3)
     await expect.poll(() => page.evaluate(() => window.rhtmxSync.pending().length)).toBe(0)
     await expect(page.locator('.htmx-request')).toHaveCount(0)
     await expect(grace).toHaveText('Ada')
@@ -80,12 +63,12 @@ test('[F4] X25 offline, and back after a cut: the edit stays on screen, a failed
   await open(page, slowList)
   await expect(page.locator('p[data-id="1"]')).toHaveText('Grace')
   const seen = await watch(page, 'p[data-id="1"]')
-  wire.cut()
+  on.wire.cut()
   await expect.poll(() => page.evaluate(() => window.rhtmxSync.isOnline)).toBe(false)
   expect(await push(page, 'Ada')).toMatchObject({ status: 'queued' })
   await expect(page.locator('#users p')).toHaveText(['Ada', 'Alan'])
-  await sql(file, "UPDATE users SET name = 'Edsger' WHERE id = 7")
-  wire.mend()
+  await sql(on.file, "UPDATE users SET name = 'Edsger' WHERE id = 7")
+  on.wire.mend()
   await expect(page.locator('#users p')).toHaveText(['Ada', 'Edsger'], { timeout: 15_000 })
   expect(await seen()).toEqual(['Grace', 'Ada'])
 })
@@ -93,10 +76,10 @@ test('[F4] X25 offline, and back after a cut: the edit stays on screen, a failed
 test('[F4] X25 a frozen wire: shown at once all the same', async ({ page }) => {
   await open(page, slowList)
   await expect(page.locator('p[data-id="1"]')).toHaveText('Grace')
-  wire.freeze()
+  on.wire.freeze()
   await page.evaluate(() => void window.rhtmxSync.pushChange('users', 1, 'update', { name: 'Ada' }))
   await expect(page.locator('p[data-id="1"]')).toHaveText('Ada')
-  wire.mend()
+  on.wire.mend()
   await expect.poll(() => page.evaluate(() => window.rhtmxSync.pending().length)).toBe(0)
   await expect(page.locator('p[data-id="1"]')).toHaveText('Ada')
 })
@@ -107,7 +90,7 @@ test('[F4] X71 a bound name that looks like HTML is text, and so is its title', 
     page,
     '<p id="name" data-rhtmx-bind="users:1:name"></p><textarea data-rhtmx-bind="users:1:name"></textarea>',
   )
-  await sql(file, `UPDATE users SET name = '${evil}' WHERE id = 1`)
+  await sql(on.file, `UPDATE users SET name = '${evil}' WHERE id = 1`)
   await expect(page.locator('#name')).toHaveText(evil)
   await expect(page.locator('textarea')).toHaveValue(evil)
   expect(await page.locator('img').count()).toBe(0)
@@ -115,7 +98,7 @@ test('[F4] X71 a bound name that looks like HTML is text, and so is its title', 
 })
 
 test('[F4] controls: values of all kinds, and nothing over what somebody types', async ({ page }) => {
-  await sql(file, "INSERT INTO things (id, label, amount, done, color) VALUES (3, 'lamp', 2, 1, 'red')")
+  await sql(on.file, "INSERT INTO things (id, label, amount, done, color) VALUES (3, 'lamp', 2, 1, 'red')")
   const body = `<form>
     <input id="label" data-rhtmx-bind="things:3:label" value="lamp">
     <input id="amount" type="number" data-rhtmx-bind="things:3:amount" value="2">
@@ -126,7 +109,7 @@ test('[F4] controls: values of all kinds, and nothing over what somebody types',
     <output data-rhtmx-bind="things:3:price">?</output><i data-rhtmx-bind="things:4:label">rendered</i>
     <button type="reset">Reset</button></form>`
   const attributes = encodeURIComponent('data-sync-entities="things"')
-  await page.goto(`${wire.url}/?attributes=${attributes}&body=${encodeURIComponent(body)}`)
+  await page.goto(`${on.wire.url}/?attributes=${attributes}&body=${encodeURIComponent(body)}`)
   await expect(page.locator('#done')).toBeChecked()
   await expect(page.locator('#red')).toBeChecked()
   await expect(page.locator('select')).toHaveValue('red')
@@ -136,7 +119,7 @@ test('[F4] controls: values of all kinds, and nothing over what somebody types',
   await page.locator('#label').focus()
   await page.keyboard.type('desk ')
   const typed = await page.locator('#label').inputValue()
-  await sql(file, "UPDATE things SET label = 'chair', amount = 5, done = 0, color = 'blue', price = 1.5")
+  await sql(on.file, "UPDATE things SET label = 'chair', amount = 5, done = 0, color = 'blue', price = 1.5")
   await expect(page.locator('#amount')).toHaveValue('5')
   await expect(page.locator('#done')).not.toBeChecked()
   await expect(page.locator('#blue')).toBeChecked()
@@ -145,7 +128,7 @@ test('[F4] controls: values of all kinds, and nothing over what somebody types',
   // neither while it has the focus, nor when it has lost it
   await expect(page.locator('#label')).toHaveValue(typed)
   await page.locator('#amount').focus()
-  await sql(file, "UPDATE things SET label = 'stool', amount = 6, price = 2")
+  await sql(on.file, "UPDATE things SET label = 'stool', amount = 6, price = 2")
   await expect(page.locator('output')).toHaveText('2')
   await expect(page.locator('#label')).toHaveValue(typed)
   // with the focus, but nothing typed: when the focus goes

@@ -1,28 +1,14 @@
 // Servers that die and come back, wires that are cut and frozen, and what the page says meanwhile.
-import path from 'node:path'
 import { expect, test } from '@playwright/test'
 import type { Page } from '@playwright/test'
-import { site, sql } from './support/processes.ts'
-import type { Server } from './support/processes.ts'
-import { Wire } from './support/proxy.ts'
-import { record, told } from './support/recorder.ts'
+import { sql } from './support/processes.ts'
+import { told } from './support/recorder.ts'
+import { freshSite } from './support/site.ts'
 
-let server: Server
-let wire: Wire
-let file: string
-
+const on = freshSite("INSERT INTO users (id, name) VALUES (1, 'Grace')")
 test.beforeEach(async ({ page }) => {
-  server = await site().start()
-  wire = await Wire.to(server.port)
-  file = path.join(server.folder, 'app.db')
-  await sql(file, "INSERT INTO users (id, name) VALUES (1, 'Grace')")
-  await record(page)
-  await page.goto(wire.url)
+  await page.goto(on.wire.url)
   await page.evaluate(() => window.rhtmxSync.ready)
-})
-test.afterEach(async () => {
-  await wire.close()
-  await server.dispose()
 })
 
 const states = async (page: Page): Promise<unknown[]> =>
@@ -42,13 +28,13 @@ async function expectChain(page: Page): Promise<void> {
 test('[K1] T-B03 T-B20 the state events chain through a killed server and its return', async ({ page }) => {
   expect(await states(page)).toEqual(['connecting', 'connected'])
   expect(await online(page)).toBe(true)
-  await server.stop('SIGKILL')
+  await on.server.stop('SIGKILL')
   await expect.poll(() => states(page)).toEqual(['connecting', 'connected', 'disconnected', 'reconnecting'])
   expect(await online(page)).toBe(false)
   const queued = await page.evaluate(() => window.rhtmxSync.pushChange('users', 1, 'update', { name: 'Ada' }))
   expect(queued).toEqual({ status: 'queued', entity: 'users', id: '1', version: null })
 
-  await server.start()
+  await on.server.start()
   await expect
     .poll(() => states(page), { timeout: 15_000 })
     .toEqual(['connecting', 'connected', 'disconnected', 'reconnecting', 'connected'])
@@ -59,9 +45,9 @@ test('[K1] T-B03 T-B20 the state events chain through a killed server and its re
 })
 
 test('a server that says goodbye, too', async ({ page }) => {
-  await server.stop('SIGTERM')
+  await on.server.stop('SIGTERM')
   await expect.poll(() => states(page)).toEqual(['connecting', 'connected', 'disconnected', 'reconnecting'])
-  await server.start()
+  await on.server.start()
   await expect.poll(async () => (await states(page)).at(-1), { timeout: 15_000 }).toBe('connected')
   await expectChain(page)
 })
@@ -69,7 +55,7 @@ test('a server that says goodbye, too', async ({ page }) => {
 test('[K3] a frozen wire is noticed when the page has a reason to doubt it, and edits made meanwhile arrive', async ({
   page,
 }) => {
-  wire.freeze()
+  on.wire.freeze()
   const push = page.evaluate(() => window.rhtmxSync.pushChange('users', 1, 'update', { name: 'Ada' }))
   await page.evaluate(() => window.dispatchEvent(new Event('online')))
   expect(await push).toMatchObject({ status: 'queued' })
@@ -79,21 +65,21 @@ test('[K3] a frozen wire is noticed when the page has a reason to doubt it, and 
     'disconnected',
     'reconnecting',
   ])
-  wire.cut()
-  wire.mend()
+  on.wire.cut()
+  on.wire.mend()
   await expect.poll(async () => (await states(page)).at(-1), { timeout: 30_000 }).toBe('connected')
   await expectChain(page)
   await expect(page.locator('#users p')).toHaveText(['Ada'])
 })
 
 test('T-B28 what happened while the wire was cut is there after it, in one event', async ({ page }) => {
-  wire.cut()
+  on.wire.cut()
   await expect.poll(() => online(page)).toBe(false)
   await sql(
-    file,
+    on.file,
     "INSERT INTO users (name) VALUES ('Alan'), ('Ada'); UPDATE users SET name = 'Grace H.' WHERE id = 1",
   )
-  wire.mend()
+  on.wire.mend()
   await expect.poll(() => online(page), { timeout: 15_000 }).toBe(true)
   await expect(page.locator('#users p')).toHaveText(['Grace H.', 'Alan', 'Ada'])
   const changes = await told(page, 'rhtmx:users:changed')

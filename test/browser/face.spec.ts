@@ -1,35 +1,21 @@
 // The script tag's promises beside the quick start's: auto-refresh, storms, strategies, sign-in, the ways to load it.
-import path from 'node:path'
 import { expect, test } from '@playwright/test'
 import type { Page } from '@playwright/test'
-import { site, sql } from './support/processes.ts'
-import type { Server } from './support/processes.ts'
-import { Wire } from './support/proxy.ts'
-import { record, told } from './support/recorder.ts'
+import { sql } from './support/processes.ts'
+import { told } from './support/recorder.ts'
+import { freshSite } from './support/site.ts'
 
-let server: Server
-let wire: Wire
-let file: string
-
-test.beforeEach(async ({ page }) => {
-  server = await site().start()
-  wire = await Wire.to(server.port)
-  file = path.join(server.folder, 'app.db')
-  await sql(file, "INSERT INTO users (id, name) VALUES (1, 'Grace'); INSERT INTO fixed VALUES (1, 'Grace')")
-  await record(page)
-})
-test.afterEach(async () => {
-  await wire.close()
-  await server.dispose()
-})
+const on = freshSite(
+  "INSERT INTO users (id, name) VALUES (1, 'Grace'); INSERT INTO fixed VALUES (1, 'Grace')",
+)
 
 async function open(page: Page, query: Record<string, string> = {}): Promise<void> {
-  await page.goto(`${wire.url}/?${new URLSearchParams(query)}`)
+  await page.goto(`${on.wire.url}/?${new URLSearchParams(query)}`)
   await page.evaluate(() => window.rhtmxSync.ready)
 }
 
 const fetched = async (): Promise<number> =>
-  Number(await (await fetch(`http://localhost:${server.port}/fetched`)).text())
+  Number(await (await fetch(`http://localhost:${on.server.port}/fetched`)).text())
 const offline = (page: Page) => expect.poll(() => page.evaluate(() => window.rhtmxSync.isOnline)).toBe(false)
 
 for (const htmx of ['htmx1', 'htmx2', 'htmx4']) {
@@ -46,9 +32,9 @@ for (const htmx of ['htmx1', 'htmx2', 'htmx4']) {
     await open(page, { htmx, body, attributes: 'data-sync-entities="users" data-auto-refresh="true"' })
     await expect(page.locator('#load')).toHaveText('Grace')
     expect(await fetched()).toBe(1)
-    await sql(file, "UPDATE users SET name = 'Ada'")
+    await sql(on.file, "UPDATE users SET name = 'Ada'")
     for (const id of ['load', 'inside']) await expect(page.locator(`#${id}`)).toHaveText('Ada')
-    await sql(file, "UPDATE users SET name = 'Alan'")
+    await sql(on.file, "UPDATE users SET name = 'Alan'")
     for (const id of ['load', 'inside']) await expect(page.locator(`#${id}`)).toHaveText('Alan')
     for (const id of ['own', 'button', 'click']) await expect(page.locator(`#${id}`)).toHaveText('')
     expect(await fetched()).toBe(5)
@@ -60,7 +46,7 @@ for (const htmx of ['htmx1', 'htmx2', 'htmx4']) {
     await open(page, { htmx })
     await expect(page.locator('#users p')).toHaveCount(1)
     const rows = Array.from({ length: 1000 }, (_, i) => `INSERT INTO users (name) VALUES ('n${i}');`)
-    await sql(file, rows.join(''))
+    await sql(on.file, rows.join(''))
     await expect(page.locator('#users p')).toHaveCount(1001)
     expect(await fetched()).toBeLessThanOrEqual(21)
   })
@@ -72,7 +58,7 @@ test('[F3] X37 a fetch that writes is a loop, and with data-debug the console sa
   const body =
     '<div hx-get="/api/users?write=1&delay=20" hx-trigger="load, rhtmx:users:changed from:body"></div>'
   await open(page, { body })
-  await sql(file, "UPDATE users SET name = 'Ada'")
+  await sql(on.file, "UPDATE users SET name = 'Ada'")
   await expect
     .poll(() => lines)
     .toContainEqual(expect.stringContaining('rhtmx:users:changed again and again: does what it makes'))
@@ -92,7 +78,7 @@ test('[F1] T-B29 an existing page with the script in its head: the same requests
     page.on('console', message => message.type() === 'error' && errors.push(message.text()))
     page.on('pageerror', error => errors.push(error.message))
     if (!script) await page.route('**/client.js', route => route.fulfill({ contentType: 'text/javascript' }))
-    await page.goto(`${wire.url}/?${new URLSearchParams({ body })}`)
+    await page.goto(`${on.wire.url}/?${new URLSearchParams({ body })}`)
     if (script) await page.evaluate(() => window.rhtmxSync.ready)
     await expect(page.locator('#list p')).toHaveText(['Grace'])
     await page.getByRole('button').click()
@@ -143,12 +129,12 @@ test('T-B12 [F2] server-wins: an edit that loses goes back by itself, told as a 
     body: '<i data-rhtmx-bind="fixed:1:name"></i>',
   })
   await expect(page.locator('i')).toHaveText('Grace')
-  wire.cut()
+  on.wire.cut()
   await offline(page)
   await page.evaluate(() => window.rhtmxSync.pushChange('fixed', 1, 'update', { name: 'mine' }))
   await expect(page.locator('i')).toHaveText('mine')
-  await sql(file, "UPDATE fixed SET name = 'theirs'")
-  wire.mend()
+  await sql(on.file, "UPDATE fixed SET name = 'theirs'")
+  on.wire.mend()
   await expect(page.locator('i')).toHaveText('theirs', { timeout: 15_000 })
   await expect
     .poll(() => told(page, 'rhtmx:fixed:changed'))
@@ -167,7 +153,7 @@ const shown = async (page: Page, strategy: string): Promise<string | null> => {
     void window.rhtmxSync.pushChange('users', 1, 'update', { name: 'mine' })
   })
   await expect(page.locator('i')).toHaveText('mine')
-  await sql(file, "UPDATE users SET name = 'theirs', email = 'new'")
+  await sql(on.file, "UPDATE users SET name = 'theirs', email = 'new'")
   await expect
     .poll(() => told(page, 'rhtmx:users:changed'))
     .toContainEqual(expect.objectContaining({ source: 'server' }))
@@ -189,7 +175,7 @@ test('[F8] a server that asks who is there: told once, no redirect, no second at
     sockets += 1
     void socket.close({ code: 4401, reason: 'sign in' })
   })
-  await page.goto(`${wire.url}/`)
+  await page.goto(`${on.wire.url}/`)
   await expect.poll(() => told(page, 'rhtmx:auth:required')).toEqual([{ code: 4401, reason: 'sign in' }])
   // a page that only tries again is not asked again
   await page.evaluate(() => window.rhtmxSync.connect())
@@ -197,7 +183,7 @@ test('[F8] a server that asks who is there: told once, no redirect, no second at
   await expect.poll(() => page.evaluate(() => window.rhtmxSync.status().state)).toBe('disconnected')
   expect((await told(page, 'rhtmx:auth:required')).length).toBe(1)
   expect(sockets).toBe(2)
-  expect(page.url()).toBe(`${wire.url}/`)
+  expect(page.url()).toBe(`${on.wire.url}/`)
   expect((await told(page, 'rhtmx:connection:state')).map(({ state }) => state)).toEqual([
     'connecting',
     'disconnected',
@@ -218,17 +204,17 @@ test.describe('[F9] X36', () => {
     const body = `<div id="users" hx-get="/api/users" hx-trigger="load, rhtmx:users:changed from:body"></div>
       <script type="module" src="/api/sync/client.js?again" data-sync-entities="users"></script>`
     await page.route('**/client.js', route => route.fulfill({ contentType: 'text/javascript', body: '' }))
-    await page.goto(`${wire.url}/?${new URLSearchParams({ body })}`)
+    await page.goto(`${on.wire.url}/?${new URLSearchParams({ body })}`)
     await page.evaluate(() => window.rhtmxSync.ready)
     await page.evaluate((address: string) => import(address), '/api/sync/client.js?third')
-    await sql(file, "UPDATE users SET name = 'Ada'")
+    await sql(on.file, "UPDATE users SET name = 'Ada'")
     await expect(page.locator('#users')).toHaveText('Ada')
     expect(sockets.length).toBe(1)
   })
 
   test('from a program', async ({ page }) => {
     const sockets = socketsOf(page)
-    await page.goto(`${wire.url}/blank`)
+    await page.goto(`${on.wire.url}/blank`)
     const rows = await page.evaluate(async (address: string) => {
       await import(address)
       const sync = window.rhtmxSync.init({ syncEntities: ['users'] })
@@ -254,7 +240,7 @@ test.describe('[F9] X36', () => {
       await page.evaluate(() => Object.assign(window, { same: true }))
       await page.getByRole('link').click()
       await expect(page.getByRole('heading')).toHaveText('Second')
-      await sql(file, "UPDATE users SET name = 'Ada'")
+      await sql(on.file, "UPDATE users SET name = 'Ada'")
       await expect(page.locator('#users')).toHaveText('Ada')
       expect(await page.evaluate(() => 'same' in window)).toBe(true)
       expect((await told(page, 'rhtmx:users:changed', 'window')).length).toBe(1)
@@ -276,9 +262,9 @@ test('[F10] X54 the second script is asked for by the name of its own release, a
   await expect.poll(() => asked.length).toBe(1)
   expect(asked[0]).toMatch(/^\/api\/sync\/lazy\.[\da-f]{16}\.js$/)
   fail = false
-  wire.cut()
+  on.wire.cut()
   await offline(page)
-  wire.mend()
+  on.wire.mend()
   await expect.poll(() => page.evaluate(() => 'rhtmxLazy' in window), { timeout: 15_000 }).toBe(true)
 })
 
@@ -292,12 +278,12 @@ test('X35 back and forward: live again, and nothing that keeps a page from being
     Object.assign(window, { addEventListener: checked })
   })
   await open(page)
-  await page.goto(`${wire.url}/blank`)
-  await sql(file, "UPDATE users SET name = 'meanwhile'")
+  await page.goto(`${on.wire.url}/blank`)
+  await sql(on.file, "UPDATE users SET name = 'meanwhile'")
   await page.goBack()
   await expect(page.locator('#users p')).toHaveText(['meanwhile'])
   await expect.poll(() => page.evaluate(() => window.rhtmxSync.status().state)).toBe('connected')
-  await sql(file, "UPDATE users SET name = 'Ada'")
+  await sql(on.file, "UPDATE users SET name = 'Ada'")
   await expect(page.locator('#users p')).toHaveText(['Ada'])
   await page.goForward()
   await page.goBack()

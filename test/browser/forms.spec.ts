@@ -1,44 +1,27 @@
 // Forms that keep working offline: `data-rhtmx-form`.
-import path from 'node:path'
 import { expect, test } from '@playwright/test'
 import type { Page } from '@playwright/test'
-import { site, sql } from './support/processes.ts'
-import type { Server } from './support/processes.ts'
-import { Wire } from './support/proxy.ts'
-import { record, told } from './support/recorder.ts'
+import { told } from './support/recorder.ts'
+import { freshSite } from './support/site.ts'
 
-let server: Server
-let wire: Wire
-let file: string
-
-test.beforeEach(async ({ page }) => {
-  server = await site().start()
-  wire = await Wire.to(server.port)
-  file = path.join(server.folder, 'app.db')
-  await sql(file, "INSERT INTO things (id, label, amount, done) VALUES (3, 'lamp', 2, 1)")
-  await record(page)
-})
-test.afterEach(async () => {
-  await wire.close()
-  await server.dispose()
-})
+const on = freshSite("INSERT INTO things (id, label, amount, done) VALUES (3, 'lamp', 2, 1)")
 
 const attributes = 'data-sync-entities="things"'
 
 async function open(page: Page, body: string, htmx = 'htmx2'): Promise<void> {
   const query = new URLSearchParams({ htmx, attributes, body })
   // a script that is held back holds back the load event
-  await page.goto(`${wire.url}/?${query}`, { waitUntil: 'domcontentloaded' })
+  await page.goto(`${on.wire.url}/?${query}`, { waitUntil: 'domcontentloaded' })
   await page.evaluate(() => window.rhtmxSync.ready)
 }
 
 async function cut(page: Page): Promise<void> {
-  wire.cut()
+  on.wire.cut()
   await expect.poll(() => page.evaluate(() => window.rhtmxSync.isOnline)).toBe(false)
 }
 
 const things = (page: Page) => page.evaluate(() => window.rhtmxSync.getAll('things'))
-const sent = async (): Promise<unknown> => (await fetch(`http://localhost:${server.port}/forms`)).json()
+const sent = async (): Promise<unknown> => (await fetch(`http://localhost:${on.server.port}/forms`)).json()
 
 const fields = `
   <input name="label" required><input name="amount" type="number"><input name="price">
@@ -76,7 +59,7 @@ for (const htmx of ['htmx1', 'htmx2', 'htmx4']) {
     await expect(page.locator('[name=done]')).toBeChecked()
     await expect(page.locator('.htmx-request')).toHaveCount(0)
 
-    wire.mend()
+    on.wire.mend()
     await expect
       .poll(() => page.evaluate(() => window.rhtmxSync.pending().length), { timeout: 15_000 })
       .toBe(0)
@@ -114,7 +97,7 @@ for (const htmx of ['htmx1', 'htmx2', 'htmx4']) {
       'update',
       'delete',
     ])
-    wire.mend()
+    on.wire.mend()
     await expect
       .poll(() => page.evaluate(() => window.rhtmxSync.pending().length), { timeout: 15_000 })
       .toBe(0)
@@ -192,7 +175,7 @@ test('[F6] [F7] a page may keep its form; what the server refuses later is a dea
   await page.getByRole('button', { name: 'First' }).click()
   await expect.poll(async () => (await told(page, 'rhtmx:form:queued')).length).toBe(1)
   await expect(page.locator('[name=color]')).toHaveValue('blue')
-  wire.mend()
+  on.wire.mend()
   await expect
     .poll(() => told(page, 'rhtmx:mutation:rejected'), { timeout: 15_000 })
     .toEqual([expect.objectContaining({ entity: 'things', data: expect.objectContaining({ label: '' }) })])

@@ -96,15 +96,22 @@ test('[S4] [K11] nobody asks: what is kept for them stays within the budget, the
   )
   const session = await begin(url)
   await post(`${url}/api/sync/events?session=${session}`, [hello, subscribe])
-  await new Promise(resolve => setTimeout(resolve, 300))
-  for (let i = 0; i < 50; i++) db.exec(`UPDATE users SET email = printf('%.*c', 2000, 'y') WHERE id <= 100`)
   const sizes: number[] = []
   const seen = new Set<unknown>()
-  await until('all rows and the last change', async () => {
+  const ask = async (): Promise<void> => {
     const { text } = await poll(url, session)
     sizes.push(text.length)
     for (const { sets = [] } of frames(text))
       for (const set of sets) for (const row of set.rows) seen.add(Array.isArray(row) ? row[1] : null)
+  }
+  // then the reading has begun
+  await until('a row', async () => {
+    await ask()
+    return seen.size > 0
+  })
+  for (let i = 0; i < 50; i++) db.exec(`UPDATE users SET email = printf('%.*c', 2000, 'y') WHERE id <= 100`)
+  await until('all rows and the last change', async () => {
+    await ask()
     return seen.size === rows
   })
   // 1 MB of rows and 10 MB of changes; an answer has at most the budget and the page that went over it
