@@ -58,6 +58,7 @@ const once: readonly (readonly [store: keyof typeof stores, seed: number, found:
   ['memory', 21, '[R2] the overlay of a younger edit went before that of an older one of the same row'],
   ['sqlite', 9, '[L3] a row under the id of a deleted one was stamped below the delete'],
   ['sqlite', 284, "[R2] a roll-back in the event that renamed its row was announced as the server's change"],
+  ['sqlite', 2_006_685, 'a tab that woke up stored what it had renamed over a dead letter'],
 ]
 
 if (SEED === undefined) everySeed()

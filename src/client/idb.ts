@@ -8,7 +8,7 @@ import type { Cursor } from '../core/index.ts'
 import { readRows, writeRows } from './idb-rows.ts'
 import type { Place } from './idb-rows.ts'
 import { upgrade } from './idb-upgrade.ts'
-import { claimed, fenced, merged, numbered } from './store.ts'
+import { claimed, fenced, merged, numbered, replaces } from './store.ts'
 import type {
   Claimed,
   ClientStore,
@@ -258,11 +258,11 @@ function request(transaction: IDBTransaction, work: Saving): () => Saved {
     for (const [i, record] of news.entries()) pending.put(numbered(record, first + i))
     for (const n of removes) pending.delete(n)
     if (puts.length === 0) return commitAll(transaction, meta, commits)
-    const keys = pending.getAllKeys()
-    keys.onsuccess = guarded(transaction, () => {
-      // what another tab has removed does not come back
-      const there = new Set(keys.result)
-      for (const record of puts) if (there.has(record.n)) pending.put(record)
+    const held = pending.getAll()
+    held.onsuccess = guarded(transaction, () => {
+      // reason: only this function puts records there
+      const stored = new Map((held.result as PendingRecord[]).map(record => [record.n, record]))
+      for (const record of puts) if (replaces(record, stored.get(record.n))) pending.put(record)
       commitAll(transaction, meta, commits)
     })
   })

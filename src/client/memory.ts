@@ -1,7 +1,7 @@
 // A store that forgets: for Node, for pages without IndexedDB, and for the tabs that do not lead.
 import type { Cursor } from '../core/index.ts'
 import { sameCursor, SyncError } from '../core/index.ts'
-import { claimed, fenced, merged, numbered } from './store.ts'
+import { claimed, fenced, merged, numbered, replaces } from './store.ts'
 import type { ClientStore, Held, Identity, PendingRecord, Saving, StoredRow } from './store.ts'
 
 interface Table extends Omit<Held, 'rows'> {
@@ -37,7 +37,8 @@ export function memoryStore(): ClientStore {
       const others = [...pending.values()].filter(({ n }) => work.news.length > 0 && n > work.known)
       for (const [i, record] of work.news.entries()) pending.set(first + i, numbered(record, first + i))
       if (identity !== null) identity = { ...identity, n: first + work.news.length - 1 }
-      for (const record of work.puts) if (pending.has(record.n)) pending.set(record.n, record)
+      for (const record of work.puts)
+        if (replaces(record, pending.get(record.n))) pending.set(record.n, record)
       for (const n of work.removes) pending.delete(n)
       for (const { entity, replace, puts, deletes, cursor, marks, shape } of work.commits) {
         const rows = (replace ? undefined : tables.get(entity)?.rows) ?? new Map<string, StoredRow>()

@@ -144,6 +144,14 @@ export function merged(stored: Identity | null, { identity }: Saving): Identity 
   return { ...stored, user, n: Math.max(stored.n, n), reading: Math.max(stored.reading, reading) }
 }
 
+/**
+ * Whether a put takes the place of what is stored: what another tab has removed does not come back, and what another tab
+ * knows to be dead does not live again (a retry has a new number).
+ */
+export function replaces({ dead }: PendingRecord, stored: PendingRecord | undefined): boolean {
+  return stored !== undefined && (dead !== undefined || stored.dead === undefined)
+}
+
 export function fenced(): SyncError {
   return new SyncError('FENCED', 'another tab leads')
 }

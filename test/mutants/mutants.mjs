@@ -229,8 +229,15 @@ export const mutants = [
   inClient(
     'T4 what another tab removed comes back',
     'idb.ts',
-    'if (there.has(record.n)) pending.put(record)',
+    'if (replaces(record, stored.get(record.n))) pending.put(record)',
     'pending.put(record)',
+    stores,
+  ),
+  inClient(
+    'Q5 a late tab revives a dead letter',
+    'store.ts',
+    'stored !== undefined && (dead !== undefined || stored.dead === undefined)',
+    'stored !== undefined || dead !== undefined',
     stores,
   ),
   inClient(

@@ -268,6 +268,23 @@ function numbersContract(name: string, make: () => StoreHome, { test, expect }: 
     expect(stored?.n).toEqual(17)
   })
 
+  test(`${name}: [Q5] [T4] what a tab found dead does not live again by what a late one stores of it`, async () => {
+    const [one, two] = await twoTabs(make)
+    await one.claim({ ...identity, n: 0 }, null)
+    await one.save(work({ news: [draft('a'), draft('b')] }))
+    const dead = { error: { code: 'CONFLICT' as const, message: '' }, at: 1 }
+    await two.save(work({ puts: [{ ...pending(1, 'a'), dead }] }))
+    await one.save(work({ puts: [pending(1, 'renamed'), pending(2, 'renamed')] }))
+    const titles = (await two.load([])).pending.map(record => [
+      record.dead?.error.code,
+      record.mutation.writes,
+    ])
+    expect(titles).toEqual([
+      ['CONFLICT', pending(1, 'a').mutation.writes],
+      [undefined, pending(2, 'renamed').mutation.writes],
+    ])
+  })
+
   test(`${name}: [Q3] numbers only grow, whatever is saved of an identity`, async () => {
     const [one, two] = await twoTabs(make)
     await one.claim({ ...identity, n: 5, reading: 50, user: null }, null)
