@@ -245,8 +245,12 @@ function connecting(engine: Engine): Connecting {
     },
     connect() {
       engine.wanted = true
-      if (!leads(engine)) post(engine, { type: 'do', what: 'connect', entity: '' })
-      else if (engine.early === null) drive(engine.connector, { type: 'start' })
+      if (leads(engine)) {
+        if (engine.early === null) drive(engine.connector, { type: 'start' })
+        return
+      }
+      post(engine, { type: 'do', what: 'connect', entity: '' })
+      need(engine, false)
     },
     disconnect() {
       engine.wanted = false

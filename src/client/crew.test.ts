@@ -136,6 +136,22 @@ describe('[T1] one of the tabs leads', () => {
 })
 
 describe('[T3] followers', () => {
+  test('ask for the connection also while nobody leads: whoever takes over makes it', async () => {
+    const [first, second, third] = (await crew(3)) as [Tab, Tab, Tab]
+    second.client.disconnect()
+    await vi.waitFor(() =>
+      expect([first, second, third].map(({ client }) => client.status().state)).toEqual(
+        Array(3).fill('idle'),
+      ),
+    )
+    tabs.freeze(first.name)
+    second.client.connect()
+    await third.client.create('todos', { id: 'a', title: 'a' }).persisted
+    await settle()
+    await third.env.advance(2_000)
+    await vi.waitFor(() => expect(third.client.status()).toMatchObject({ leader: true, state: 'ready' }))
+  })
+
   test('see what the server says, in one message, and what other tabs write, at once', async () => {
     const [first, second, third] = (await crew(3)) as [Tab, Tab, Tab]
     await settle()

@@ -302,6 +302,8 @@ function hear(engine: Engine, message: TabMessage): void {
       return engine.hooks.cleared()
     case 'do':
       if (crew.lead.role === 'lead') engine.hooks.asked(message.what, message.entity)
+      // there may be nobody who leads just now: whoever will knows what is wanted
+      else if (message.what !== 'sync') engine.wanted = message.what === 'connect'
   }
 }
 
@@ -328,7 +330,8 @@ function hearLeader(engine: Engine, message: Extract<TabMessage, { type: 'lead' 
   step(engine, { type: 'heard' })
   const { state: previous } = crew.link
   crew.link = link
-  engine.wanted = link.wanted
+  // who takes over was told otherwise maybe, after that one said it
+  if (crew.lead.role === 'follow') engine.wanted = link.wanted
   if (crew.welcome !== welcome) {
     crew.welcome = welcome
     if (welcome === null) tell(engine, { type: 'closed' })
