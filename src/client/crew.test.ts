@@ -264,6 +264,18 @@ describe('[T2] a leader that does not answer', () => {
     expect(leaders([first, second])).toEqual([first.name])
   })
 
+  test('is noticed within 32 s by a tab that is seen and awaits nothing, a frozen heir of the lock above all', async () => {
+    const [first, second, third] = (await crew(3)) as [Tab, Tab, Tab]
+    tabs.freeze(second.name)
+    await first.client.close()
+    server.put('todos', 'a', { id: 'a', title: 'one' })
+    await third.env.advance(31_999)
+    expect(leaders([third])).toEqual([])
+    await third.env.advance(1)
+    await all([third], ['one'])
+    expect(leaders([third])).toEqual([third.name])
+  })
+
   test('is left alone by a hidden tab, and by one that slept itself', async () => {
     const [first, second] = (await crew(2)) as [Tab, Tab]
     tabs.freeze(first.name)
@@ -359,7 +371,7 @@ describe('degraded', () => {
   test('[T5] without Web Locks the stored lead decides; the second of two that start together follows', async () => {
     tabs.locks = false
     const [first, second] = [tab(), tab()]
-    for (const { env } of [first, second]) await vi.waitFor(() => expect(env.timers.size).toBeGreaterThan(0))
+    for (const { env } of [first, second]) await vi.waitFor(() => expect(env.timers.size).toBeGreaterThan(1))
     await Promise.all([first, second].map(({ env }) => env.advance(2_000)))
     await vi.waitFor(() => expect(leaders([first, second])).toHaveLength(1))
     await first.client.create('todos', { id: 'a', title: 'a' }).confirmed

@@ -5,7 +5,7 @@ import type { Batch, Cursor, Down } from '../core/index.ts'
 import { drive as driveLink } from './connector.ts'
 import { asError, check, linkOf, moved, report, tell } from './engine.ts'
 import type { Engine } from './engine.ts'
-import { answerMs, stepLead } from './lead.ts'
+import { answerMs, stepLead, watchMs } from './lead.ts'
 import type { Lead, LeadEffect, LeadEvent } from './lead.ts'
 import type { Change } from './state.ts'
 import type { PendingRecord } from './store.ts'
@@ -24,9 +24,7 @@ export interface Crew {
   welcome: string | null
   /** Others may be behind what is on disk or in the leader's memory. */
   stale: boolean
-  /** There may be followers. */
-  heard: boolean
-  /** Another tab was heard. */
+  /** Another tab was heard: there may be followers. */
   others: boolean
   /** What came while the disk was read; null: it is not being read. */
   held: (() => void)[] | null
@@ -34,6 +32,8 @@ export interface Crew {
   /** Counts what this tab took over. */
   turn: number
   cancel: () => void
+  /** Ends the looking after the leader. */
+  unwatch: () => void
 }
 
 const unheard: LinkView = {
@@ -60,12 +60,12 @@ export function newCrew(): Crew {
     link: unheard,
     welcome: null,
     stale: false,
-    heard: false,
     others: false,
     held: null,
     again: null,
     turn: 0,
     cancel: () => {},
+    unwatch: () => {},
   }
 }
 
@@ -83,12 +83,26 @@ export function join(engine: Engine, name: string, known: number): void {
       if (engine.crew === crew) hear(engine, message)
     }) ?? null
   queue(engine)
+  watch(engine)
+}
+
+/**
+ * A tab that is seen looks after the leader now and then also when it awaits nothing: the lock may have gone to a tab that
+ * was frozen while it waited for it, and says nothing.
+ */
+function watch(engine: Engine): void {
+  const { env } = engine
+  engine.crew.unwatch = env.after(watchMs, () => {
+    if (env.visible?.() ?? true) need(engine, false)
+    watch(engine)
+  })
 }
 
 export function leave(engine: Engine): void {
   const { crew } = engine
   engine.crew = newCrew()
   crew.cancel()
+  crew.unwatch()
   crew.lock?.release()
   crew.channel?.close()
 }
@@ -193,7 +207,6 @@ async function take(engine: Engine): Promise<void> {
   crew.known = Math.max(crew.known, identity.lead)
   // the lock was stolen meanwhile, and maybe given again
   if (crew.turn !== turn || crew.lead.role !== 'taking') return
-  crew.heard = true
   // it was of the connection of the one before
   crew.welcome = null
   tell(engine, { type: 'role', follows: false, lead: identity.lead })
@@ -216,7 +229,6 @@ export function post({ crew }: Engine, message: TabMessage): void {
 /** To the others: how the connection is; with `stored` when all of it is on disk. */
 export function announce(engine: Engine, stored: boolean): void {
   const { crew } = engine
-  if (crew.channel === null || crew.lead.role !== 'lead') return
   const say = (): void => {
     if (engine.crew !== crew || crew.lead.role !== 'lead') return
     const { welcome } = crew
@@ -232,7 +244,7 @@ export function announce(engine: Engine, stored: boolean): void {
 export function forward(engine: Engine, message: Down, text: string, changes: readonly Change[]): void {
   const { crew } = engine
   if (message.type === 'welcome') crew.welcome = text
-  if (!crew.heard || crew.lead.role !== 'lead') return
+  if (!crew.others || crew.lead.role !== 'lead') return
   if (message.type === 'results') post(engine, { type: 'results', frame: text })
   else if (message.type === 'batch' && isLive(message))
     post(engine, { type: 'change', entity: message.scopes[0] ?? '', ...one(engine, changes), frame: text })
@@ -257,14 +269,13 @@ function one(engine: Engine, changes: readonly Change[]): { change: ChangedRow |
 
 /** Drafts of ours are stored and have their numbers. */
 export function share(engine: Engine, ns: readonly number[]): void {
-  const { crew, replica } = engine
-  if (replica.state.behind) readPending(engine)
-  const { entries, dead } = replica.state
+  const { behind, entries, dead } = engine.replica.state
+  if (behind) readPending(engine)
   tellOthers(
     engine,
     ns.flatMap(n => (entries.get(n) ?? dead.get(n))?.record ?? []),
   )
-  if (crew.channel !== null) need(engine, false)
+  need(engine, false)
 }
 
 /** What has become of mutations here. */
@@ -282,7 +293,6 @@ function hear(engine: Engine, message: TabMessage): void {
   crew.others = true
   switch (message.type) {
     case 'hello':
-      crew.heard = true
       // who put it may be gone before it could say so
       if (message.n > engine.replica.state.identity.n) readPending(engine)
       check(engine)

@@ -25,6 +25,8 @@ export type LeadEvent =
 export type LeadEffect = 'ask' | 'timer' | 'steal' | 'take' | 'leads' | 'yield' | 'queue'
 
 export const answerMs = 2_000
+/** How often a tab that is seen looks whether somebody leads. */
+export const watchMs = 30_000
 /** A timer this late says that this tab slept, not that the leader died. */
 const lateMs = 1_000
 
