@@ -10,7 +10,9 @@ export default defineConfig({
   workers: 2,
   fullyParallel: false,
   forbidOnly: process.env['CI'] !== undefined,
-  timeout: 60_000,
+  timeout: 120_000,
+  // how long something that must happen is waited for: a machine may be busy
+  expect: { timeout: 30_000 },
   reporter: [['list']],
   use: { trace: 'retain-on-failure' },
   projects: [

@@ -40,14 +40,12 @@ for (const htmx of ['htmx1', 'htmx2', 'htmx4']) {
     const grace = page.locator('p[data-id="1"]')
     await expect(grace).toHaveText('Grace')
     const seen = await watch(page, 'p[data-id="1"]')
-    const took = await page.evaluate(() => {
-      const start = performance.now()
+    const shown = await page.evaluate(() => {
       void window.rhtmxSync.pushChange('users', 1, 'update', { name: 'Ada' })
-      const shown = document.querySelector('p[data-id="1"]')?.textContent
-      return { shown, ms: performance.now() - start }
+      // in the same turn, so in the same frame
+      return document.querySelector('p[data-id="1"]')?.textContent
     })
-    expect(took.shown).toBe('Ada')
-    expect(took.ms).toBeLessThan(16)
+    expect(shown).toBe('Ada')
     // the event of the edit, and that of its confirmation, each fetched rows
     await expect.poll(async () => Number(await (await fetch(`${on.wire.url}/fetched`)).text())).toBe(3)
     await expect.poll(() => page.evaluate(() => window.rhtmxSync.pending().length)).toBe(0)
@@ -69,7 +67,7 @@ test('[F4] X25 offline, and back after a cut: the edit stays on screen, a failed
   await expect(page.locator('#users p')).toHaveText(['Ada', 'Alan'])
   await sql(on.file, "UPDATE users SET name = 'Edsger' WHERE id = 7")
   on.wire.mend()
-  await expect(page.locator('#users p')).toHaveText(['Ada', 'Edsger'], { timeout: 15_000 })
+  await expect(page.locator('#users p')).toHaveText(['Ada', 'Edsger'])
   expect(await seen()).toEqual(['Grace', 'Ada'])
 })
 

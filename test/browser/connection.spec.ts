@@ -36,7 +36,7 @@ test('[K1] T-B03 T-B20 the state events chain through a killed server and its re
 
   await on.server.start()
   await expect
-    .poll(() => states(page), { timeout: 15_000 })
+    .poll(() => states(page))
     .toEqual(['connecting', 'connected', 'disconnected', 'reconnecting', 'connected'])
   await expectChain(page)
   expect(await online(page)).toBe(true)
@@ -48,7 +48,7 @@ test('a server that says goodbye, too', async ({ page }) => {
   await on.server.stop('SIGTERM')
   await expect.poll(() => states(page)).toEqual(['connecting', 'connected', 'disconnected', 'reconnecting'])
   await on.server.start()
-  await expect.poll(async () => (await states(page)).at(-1), { timeout: 15_000 }).toBe('connected')
+  await expect.poll(async () => (await states(page)).at(-1)).toBe('connected')
   await expectChain(page)
 })
 
@@ -67,7 +67,7 @@ test('[K3] a frozen wire is noticed when the page has a reason to doubt it, and 
   ])
   on.wire.cut()
   on.wire.mend()
-  await expect.poll(async () => (await states(page)).at(-1), { timeout: 30_000 }).toBe('connected')
+  await expect.poll(async () => (await states(page)).at(-1)).toBe('connected')
   await expectChain(page)
   await expect(page.locator('#users p')).toHaveText(['Ada'])
 })
@@ -80,7 +80,7 @@ test('T-B28 what happened while the wire was cut is there after it, in one event
     "INSERT INTO users (name) VALUES ('Alan'), ('Ada'); UPDATE users SET name = 'Grace H.' WHERE id = 1",
   )
   on.wire.mend()
-  await expect.poll(() => online(page), { timeout: 15_000 }).toBe(true)
+  await expect.poll(() => online(page)).toBe(true)
   await expect(page.locator('#users p')).toHaveText(['Grace H.', 'Alan', 'Ada'])
   const changes = await told(page, 'rhtmx:users:changed')
   expect(new Set(changes.flatMap(({ ids }) => ids))).toEqual(new Set(['1', '2', '3']))

@@ -135,7 +135,7 @@ test('T-B12 [F2] server-wins: an edit that loses goes back by itself, told as a 
   await expect(page.locator('i')).toHaveText('mine')
   await sql(on.file, "UPDATE fixed SET name = 'theirs'")
   on.wire.mend()
-  await expect(page.locator('i')).toHaveText('theirs', { timeout: 15_000 })
+  await expect(page.locator('i')).toHaveText('theirs')
   await expect
     .poll(() => told(page, 'rhtmx:fixed:changed'))
     .toContainEqual(expect.objectContaining({ id: '1', source: 'rollback' }))
@@ -265,7 +265,7 @@ test('[F10] X54 the second script is asked for by the name of its own release, a
   on.wire.cut()
   await offline(page)
   on.wire.mend()
-  await expect.poll(() => page.evaluate(() => 'rhtmxLazy' in window), { timeout: 15_000 }).toBe(true)
+  await expect.poll(() => page.evaluate(() => 'rhtmxLazy' in window)).toBe(true)
 })
 
 test('X35 back and forward: live again, and nothing that keeps a page from being kept', async ({ page }) => {

@@ -60,9 +60,7 @@ for (const htmx of ['htmx1', 'htmx2', 'htmx4']) {
     await expect(page.locator('.htmx-request')).toHaveCount(0)
 
     on.wire.mend()
-    await expect
-      .poll(() => page.evaluate(() => window.rhtmxSync.pending().length), { timeout: 15_000 })
-      .toBe(0)
+    await expect.poll(() => page.evaluate(() => window.rhtmxSync.pending().length)).toBe(0)
     expect(await things(page)).toContainEqual({ id: 4, ...data })
     // and it was no request of the form's own
     expect(await sent()).toEqual(['POST online'])
@@ -98,9 +96,7 @@ for (const htmx of ['htmx1', 'htmx2', 'htmx4']) {
       'delete',
     ])
     on.wire.mend()
-    await expect
-      .poll(() => page.evaluate(() => window.rhtmxSync.pending().length), { timeout: 15_000 })
-      .toBe(0)
+    await expect.poll(() => page.evaluate(() => window.rhtmxSync.pending().length)).toBe(0)
     expect(await sent()).toEqual([])
   })
 
@@ -177,7 +173,7 @@ test('[F6] [F7] a page may keep its form; what the server refuses later is a dea
   await expect(page.locator('[name=color]')).toHaveValue('blue')
   on.wire.mend()
   await expect
-    .poll(() => told(page, 'rhtmx:mutation:rejected'), { timeout: 15_000 })
+    .poll(() => told(page, 'rhtmx:mutation:rejected'))
     .toEqual([expect.objectContaining({ entity: 'things', data: expect.objectContaining({ label: '' }) })])
   const [{ n } = { n: 0 }] = await page.evaluate(() => window.rhtmxSync.deadLetters())
   await page.evaluate(n => window.rhtmxSync.discard(n), n)

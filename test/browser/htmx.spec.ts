@@ -159,7 +159,7 @@ test('the script twice, a wrong strategy, and a burst of changes', async ({ page
   expect(same).toBe(true)
 
   const values = Array.from({ length: 40 }, (_, i) => `INSERT INTO users (name) VALUES ('n${i}');`).join('')
-  await sql(file, values)
+  await sql(file, `BEGIN; ${values} COMMIT`)
   await expect(page.locator('#users p')).toHaveCount(40)
   const ids = async () => (await told(page, 'rhtmx:users:changed')).flatMap(event => event['ids'])
   await expect.poll(async () => (await ids()).length).toBe(40)

@@ -122,7 +122,7 @@ test('[R9] a large table lies in pages and is whole after a reload, also after c
   await sql(file, "UPDATE users SET name = 'Ada' WHERE id % 10 = 2; DELETE FROM users WHERE id % 10 = 1")
   await expect.poll(() => page.evaluate(() => window.rhtmxSync.getAll('users').length)).toBe(4500)
   // a while after the last rows the tab that leads puts the journals into their pages
-  await expect.poll(() => heaviestJournal(page), { timeout: 15_000 }).toBeLessThan(128)
+  await expect.poll(() => heaviestJournal(page)).toBeLessThan(128)
   expect(await rows(page)).toEqual([])
   expect(await offline(page)).toEqual(await table())
 })

@@ -69,9 +69,7 @@ function expectStored(): void {
 
 async function expectShown(pages: readonly Page[], pending: number): Promise<void> {
   for (const page of pages) {
-    await expect
-      .poll(() => page.evaluate(() => window.rhtmxSync.pending().length), { timeout: 40_000 })
-      .toBe(pending)
+    await expect.poll(() => page.evaluate(() => window.rhtmxSync.pending().length)).toBe(pending)
     await expect
       .poll(async () => {
         const titles = await page.evaluate(() =>
