@@ -6,6 +6,7 @@ import { Proxy } from './support/http-proxy.ts'
 import { site, sql } from './support/processes.ts'
 import type { Server } from './support/processes.ts'
 import { record, told } from './support/recorder.ts'
+import { counted } from './support/counted.ts'
 
 let server: Server
 let proxy: Proxy
@@ -114,15 +115,10 @@ for (const captive of ['page', 'redirect'] as const) {
 test('[K10] X35 a page that is left holds no connection, and is live again when it comes back', async ({
   page,
 }) => {
-  const sockets: string[] = []
-  page.on('websocket', socket => {
-    sockets.push('open')
-    socket.on('close', () => sockets.push('close'))
-  })
   await visit(page)
-  expect(sockets).toEqual(['open'])
+  expect(await counted(server)).toMatchObject({ open: 1, opened: 1 })
   await page.evaluate(() => window.dispatchEvent(new PageTransitionEvent('pagehide', { persisted: true })))
-  await expect.poll(() => sockets).toContain('close')
+  await expect.poll(async () => (await counted(server)).open).toBe(0)
   await sql(file, "INSERT INTO users (name) VALUES ('Alan')")
   await page.evaluate(() => window.dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true })))
   await expect(page.locator('#users p')).toHaveText(['Grace', 'Alan'])

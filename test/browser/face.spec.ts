@@ -1,6 +1,7 @@
 // The script tag's promises beside the quick start's: auto-refresh, storms, strategies, sign-in, the ways to load it.
 import { expect, test } from '@playwright/test'
 import type { Page } from '@playwright/test'
+import { counted } from './support/counted.ts'
 import { sql } from './support/processes.ts'
 import { told } from './support/recorder.ts'
 import { freshSite } from './support/site.ts'
@@ -193,14 +194,7 @@ test('[F8] a server that asks who is there: told once, no redirect, no second at
 })
 
 test.describe('[F9] X36', () => {
-  const socketsOf = (page: Page): string[] => {
-    const sockets: string[] = []
-    page.on('websocket', socket => sockets.push(socket.url()))
-    return sockets
-  }
-
   test('as a module, and twice', async ({ page }) => {
-    const sockets = socketsOf(page)
     const body = `<div id="users" hx-get="/api/users" hx-trigger="load, rhtmx:users:changed from:body"></div>
       <script type="module" src="/api/sync/client.js?again" data-sync-entities="users"></script>`
     await page.route('**/client.js', route => route.fulfill({ contentType: 'text/javascript', body: '' }))
@@ -209,11 +203,10 @@ test.describe('[F9] X36', () => {
     await page.evaluate((address: string) => import(address), '/api/sync/client.js?third')
     await sql(on.file, "UPDATE users SET name = 'Ada'")
     await expect(page.locator('#users')).toHaveText('Ada')
-    expect(sockets.length).toBe(1)
+    expect((await counted(on.server)).opened).toBe(1)
   })
 
   test('from a program', async ({ page }) => {
-    const sockets = socketsOf(page)
     await page.goto(`${on.wire.url}/blank`)
     const rows = await page.evaluate(async (address: string) => {
       await import(address)
@@ -225,12 +218,11 @@ test.describe('[F9] X36', () => {
     }, '/api/sync/client.js')
     expect(rows).toEqual([{ id: 1, name: 'Grace', email: null }])
     await expect.poll(() => page.evaluate(() => 'rhtmxLazy' in window)).toBe(true)
-    expect(sockets.length).toBe(1)
+    expect((await counted(on.server)).opened).toBe(1)
   })
 
   for (const htmx of ['htmx1', 'htmx2', 'htmx4']) {
     test(`boosted navigation: ${htmx}`, async ({ page }) => {
-      const sockets = socketsOf(page)
       const list =
         '<div id="users" hx-get="/api/users" hx-trigger="load, rhtmx:users:changed from:body"></div>'
       const again = '<script src="/api/sync/client.js" data-sync-entities="users"></script>'
@@ -244,7 +236,7 @@ test.describe('[F9] X36', () => {
       await expect(page.locator('#users')).toHaveText('Ada')
       expect(await page.evaluate(() => 'same' in window)).toBe(true)
       expect((await told(page, 'rhtmx:users:changed', 'window')).length).toBe(1)
-      expect(sockets.length).toBe(1)
+      expect((await counted(on.server)).opened).toBe(1)
     })
   }
 })

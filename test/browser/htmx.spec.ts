@@ -5,6 +5,7 @@ import type { ChangedRow } from 'syncline/rhtmx'
 import { site, sql } from './support/processes.ts'
 import type { Server } from './support/processes.ts'
 import { record, told } from './support/recorder.ts'
+import { counted } from './support/counted.ts'
 
 let server: Server
 let file: string
@@ -174,8 +175,7 @@ test('T-S26 the same page over WebSocket and over SSE: the same events and the s
     await sql(file, "DELETE FROM users; INSERT INTO users (id, name) VALUES (1, 'Grace'), (2, 'Alan')")
     const context = await browser.newContext()
     const page = await context.newPage()
-    const sockets: string[] = []
-    page.on('websocket', socket => sockets.push(socket.url()))
+    const before = (await counted(server)).opened
     await record(page)
     const attributes = `data-sync-entities="users" data-use-websocket="${webSocket}"`
     await page.goto(`http://localhost:${server.port}/?attributes=${attributes}`)
@@ -201,7 +201,7 @@ test('T-S26 the same page over WebSocket and over SSE: the same events and the s
       status: pushed.status,
       data: await page.evaluate(() => window.rhtmxSync.getAll('users')),
     })
-    expect(sockets.length).toBe(webSocket === 'true' ? 1 : 0)
+    expect((await counted(server)).opened - before).toBe(webSocket === 'true' ? 1 : 0)
     expect((await told(page, 'rhtmx:connection:state')).map(({ state }) => state)).toEqual([
       'connecting',
       webSocket === 'true' ? 'connected' : 'fallback_sse',

@@ -112,7 +112,7 @@ test('[F11] a new version of the page is taken at the next load, and the worker 
     expect(guide).toContain(readFileSync(path.join(root, 'examples/todo_sync/public', name), 'utf8'))
 })
 
-test('the example can be installed', async ({ page, context }) => {
+test('the example can be installed', { tag: '@chromium' }, async ({ page, context }) => {
   await open(page)
   const session = await context.newCDPSession(page)
   const manifest = await session.send('Page.getAppManifest')

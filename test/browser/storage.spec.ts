@@ -5,6 +5,7 @@ import type { Page } from '@playwright/test'
 import { site, sql } from './support/processes.ts'
 import type { Server } from './support/processes.ts'
 import { record, told } from './support/recorder.ts'
+import { counted } from './support/counted.ts'
 
 let server: Server
 let file: string
@@ -127,20 +128,24 @@ test('[R9] a large table lies in pages and is whole after a reload, also after c
   expect(await offline(page)).toEqual(await table())
 })
 
-test('[R8] no room on the disk: announced, nothing half-written, the page goes on in memory', async ({
-  page,
-}) => {
-  await sql(file, many)
-  const session = await page.context().newCDPSession(page)
-  const origin = `http://localhost:${server.port}`
-  await session.send('Storage.overrideQuotaForOrigin', { origin, quotaSize: 100_000 })
-  await open(page)
-  await expect.poll(() => page.evaluate(() => window.rhtmxSync.status().lastError?.code)).toBe('STORAGE_FULL')
-  expect(await page.evaluate(() => window.rhtmxSync.getAll('users').length)).toBe(5000)
-  expect((await disk(page, '_pages')).keys).toEqual([])
-  expect(await rows(page)).toEqual([])
-  expect((await disk(page, '_meta')).keys).not.toContain('entity:users')
-})
+test(
+  '[R8] no room on the disk: announced, nothing half-written, the page goes on in memory',
+  { tag: '@chromium' },
+  async ({ page }) => {
+    await sql(file, many)
+    const session = await page.context().newCDPSession(page)
+    const origin = `http://localhost:${server.port}`
+    await session.send('Storage.overrideQuotaForOrigin', { origin, quotaSize: 100_000 })
+    await open(page)
+    await expect
+      .poll(() => page.evaluate(() => window.rhtmxSync.status().lastError?.code))
+      .toBe('STORAGE_FULL')
+    expect(await page.evaluate(() => window.rhtmxSync.getAll('users').length)).toBe(5000)
+    expect((await disk(page, '_pages')).keys).toEqual([])
+    expect(await rows(page)).toEqual([])
+    expect((await disk(page, '_meta')).keys).not.toContain('entity:users')
+  },
+)
 
 test('[Q1] [Q2] T-B08 T-B09 T-B10 _pending survives a reload and is sent in order when the network is back', async ({
   page,
@@ -242,12 +247,10 @@ test('T-B02 without WebSocket: fallback_sse at once; T-B01 with it: one socket a
   browser,
 }) => {
   const posts: string[] = []
-  const sockets: string[] = []
   page.on('request', request => request.method() === 'POST' && posts.push(request.url()))
-  page.on('websocket', socket => sockets.push(socket.url()))
   await open(page)
   await page.evaluate(() => window.rhtmxSync.pushChange('users', 1, 'update', { name: 'Ada' }))
-  expect(sockets).toEqual([`ws://localhost:${server.port}/api/sync/ws`])
+  expect(await counted(server)).toEqual({ open: 1, opened: 1, paths: ['/api/sync/ws'], requests: 0 })
   expect(posts).toEqual([])
 
   const other = await browser.newPage()

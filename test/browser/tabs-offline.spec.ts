@@ -91,50 +91,54 @@ const leaders = async (pages: readonly Page[]): Promise<number> => {
   return all.filter(leads => leads === 1).length
 }
 
-test('[T3] [T4] fifty edits without a server, the leader dies, all tabs reload: each is stored once, in its tab’s order', async ({
-  context,
-}) => {
-  const [first, ...others] = await five(context)
-  await server.stop('SIGKILL')
-  await expect(first.locator('#word')).toHaveText('reconnecting')
-  await edit([first, ...others])
-  await expectShown([first, ...others], 50)
-  await crash(first)
-  await expect.poll(() => leaders(others)).toBe(1)
-  for (const page of others) {
-    await page.reload()
-    await page.evaluate(() => window.rhtmxSync.ready)
-  }
-  // in the place of the dead one, without a server too
-  const pages = [...others, await open(context)]
-  await expectShown(pages, 50)
-  expect(stored()).toEqual([])
-  await server.start()
-  await expectShown(pages, 0)
-  expectStored()
-  expect(await leaders(pages)).toBe(1)
-})
+test(
+  '[T3] [T4] fifty edits without a server, the leader dies, all tabs reload: each is stored once, in its tab’s order',
+  { tag: '@chromium' },
+  async ({ context }) => {
+    const [first, ...others] = await five(context)
+    await server.stop('SIGKILL')
+    await expect(first.locator('#word')).toHaveText('reconnecting')
+    await edit([first, ...others])
+    await expectShown([first, ...others], 50)
+    await crash(first)
+    await expect.poll(() => leaders(others)).toBe(1)
+    for (const page of others) {
+      await page.reload()
+      await page.evaluate(() => window.rhtmxSync.ready)
+    }
+    // in the place of the dead one, without a server too
+    const pages = [...others, await open(context)]
+    await expectShown(pages, 50)
+    expect(stored()).toEqual([])
+    await server.start()
+    await expectShown(pages, 0)
+    expectStored()
+    expect(await leaders(pages)).toBe(1)
+  },
+)
 
-test('[Q3] [T2] the leader dies between sending and the answer: the next one sends again, and nothing is there twice', async ({
-  context,
-}) => {
-  let isHeld = false
-  await context.routeWebSocket(/./, socket => {
-    const far = socket.connectToServer()
-    far.onMessage(message => {
-      if (!isHeld) socket.send(message)
+test(
+  '[Q3] [T2] the leader dies between sending and the answer: the next one sends again, and nothing is there twice',
+  { tag: '@chromium' },
+  async ({ context }) => {
+    let isHeld = false
+    await context.routeWebSocket(/./, socket => {
+      const far = socket.connectToServer()
+      far.onMessage(message => {
+        if (!isHeld) socket.send(message)
+      })
     })
-  })
-  const [first, ...others] = await five(context)
-  isHeld = true
-  await edit([first, ...others])
-  await expect.poll(() => stored().length).toBeGreaterThan(0)
-  // of no answer: they are held
-  for (const one of others)
-    await expect.poll(() => one.evaluate(() => window.rhtmxSync.pending().length)).toBe(50)
-  await crash(first)
-  isHeld = false
-  await expectShown(others, 0)
-  expectStored()
-  expect(await leaders(others)).toBe(1)
-})
+    const [first, ...others] = await five(context)
+    isHeld = true
+    await edit([first, ...others])
+    await expect.poll(() => stored().length).toBeGreaterThan(0)
+    // of no answer: they are held
+    for (const one of others)
+      await expect.poll(() => one.evaluate(() => window.rhtmxSync.pending().length)).toBe(50)
+    await crash(first)
+    isHeld = false
+    await expectShown(others, 0)
+    expectStored()
+    expect(await leaders(others)).toBe(1)
+  },
+)

@@ -3,6 +3,8 @@ import { execFile, spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
+import { createServer } from 'node:net'
+import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { promisify } from 'node:util'
@@ -78,4 +80,15 @@ function example(name: string): Server {
 /** What `sqlite3 <file> <sql>` does, in a process that knows nothing of us. */
 export async function sql(file: string, text: string): Promise<void> {
   await run(process.execPath, [path.join(here, 'sql.mjs'), file, text])
+}
+
+/** Where nobody listens just now. */
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  // reason: a TCP server that listens has an address with a port
+  const { port } = server.address() as AddressInfo
+  server.close()
+  await once(server, 'close')
+  return port
 }

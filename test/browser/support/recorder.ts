@@ -28,24 +28,30 @@ const types = [
   'rhtmx:form:failed',
 ]
 
+/** Runs in the page, before its scripts. */
+function listenTo(names: readonly string[]): void {
+  window.told = []
+  const listen = (target: EventTarget, on: Told['on']): void => {
+    for (const type of names) {
+      target.addEventListener(type, event => {
+        // reason: the events are ours
+        const { detail } = event as CustomEvent
+        window.told.push({ type, on, detail: structuredClone({ ...detail }) })
+      })
+    }
+  }
+  listen(window, 'window')
+  listen(document, 'document')
+  document.addEventListener('DOMContentLoaded', () => listen(document.body, 'body'))
+}
+
 /** Call before the page is opened. */
 export async function record(page: Page): Promise<void> {
-  await page.addInitScript(names => {
-    window.told = []
-    const listen = (target: EventTarget, on: Told['on']): void => {
-      for (const type of names) {
-        target.addEventListener(type, event => {
-          // reason: the events are ours
-          const { detail } = event as CustomEvent
-          window.told.push({ type, on, detail: structuredClone({ ...detail }) })
-        })
-      }
-    }
-    listen(window, 'window')
-    listen(document, 'document')
-    document.addEventListener('DOMContentLoaded', () => listen(document.body, 'body'))
-  }, types)
+  await page.addInitScript(listenTo, types)
 }
+
+/** The same as text, for a page of site.mjs in a browser that runs nothing before a page's own scripts. */
+export const recording = `(${String(listenTo)})(${JSON.stringify(types)})`
 
 export function told(page: Page, type: string, on: Told['on'] = 'window'): Promise<Told['detail'][]> {
   return page.evaluate(

@@ -29,17 +29,20 @@ const users = db.prepare('SELECT * FROM users ORDER BY id')
 let fetched = 0
 /** Requests to the application's own forms. */
 const forms = []
-/** WebSockets: how many there are, and how many there were. */
-const sockets = { open: 0, opened: 0 }
+/** WebSockets: how many there are, how many there were, and where. */
+const sockets = { open: 0, opened: 0, paths: [] }
 /** Requests to the sync routes, scripts aside. */
 let synced = 0
 
-/** The page of the documents' quick start, with another htmx and other attributes where a test wants them. */
+/**
+ * The page of the documents' quick start, with another htmx and other attributes where a test wants them, and with a
+ * script before all others.
+ */
 function quickStart(query) {
   const attributes = query.get('attributes') ?? 'data-sync-entities="users"\n            data-debug="true"'
   return `<!DOCTYPE html>
 <html>
-<head>
+<head>${query.has('before') ? `<script>${query.get('before')}</script>` : ''}
     <script src="/htmx.js?package=${query.get('htmx') ?? 'htmx2'}"></script>
     <!-- Add rhtmx-sync script -->
     <script src="/api/sync/client.js"
@@ -116,6 +119,7 @@ engine.attach(server)
 server.on('upgrade', (request, socket) => {
   sockets.open += 1
   sockets.opened += 1
+  sockets.paths.push(request.url)
   socket.on('close', () => (sockets.open -= 1))
 })
 server.listen(Number(port), '127.0.0.1', () => console.log(`port ${server.address().port}`))
