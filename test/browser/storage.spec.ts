@@ -205,7 +205,7 @@ test('T-B11 _optimistic holds what is shown until the server has answered', asyn
 })
 
 test('T-B15 a database of version 1 is upgraded and keeps what it had', async ({ page }) => {
-  await page.goto(`http://localhost:${server.port}/favicon.ico`)
+  await page.goto(`http://localhost:${server.port}/blank`)
   await page.evaluate(
     () =>
       new Promise<void>((resolve, reject) => {
