@@ -42,14 +42,14 @@ export function report({ id, what, unit, value, control, name = 'floor', limit =
   const judged = ratio ?? value
   const fine = limit === null ? null : kind === 'most' ? judged <= limit : judged >= limit
   const parts = []
-  if (control !== undefined) parts.push(`${name} ${round(control)}`, `x${round(ratio)}`)
-  if (limit !== null)
-    parts.push(
-      `target ${control === undefined ? '' : 'x'}${round(limit)}${kind === 'least' ? ' or more' : ''}`,
-    )
+  // a limit in bytes is exact
+  const show = figure => (unit === 'B' ? figure.toFixed(0) : round(figure))
+  if (control !== undefined) parts.push(`${name} ${show(control)}`, `x${round(ratio)}`)
+  const target = control === undefined ? show(limit ?? 0) : `x${round(limit ?? 0)}`
+  if (limit !== null) parts.push(`target ${target}${kind === 'least' ? ' or more' : ''}`)
   const verdict = fine === null ? '' : fine ? '  ok' : '  MISS'
   const note = parts.length === 0 ? '' : ` (${parts.join(', ')})`
-  console.log(`${id.padEnd(5)}${what} ${round(value)} ${unit}${note}${verdict}`)
+  console.log(`${id.padEnd(5)}${what} ${show(value)} ${unit}${note}${verdict}`)
   rowsPrinted.push({ id, what, value, control, ratio, limit, ok: fine })
 }
 

@@ -1,7 +1,6 @@
 // M3b: how long from opening a page until 100,000 existing rows are readable in Chromium, and until they are stored?
-import { openBrowser } from '../browser.mjs'
-import { expect, middle, report, rounds } from '../measure.mjs'
-import { startProcess } from '../process.mjs'
+import { openSite } from '../browser.mjs'
+import { middle, report, rounds } from '../measure.mjs'
 
 export async function bench({ runs, quick }) {
   const rows = quick ? 20_000 : 100_000
@@ -20,16 +19,9 @@ export async function bench({ runs, quick }) {
 }
 
 async function once(variant, rows) {
-  const server = startProcess(new URL(`../servers/${variant}.mjs`, import.meta.url))
-  const port = await server.call('open', { rows })
-  const browser = await openBrowser()
-  const page = await browser.context.newPage()
-  await page.goto(`http://localhost:${port}/page/table.js`)
-  await page.goto(`http://localhost:${port}/page?rows=${rows}`)
-  const marks = await page.evaluate(() => window.loaded.then(() => marks))
-  const digest = await page.evaluate(() => window.replica())
-  expect(digest === (await server.call('digest')), `${variant}: the loaded rows differ from the table`)
-  await browser.close()
-  await server.stop()
+  const site = await openSite(variant, { rows })
+  const { page, marks } = await site.load()
+  await site.check(page)
+  await site.close()
   return marks
 }

@@ -1,47 +1,16 @@
-// A client that holds the table, goes away, and comes back. Bytes are counted on the socket.
-import { createServer, connect as dial } from 'node:net'
+// A client that holds the table, goes away, and comes back. Bytes are counted on the way.
 import { get } from 'node:http'
 import { createClient } from 'syncline/client'
 import { answerCalls } from '../process.mjs'
+import { openProxy } from '../proxy.mjs'
 import { columns, digest, valuesOf } from '../rows.mjs'
 
 let rows
 let client
 let counter
 
-/** Passes everything on and counts what comes from the server. */
-async function countingProxy(port) {
-  let bytes = 0
-  const held = { open: 0 }
-  const server = createServer(near => {
-    const far = dial(port, '127.0.0.1')
-    held.open += 1
-    near.on('close', () => (held.open -= 1))
-    near.setNoDelay(true)
-    far.setNoDelay(true)
-    far.on('data', data => (bytes += data.length))
-    near.pipe(far)
-    far.pipe(near)
-    for (const socket of [near, far]) socket.on('error', () => {})
-  })
-  await new Promise(resolve => void server.listen(0, '127.0.0.1', resolve))
-  return {
-    port: server.address().port,
-    /** Away is who has no connection left, not who has said so. */
-    async away() {
-      for (const deadline = Date.now() + 5000; held.open > 0 && Date.now() < deadline;)
-        await new Promise(resolve => setTimeout(resolve, 5))
-    },
-    take() {
-      const taken = bytes
-      bytes = 0
-      return taken
-    },
-  }
-}
-
 async function load({ variant, port }) {
-  counter = await countingProxy(port)
+  counter = await openProxy(port)
   if (variant === 'floor') {
     rows = new Map()
     for (let after = 0; after !== null;) {
@@ -87,7 +56,7 @@ async function comeBack({ variant, since }) {
     takeColumns((await request(`/?since=${since}`)).columns)
     return {
       ms: performance.now() - start,
-      bytes: counter.take(),
+      bytes: counter.take().down,
       digest: digest(Array.from(rows.values(), valuesOf)),
     }
   }
@@ -95,7 +64,7 @@ async function comeBack({ variant, since }) {
   client.connect()
   await caughtUp
   const ms = performance.now() - start
-  const result = { ms, bytes: counter.take(), digest: digest(client.getAll('items').map(valuesOf)) }
+  const result = { ms, bytes: counter.take().down, digest: digest(client.getAll('items').map(valuesOf)) }
   client.disconnect()
   await counter.away()
   return result

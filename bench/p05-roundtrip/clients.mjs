@@ -1,29 +1,11 @@
 // A client that pushes and asks, one thing after the other, over a line that may take its time.
-import { createServer, connect as dial } from 'node:net'
 import { createClient } from 'syncline/client'
 import { answerCalls } from '../process.mjs'
+import { openProxy } from '../proxy.mjs'
 import { makeRow } from '../rows.mjs'
 
-/** Each way takes half of `rtt`. */
-async function slowLine(port, rtt) {
-  const server = createServer(near => {
-    const far = dial(port, '127.0.0.1')
-    for (const [from, to] of [
-      [near, far],
-      [far, near],
-    ]) {
-      from.setNoDelay(true)
-      from.on('data', data => void setTimeout(() => to.write(data), rtt / 2))
-      from.on('close', () => to.destroy())
-      from.on('error', () => {})
-    }
-  })
-  await new Promise(resolve => void server.listen(0, '127.0.0.1', resolve))
-  return server.address().port
-}
-
 async function run({ port, rtt, count }) {
-  const via = rtt === 0 ? port : await slowLine(port, rtt)
+  const via = rtt === 0 ? port : (await openProxy(port, { delay: rtt / 2 })).port
   const client = createClient({
     url: `http://127.0.0.1:${via}/api/sync`,
     entities: ['items'],

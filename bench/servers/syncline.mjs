@@ -6,8 +6,10 @@ import { digest } from '../rows.mjs'
 import { openDatabase, resources } from './database.mjs'
 import { answerFile } from './pages.mjs'
 
-const html = `<!doctype html><body><script src="/api/sync/client.js" data-sync-entities="items"></script>
-  <script src="/page/table.js"></script><script src="/page/syncline.js"></script></body>`
+const pageOf = ({ webSocket = true }) => `<!doctype html><body>
+  <script src="/api/sync/client.js" data-sync-entities="items" data-use-websocket="${webSocket}"></script>
+  <script src="/page/table.js"></script><script src="/page/syncline.js"></script>
+  <script src="/page/edits.js"></script></body>`
 
 let db
 let engine
@@ -16,6 +18,7 @@ async function open(options) {
   db = openDatabase(options)
   engine = await createSyncEngine({ db, entities: ['items'], access: 'public' })
   const routes = engine.routes()
+  const html = pageOf(options)
   const server = createServer((request, response) => {
     if (!answerFile(html, request, response)) routes(request, response)
   })

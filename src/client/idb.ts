@@ -247,14 +247,10 @@ function request(transaction: IDBTransaction, work: Saving): () => Saved {
     first = (identity?.n ?? 0) + 1
     if (identity !== null) identity = { ...identity, n: first + news.length - 1 }
     if (identity !== null && (news.length > 0 || work.identity !== null)) putMeta(meta, 'identity', identity)
-    for (const { entity, id, row } of overlays) {
-      const store = transaction.objectStore('_optimistic')
-      if (row === undefined) store.delete([entity, id])
-      else store.put({ entity, entity_id: id, data: row, deleted: row === null })
-    }
     if (news.length + puts.length + removes.length === 0) return commitAll(transaction, meta, commits)
     const pending = transaction.objectStore('_pending')
-    if (news.length > 0) others = pending.getAll(IDBKeyRange.lowerBound(known, true))
+    // the usual case: nobody else has been given a number that is not known here
+    if (news.length > 0 && first > known + 1) others = pending.getAll(IDBKeyRange.lowerBound(known, true))
     for (const [i, record] of news.entries()) pending.put(numbered(record, first + i))
     for (const n of removes) pending.delete(n)
     if (puts.length === 0) return commitAll(transaction, meta, commits)
@@ -266,6 +262,14 @@ function request(transaction: IDBTransaction, work: Saving): () => Saved {
       commitAll(transaction, meta, commits)
     })
   })
+  // does not depend on who we are, so it goes while that is on its way
+  guarded(transaction, () => {
+    for (const { entity, id, row } of overlays) {
+      const store = transaction.objectStore('_optimistic')
+      if (row === undefined) store.delete([entity, id])
+      else store.put({ entity, entity_id: id, data: row, deleted: row === null })
+    }
+  })()
   return () => ({ first, others: others?.result ?? [] })
 }
 

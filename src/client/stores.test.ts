@@ -132,6 +132,41 @@ describe('the database', () => {
     ])
   })
 
+  test('[T4] [R8] an overlay goes with its save: refused with what a replaced leader says, taken with it by what fails', async () => {
+    const store = indexedDBStore('db', after)
+    await store.load(['users'])
+    await store.claim({ ...identity, lead: 0 }, 0)
+    const over = { entity: 'users', id: '1', row: { name: 'x' } }
+    await expect(store.save({ ...none, lead: 7, overlays: [over] })).rejects.toMatchObject({ code: 'FENCED' })
+    const writes = [{ entity: 'users', id: '1', action: 'update', data: { name: 'x' } }] as const
+    const news = [{ n: 0, timestamp: 0, mutation: { n: 0, base: null, stamp: null, writes } }]
+    const bad = { ...over, id: '2', row: { name: () => {} } as never }
+    await expect(store.save({ ...none, news, overlays: [over, bad] })).rejects.toMatchObject({
+      code: 'STORAGE_FAILED',
+    })
+    expect((await store.load([])).pending).toEqual([])
+    expect((await store.load([])).identity).toEqual(identity)
+    await store.close()
+    expect(await all(await opened(), '_optimistic')).toEqual([])
+  })
+
+  test('[T4] what others stored is read only where there is a number that is not known', async () => {
+    const store = indexedDBStore('db', after)
+    await store.load(['users'])
+    await store.claim(identity, null)
+    const draft = { n: 0, timestamp: 0, mutation: { n: 0, base: null, stamp: null, writes: [] } }
+    const reads = vi.spyOn(IDBObjectStore.prototype, 'getAll')
+    expect(await store.save({ ...none, news: [draft], known: 1 })).toEqual({ first: 2, others: [] })
+    expect(reads).not.toHaveBeenCalled()
+    expect(await store.save({ ...none, news: [draft], known: 1 })).toMatchObject({
+      first: 3,
+      others: [{ n: 2 }],
+    })
+    expect(reads).toHaveBeenCalledOnce()
+    reads.mockRestore()
+    await store.close()
+  })
+
   test('a page that keeps an old version open is waited for, then given up', async () => {
     const old = await opened(1, db => db.createObjectStore('_meta', { keyPath: 'key' }))
     let fire: (() => void) | undefined
