@@ -9,10 +9,11 @@ import { createDisk } from './disk.ts'
 import type { Disk } from './disk.ts'
 import { announce, forward, leads, need, newCrew, post, share, step, tellOthers } from './crew.ts'
 import type { Crew } from './crew.ts'
-import { moult } from './boot.ts'
-import type { ClientEnv } from './env.ts'
+import { pageNotes } from './env.ts'
+import type { ClientEnv, Notes } from './env.ts'
 import { deferred, failHandle } from './handles.ts'
 import type { Deferred, Handle } from './handles.ts'
+import type { Late } from './late.ts'
 import type { LinkState } from './link.ts'
 import { createLive } from './live.ts'
 import type { Live } from './live.ts'
@@ -41,10 +42,12 @@ export interface Hooks {
 /** What a client is made of; the rest of it is always there. */
 export interface Parts {
   /** Best first. */
-  transports(url: string): Transport[]
+  transports(url: string, compress: boolean | undefined): Transport[]
   database(name: string, after: ClientEnv['after']): ClientStore
   /** A function loads it when the first reset comes. */
   readonly healing: Healing | (() => Promise<Healing>)
+  /** Absent: put into the engine later. */
+  readonly late?: Late
   /** Adds methods to the client. */
   more?(engine: Engine): object
   /** A function loads it when the first transport does not answer. */
@@ -78,6 +81,13 @@ export interface Engine {
   moulted: boolean
   /** Why confirmed rows are not stored any more. */
   rowsLost: SyncError | null
+  /** Null: not loaded yet. */
+  late: Late | null
+  readonly notes: Notes
+  /** What was noted of each database beside it. */
+  readonly marks: Map<string, string>
+  /** The database, by its key, that was emptied on purpose. */
+  cleared: string | null
   /** Ends the wait for housekeeping. */
   tidying: () => void
   /** The part of the database's name that says whose it is. */
@@ -103,6 +113,7 @@ export interface Engine {
 export function createEngine(options: ClientOptions, env: ClientEnv, parts: Parts, hooks: Hooks): Engine {
   const entities = options.entities.map(source => (typeof source === 'string' ? source : source.name))
   const store = noStore()
+  const compress = options.enableCompression ?? (env.saveData === true || undefined)
   const engine: Engine = {
     parts,
     hooks,
@@ -119,6 +130,10 @@ export function createEngine(options: ClientOptions, env: ClientEnv, parts: Part
     broken: null,
     moulted: false,
     rowsLost: null,
+    late: parts.late ?? null,
+    notes: env.notes ?? pageNotes,
+    marks: new Map(),
+    cleared: null,
     tidying: () => {},
     key: '',
     storage: store.kind,
@@ -139,19 +154,24 @@ export function createEngine(options: ClientOptions, env: ClientEnv, parts: Part
       entity => engine.replica.rows(entity),
       error => report(engine, asError(error)),
     ),
-    connector: createConnector(env, options.transports ?? parts.transports(options.url), parts.rivals, {
-      opened: () => tell(engine, { type: 'opened' }),
-      frame: text => receive(engine, decodeDown(text), text),
-      lost: () => {
-        engine.crew.welcome = null
-        tell(engine, { type: 'closed' })
+    connector: createConnector(
+      env,
+      options.transports ?? parts.transports(options.url, compress),
+      parts.rivals,
+      {
+        opened: () => tell(engine, { type: 'opened' }),
+        frame: text => receive(engine, decodeDown(text), text),
+        lost: () => {
+          engine.crew.welcome = null
+          tell(engine, { type: 'closed' })
+        },
+        moved(previous) {
+          if (!leads(engine)) return
+          announce(engine, false)
+          moved(engine, previous)
+        },
       },
-      moved(previous) {
-        if (!leads(engine)) return
-        announce(engine, false)
-        moved(engine, previous)
-      },
-    }),
+    ),
   }
   return engine
 }
@@ -189,6 +209,7 @@ export function newReplica(
     identity,
     node: env.unique().slice(0, 12),
     strategy: options.strategy ?? null,
+    saveData: env.saveData,
   })
 }
 
@@ -219,7 +240,7 @@ export function newDisk(engine: () => Engine, store: ClientStore): Disk {
     unstored(ns, error) {
       for (const n of ns) handleOf(n)?.onDisk.reject(error)
       tell(engine(), { type: 'durable', ns: ns.filter(n => n < firstDraft) })
-      moult(engine())
+      engine().late?.attend(engine())
     },
     removed: ns => post(engine(), { type: 'discarded', ns }),
     failed: (error, everything) => storageFailed(engine(), error, everything),
@@ -229,6 +250,7 @@ export function newDisk(engine: () => Engine, store: ClientStore): Disk {
 }
 
 export function storageFailed(engine: Engine, error: SyncError, everything = true): void {
+  if (engine.broken !== null) return
   if (everything) Object.assign(engine, { storage: 'memory', broken: error })
   else engine.rowsLost = error
   emit(engine, 'storage', { storage: engine.storage, reason: 'failed', error })
@@ -344,7 +366,7 @@ function receive(engine: Engine, message: Down | undefined, text: string): 'welc
 
 /** What waits for the replica or the link is told; called after every event. */
 export function check(engine: Engine): void {
-  moult(engine)
+  engine.late?.attend(engine)
   const link = linkOf(engine)
   const { entities } = engine.replica.state
   /** The first attempt is to come, or it runs. */

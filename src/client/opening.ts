@@ -54,7 +54,7 @@ async function openStore(engine: Engine, user: string | null): Promise<void> {
     if (store === 'indexeddb') emit(engine, 'storage', { storage: 'memory', reason: 'failed', error: null })
     return own(noStore())
   }
-  engine.key = databaseKey(name, user ?? told ?? null)
+  engine.key = databaseKey(engine.notes, name, user ?? told ?? null)
   const database = `${name}-${engine.key}`
   const shared = `syncline:${database}`
   const { tabs } = engine.env
@@ -105,8 +105,8 @@ export function welcomed(engine: Engine, user: string): void {
   if (engine.storage !== 'indexeddb') return
   const { name = 'syncline', user: said } = engine.options
   // a page may know people whom the server does not tell apart
-  const whose = said && databaseKey(name, said) === engine.key ? said : user
-  rememberUser(name, whose, engine.key)
+  const whose = said && databaseKey(engine.notes, name, said) === engine.key ? said : user
+  rememberUser(engine.notes, name, whose, engine.key)
 }
 
 export async function forget(engine: Engine): Promise<void> {
@@ -126,6 +126,7 @@ export function cleared(engine: Engine): void {
 
 async function again(engine: Engine): Promise<void> {
   const { crew, store } = engine
+  engine.cleared = engine.key
   failHandles(engine.handles, new SyncError('DISCARDED', 'the client was cleared'))
   leaveCrew(engine)
   await boot(engine, store, crew.name === '' ? null : crew.name)

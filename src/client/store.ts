@@ -128,6 +128,8 @@ export interface ClientStore {
   tidy?(): Promise<boolean>
   /** Forgets everything. */
   clear(): Promise<void>
+  /** Calls `listener` if all that it holds is taken away while it is open; from then on every call rejects STORAGE_FAILED. */
+  onGone?(listener: () => void): void
   /** Twice is fine. */
   close(): Promise<void>
 }
@@ -150,6 +152,10 @@ export function merged(stored: Identity | null, { identity }: Saving): Identity 
  */
 export function replaces({ dead }: PendingRecord, stored: PendingRecord | undefined): boolean {
   return stored !== undefined && (dead !== undefined || stored.dead === undefined)
+}
+
+export function taken(): SyncError {
+  return new SyncError('STORAGE_FAILED', 'the database was taken away')
 }
 
 export function fenced(): SyncError {

@@ -1,0 +1,50 @@
+// What a client does whose disk takes nothing any more, or is taken away (rule R8): on in memory, as another client once
+// what has its numbers already is settled.
+import { leave } from './crew.ts'
+import { drive } from './connector.ts'
+import { newDisk, storageFailed, tell } from './engine.ts'
+import type { Engine } from './engine.ts'
+import { noStore } from './memory.ts'
+import type { ReplicaEvent } from './replica.ts'
+import { firstDraft, taken } from './store.ts'
+import type { ClientStore } from './store.ts'
+
+/**
+ * Mutations that the disk cannot take get numbers of another client, which nobody else gives: those of this one are
+ * counted on the disk. They wait until what has its number already is settled.
+ */
+export function moult(engine: Engine): void {
+  const { replica, env, shelves, crew, rowsLost } = engine
+  // others read from this disk what the tab that leads stores there: one that cannot store rows must not lead them
+  if (engine.broken === null && rowsLost !== null && crew.others) storageFailed(engine, rowsLost)
+  const [first = 0] = replica.state.entries.keys()
+  if (engine.broken === null || engine.moulted) return
+  if (crew.lead.role !== 'follow' && first > 0 && first < firstDraft) return
+  engine.moulted = true
+  leave(engine)
+  engine.store = noStore()
+  engine.disk = newDisk(() => engine, engine.store)
+  const client = env.unique()
+  shelves.set(client, engine.handles)
+  restart(engine, { type: 'moult', client })
+}
+
+/**
+ * The browser took the database away from under its pages. All of it is in memory here, and maybe nowhere else: each tab
+ * sends it by itself, those that come later have a database of their own.
+ */
+export function gone(engine: Engine, store: ClientStore): void {
+  const { crew, replica } = engine
+  if (engine.store !== store || engine.closed) return
+  const lead = Math.max(crew.known, replica.state.identity.lead)
+  leave(engine)
+  storageFailed(engine, taken())
+  restart(engine, { type: 'role', follows: false, lead })
+}
+
+/** No connection lives through a change of what we are to the server. */
+function restart(engine: Engine, event: ReplicaEvent): void {
+  drive(engine.connector, { type: 'stop' })
+  tell(engine, event)
+  if (engine.wanted && !engine.closed) drive(engine.connector, { type: 'start' })
+}
