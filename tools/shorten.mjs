@@ -2,7 +2,7 @@
 // nobody else sees it: it is on no wire and no disk, in no message between tabs, in nothing that a page is given, and no
 // name of the platform's. Both scripts get the same names, because they work on the same objects.
 const known =
-  'again asked attend behind broken buffered bytes carrier chance cleared commits committed complain ' +
+  'again asked behind broken buffered bytes carrier chance cleared commits committed complain ' +
   'connector crew current discards disk doomed drafts durable early exclusive flaps flying foldPages ' +
   'follows granted heal healing hooks isReady late longPollTransport maxPayload moulted notes onDisk ' +
   'onGone others overlays owed pairs parts policy posting proven queue queueForm refusals refused ' +

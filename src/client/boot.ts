@@ -1,9 +1,11 @@
 // The beginning of a client on a store.
 import type { SyncError } from '../core/index.ts'
 import { join, leads, need } from './crew.ts'
-import { asError, check, emit, newDisk, newIdentity, newReplica, storageFailed, tell } from './engine.ts'
+import { asError, check, emit, newIdentity, newReplica, tell } from './engine.ts'
+import { newDisk, storageFailed } from './engine-disk.ts'
 import type { Engine } from './engine.ts'
 import { noStore } from './memory.ts'
+import { taken } from './store.ts'
 import type { ClientStore, Identity, Loaded } from './store.ts'
 
 /**
@@ -16,7 +18,11 @@ export async function boot(engine: Engine, store: ClientStore, shared: string | 
   if (failed !== null) store = noStore()
   engine.store = store
   engine.storage = store.kind
-  store.onGone?.(() => engine.late?.gone(engine, store))
+  store.onGone?.(() => {
+    if (engine.store !== store) return
+    storageFailed(engine, taken)
+    check(engine)
+  })
   engine.disk = newDisk(() => engine, store)
   engine.replica = newReplica(engine.options, engine.entities, engine.env, identity, engine.parts)
   engine.handles = shelves.get(identity.client) ?? new Map()

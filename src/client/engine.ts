@@ -5,9 +5,9 @@ import { decodeDown, jitteredDelay, SyncError } from '../core/index.ts'
 import type { ClientEvents, ClientOptions } from './api.ts'
 import { createConnector, drive, send, transportOf } from './connector.ts'
 import type { Connector } from './connector.ts'
-import { createDisk } from './disk.ts'
 import type { Disk } from './disk.ts'
-import { announce, forward, leads, need, newCrew, post, share, step, tellOthers } from './crew.ts'
+import { newDisk } from './engine-disk.ts'
+import { announce, forward, leads, need, newCrew, tellOthers } from './crew.ts'
 import type { Crew } from './crew.ts'
 import { pageNotes } from './env.ts'
 import type { ClientEnv, Notes } from './env.ts'
@@ -22,10 +22,8 @@ import { createReplica } from './replica.ts'
 import type { Replica, ReplicaEvent } from './replica.ts'
 import type { Rivals } from './rivals.ts'
 import type { Change, Effect, Healing, Settled } from './state.ts'
-import { firstDraft } from './store.ts'
 import type { ClientStore, Identity } from './store.ts'
 import type { LinkView, Lock, TabMessage } from './tabs.ts'
-import { tidyLater } from './tidy.ts'
 import type { Transport } from './transport.ts'
 
 /** What is decided about databases, in `opening`. */
@@ -213,50 +211,6 @@ export function newReplica(
   })
 }
 
-export function newDisk(engine: () => Engine, store: ClientStore): Disk {
-  const handleOf = (n: number): Handle | undefined => engine().handles.get(n)
-  return createDisk(store, {
-    lead: () => (leads(engine()) ? engine().replica.state.identity.lead : null),
-    known: () => engine().replica.state.identity.n,
-    stored(ns, numbers, others) {
-      const { handles } = engine()
-      for (const [draft, n] of numbers) {
-        const handle = handles.get(draft)
-        if (handle === undefined) continue
-        handles.delete(draft)
-        handles.set(n, Object.assign(handle, { n }))
-      }
-      const { broken } = engine()
-      for (const n of ns) {
-        if (broken === null) handleOf(n)?.onDisk.resolve()
-        else handleOf(n)?.onDisk.reject(broken)
-      }
-      tell(engine(), { type: 'durable', ns, numbers, others })
-      share(
-        engine(),
-        numbers.map(([, n]) => n),
-      )
-    },
-    unstored(ns, error) {
-      for (const n of ns) handleOf(n)?.onDisk.reject(error)
-      tell(engine(), { type: 'durable', ns: ns.filter(n => n < firstDraft) })
-      engine().late?.attend(engine())
-    },
-    removed: ns => post(engine(), { type: 'discarded', ns }),
-    failed: (error, everything) => storageFailed(engine(), error, everything),
-    fenced: () => step(engine(), { type: 'lost' }),
-    committed: () => tidyLater(engine()),
-  })
-}
-
-export function storageFailed(engine: Engine, error: SyncError, everything = true): void {
-  if (engine.broken !== null) return
-  if (everything) Object.assign(engine, { storage: 'memory', broken: error })
-  else engine.rowsLost = error
-  emit(engine, 'storage', { storage: engine.storage, reason: 'failed', error })
-  report(engine, error)
-}
-
 /** One event through the replica, its effects in order, also where a listener causes more. */
 export function tell(engine: Engine, event: ReplicaEvent): number {
   const { n, effects } = engine.replica.step(event, engine.env.now())
@@ -366,7 +320,7 @@ function receive(engine: Engine, message: Down | undefined, text: string): 'welc
 
 /** What waits for the replica or the link is told; called after every event. */
 export function check(engine: Engine): void {
-  engine.late?.attend(engine)
+  engine.late?.(engine)
   const link = linkOf(engine)
   const { entities } = engine.replica.state
   /** The first attempt is to come, or it runs. */

@@ -122,7 +122,7 @@ async function openAll(handle: Handle): Promise<IDBDatabase> {
   }
   if (handle.gone) {
     db.close()
-    throw taken()
+    throw taken
   }
   const forget = (): void => {
     if (handle.db === db) handle.db = null
@@ -262,7 +262,7 @@ function request(transaction: IDBTransaction, work: Saving): () => Saved {
     let identity = merged(identityIn(asked) ?? null, work)
     if (lead !== null && lead !== (identity?.lead ?? 0)) throw fenced()
     // it was emptied and is not known to be: numbers would begin anew, and be taken for repetitions
-    if (identity === null && news.length > 0) throw taken()
+    if (identity === null && news.length > 0) throw taken
     first = (identity?.n ?? 0) + 1
     if (identity !== null) identity = { ...identity, n: first + news.length - 1 }
     if (identity !== null && (news.length > 0 || work.identity !== null)) putMeta(meta, 'identity', identity)

@@ -1,19 +1,12 @@
 // What a client does beside its work. A page is ready without it, and a script that must be small brings it later.
 import type { Engine } from './engine.ts'
 import { watchOver } from './eviction.ts'
-import { gone, moult } from './moult.ts'
-import type { ClientStore } from './store.ts'
+import { moult } from './moult.ts'
 
-export interface Late {
-  /** After every event, and once when it comes. */
-  attend(engine: Engine): void
-  gone(engine: Engine, store: ClientStore): void
-}
+/** After every event, and once when it comes. */
+export type Late = (engine: Engine) => void
 
-export const late: Late = {
-  attend(engine) {
-    moult(engine)
-    watchOver(engine)
-  },
-  gone,
+export const late: Late = engine => {
+  moult(engine)
+  watchOver(engine)
 }

@@ -31,7 +31,7 @@ export function memoryStore(): ClientStore {
     },
     async save(work: Saving) {
       if (work.lead !== null && work.lead !== (identity?.lead ?? 0)) throw fenced()
-      if (identity === null && work.news.length > 0) throw taken()
+      if (identity === null && work.news.length > 0) throw taken
       checkPlaces(tables, work)
       identity = merged(identity, work)
       const first = (identity?.n ?? 0) + 1

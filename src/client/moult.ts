@@ -2,12 +2,12 @@
 // what has its numbers already is settled.
 import { leave } from './crew.ts'
 import { drive } from './connector.ts'
-import { newDisk, storageFailed, tell } from './engine.ts'
+import { tell } from './engine.ts'
+import { newDisk, storageFailed } from './engine-disk.ts'
 import type { Engine } from './engine.ts'
 import { noStore } from './memory.ts'
 import type { ReplicaEvent } from './replica.ts'
 import { firstDraft, taken } from './store.ts'
-import type { ClientStore } from './store.ts'
 
 /**
  * Mutations that the disk cannot take get numbers of another client, which nobody else gives: those of this one are
@@ -19,6 +19,7 @@ export function moult(engine: Engine): void {
   if (engine.broken === null && rowsLost !== null && crew.others) storageFailed(engine, rowsLost)
   const [first = 0] = replica.state.entries.keys()
   if (engine.broken === null || engine.moulted) return
+  if (engine.broken === taken && crew.name !== '') return part(engine)
   if (crew.lead.role !== 'follow' && first > 0 && first < firstDraft) return
   engine.moulted = true
   leave(engine)
@@ -33,13 +34,10 @@ export function moult(engine: Engine): void {
  * The browser took the database away from under its pages. All of it is in memory here, and maybe nowhere else: each tab
  * sends it by itself, those that come later have a database of their own.
  */
-export function gone(engine: Engine, store: ClientStore): void {
-  const { crew, replica } = engine
-  if (engine.store !== store || engine.closed) return
-  const lead = Math.max(crew.known, replica.state.identity.lead)
+function part(engine: Engine): void {
   leave(engine)
-  storageFailed(engine, taken())
-  restart(engine, { type: 'role', follows: false, lead })
+  // the same for all of them, and above all that were given: none of them fences another off
+  restart(engine, { type: 'role', follows: false, lead: Number.MAX_SAFE_INTEGER })
 }
 
 /** No connection lives through a change of what we are to the server. */

@@ -154,9 +154,8 @@ export function replaces({ dead }: PendingRecord, stored: PendingRecord | undefi
   return stored !== undefined && (dead !== undefined || stored.dead === undefined)
 }
 
-export function taken(): SyncError {
-  return new SyncError('STORAGE_FAILED', 'the database was taken away')
-}
+/** One for all, to be known by: what it holds is in memory, and maybe nowhere else. */
+export const taken: SyncError = new SyncError('STORAGE_FAILED', 'the database was taken away')
 
 export function fenced(): SyncError {
   return new SyncError('FENCED', 'another tab leads')

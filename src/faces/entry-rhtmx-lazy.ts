@@ -10,7 +10,7 @@ import { autoRefresh } from './refresh.ts'
 const rhtmxLazy = (lent: Lent): Lazy => {
   const { engine } = lent
   engine.late = late
-  late.attend(engine)
+  late(engine)
   bindElements(lent)
   if (lent.autoRefresh) autoRefresh(lent)
   if (lent.debug) watchLoops(lent)
