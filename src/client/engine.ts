@@ -111,7 +111,6 @@ export interface Engine {
 export function createEngine(options: ClientOptions, env: ClientEnv, parts: Parts, hooks: Hooks): Engine {
   const entities = options.entities.map(source => (typeof source === 'string' ? source : source.name))
   const store = noStore()
-  const compress = options.enableCompression ?? (env.saveData === true || undefined)
   const engine: Engine = {
     parts,
     hooks,
@@ -152,26 +151,31 @@ export function createEngine(options: ClientOptions, env: ClientEnv, parts: Part
       entity => engine.replica.rows(entity),
       error => report(engine, asError(error)),
     ),
-    connector: createConnector(
-      env,
-      options.transports ?? parts.transports(options.url, compress),
-      parts.rivals,
-      {
-        opened: () => tell(engine, { type: 'opened' }),
-        frame: text => receive(engine, decodeDown(text), text),
-        lost: () => {
-          engine.crew.welcome = null
-          tell(engine, { type: 'closed' })
-        },
-        moved(previous) {
-          if (!leads(engine)) return
-          announce(engine, false)
-          moved(engine, previous)
-        },
-      },
-    ),
+    connector: newConnector(() => engine, options, env, parts),
   }
   return engine
+}
+
+function newConnector(
+  engine: () => Engine,
+  { url, transports, enableCompression }: ClientOptions,
+  env: ClientEnv,
+  parts: Parts,
+): Connector {
+  const compress = enableCompression ?? (env.saveData === true || undefined)
+  return createConnector(env, transports ?? parts.transports(url, compress), parts.rivals, {
+    opened: () => tell(engine(), { type: 'opened' }),
+    frame: text => receive(engine(), decodeDown(text), text),
+    lost() {
+      engine().crew.welcome = null
+      tell(engine(), { type: 'closed' })
+    },
+    moved(previous) {
+      if (!leads(engine())) return
+      announce(engine(), false)
+      moved(engine(), previous)
+    },
+  })
 }
 
 /** The connection's state, attempt or transport is another than before; for a follower, the leader's. */

@@ -115,7 +115,12 @@ function take(stream: Stream, event: string, data: string): void {
     stream.events.open()
   } else {
     const { code, reason, retry_after_ms: wait } = said
-    end(stream, Number(code) || 1006, String(reason ?? ''), typeof wait === 'number' ? wait : null)
+    end(
+      stream,
+      Number(code) || 1006,
+      typeof reason === 'string' ? reason : '',
+      typeof wait === 'number' ? wait : null,
+    )
   }
 }
 

@@ -23,7 +23,7 @@ export class Disks {
     this.#time = time
     this.#books = books
     this.#trace = trace
-    if (this.#random.chance(0.15)) this.#plan()
+    if (this.#random.chance(0.1)) this.#plan()
   }
 
   #plan(): void {
