@@ -59,6 +59,11 @@ const once: readonly (readonly [store: keyof typeof stores, seed: number, found:
   ['sqlite', 9, '[L3] a row under the id of a deleted one was stamped below the delete'],
   ['sqlite', 284, "[R2] a roll-back in the event that renamed its row was announced as the server's change"],
   ['sqlite', 2_006_685, 'a tab that woke up stored what it had renamed over a dead letter'],
+  [
+    'memory',
+    125,
+    '[R12] a tab that wrote before it heard that the disk was gone left to others what none of them had any more',
+  ],
 ]
 
 if (SEED === undefined) everySeed()

@@ -5,6 +5,7 @@ import path from 'node:path'
 import { rolldown } from 'rolldown'
 import { borrowing, lending } from './lend.mjs'
 import { root } from './root.mjs'
+import { shortened } from './shorten.mjs'
 
 /** What a page loads, and what that one loads when it needs it. They share what both need: the first lends it. */
 const first = { source: 'src/faces/entry-rhtmx-sync.ts', output: 'dist/browser/rhtmx-sync.js' }
@@ -47,7 +48,7 @@ async function bundle({ source, output }, { release, plugins }, final) {
   const options = {
     file: path.join(root, output),
     format: 'iife',
-    minify: final,
+    minify: final && { mangle: true, compress: true, codegen: true, mangleProps: shortened },
     comments: false,
     globals: { borrowed: 'rhtmxLent' },
     // not named within the script: a page's server has no map

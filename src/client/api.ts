@@ -38,6 +38,8 @@ export interface ClientOptions<S extends readonly EntitySource[] = readonly Enti
   readonly name?: string
   /** Whose database is opened before the server has said who is there. Default: the last one's. */
   readonly user?: string | null
+  /** WebSocket frames: true compresses those from 1 kB, false none. Default: true where the user saves data, else from 8 kB. */
+  readonly enableCompression?: boolean
   /** Default true. False: `connect()` begins. */
   readonly autoConnect?: boolean
 }
@@ -132,8 +134,13 @@ export interface Status {
 
 export interface StorageDetail {
   readonly storage: ClientStore['kind']
-  /** failed: storing went wrong. busy: another tab has the database, and this browser's tabs cannot share it. */
-  readonly reason: 'failed' | 'busy'
+  /**
+   * failed: storing went wrong. busy: another tab has the database, and this browser's tabs cannot share it. evicted: the
+   * browser has thrown away what was on this device; it is loaded anew.
+   */
+  readonly reason: 'failed' | 'busy' | 'evicted'
+  /** With `evicted`: how many edits may be lost with it, at most: those that the server had not confirmed, and dead letters. */
+  readonly lost?: number
   readonly error: SyncError | null
 }
 

@@ -1,11 +1,11 @@
-// The beginning of a client on a store, and the change to another client where its disk gives up.
+// The beginning of a client on a store.
 import type { SyncError } from '../core/index.ts'
-import { drive } from './connector.ts'
-import { join, leads, leave, need } from './crew.ts'
-import { asError, check, emit, newDisk, newIdentity, newReplica, storageFailed, tell } from './engine.ts'
+import { join, leads, need } from './crew.ts'
+import { asError, check, emit, newIdentity, newReplica, tell } from './engine.ts'
+import { newDisk, storageFailed } from './engine-disk.ts'
 import type { Engine } from './engine.ts'
 import { noStore } from './memory.ts'
-import { firstDraft } from './store.ts'
+import { taken } from './store.ts'
 import type { ClientStore, Identity, Loaded } from './store.ts'
 
 /**
@@ -18,6 +18,11 @@ export async function boot(engine: Engine, store: ClientStore, shared: string | 
   if (failed !== null) store = noStore()
   engine.store = store
   engine.storage = store.kind
+  store.onGone?.(() => {
+    if (engine.store !== store) return
+    storageFailed(engine, taken)
+    check(engine)
+  })
   engine.disk = newDisk(() => engine, store)
   engine.replica = newReplica(engine.options, engine.entities, engine.env, identity, engine.parts)
   engine.handles = shelves.get(identity.client) ?? new Map()
@@ -63,26 +68,4 @@ async function open(
     const identity = { ...(loaded.identity ?? fresh), client: fresh.client }
     return { loaded: { ...loaded, pending: [] }, identity, failed: asError(cause, 'STORAGE_FAILED') }
   }
-}
-
-/**
- * Mutations that the disk cannot take get numbers of another client, which nobody else gives: those of this one are
- * counted on the disk. They wait until what has its number already is settled.
- */
-export function moult(engine: Engine): void {
-  const { replica, env, shelves, crew, rowsLost } = engine
-  // others read from this disk what the tab that leads stores there: one that cannot store rows must not lead them
-  if (engine.broken === null && rowsLost !== null && crew.others) storageFailed(engine, rowsLost)
-  const [first = 0] = replica.state.entries.keys()
-  if (engine.broken === null || engine.moulted) return
-  if (crew.lead.role !== 'follow' && first > 0 && first < firstDraft) return
-  engine.moulted = true
-  leave(engine)
-  engine.store = noStore()
-  engine.disk = newDisk(() => engine, engine.store)
-  const client = env.unique()
-  shelves.set(client, engine.handles)
-  drive(engine.connector, { type: 'stop' })
-  tell(engine, { type: 'moult', client })
-  if (engine.wanted && !engine.closed) drive(engine.connector, { type: 'start' })
 }

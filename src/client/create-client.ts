@@ -6,6 +6,7 @@ import type { Parts } from './engine.ts'
 import { healing } from './heal.ts'
 import { foldPages } from './idb-fold.ts'
 import { indexedDBStore } from './idb.ts'
+import { late } from './late.ts'
 import { queryOf } from './query.ts'
 import type { QueryOptions } from './query.ts'
 import { rivals } from './rivals.ts'
@@ -13,9 +14,10 @@ import { sseTransport } from './transport-sse.ts'
 import { webSocketTransport } from './transport-websocket.ts'
 
 export const allParts: Parts = {
-  transports: url => [webSocketTransport(url), sseTransport(url)],
+  transports: (url, compress) => [webSocketTransport(url, compress), sseTransport(url)],
   database: (name, after) => indexedDBStore(name, after, async () => foldPages),
   healing,
+  late,
   more: engine => ({
     query(entity: string, options: QueryOptions<Row> = {}) {
       checkEntity(engine, entity)

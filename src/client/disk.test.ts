@@ -132,7 +132,8 @@ test('[R8] when nothing can be stored, everything goes on in memory, announced o
 })
 
 test('[T4] a tab that follows stores its own new mutations and discards, and nothing of what the server said', async () => {
-  const { disk, works, log, leading } = rig()
+  const { disk, works, log, leading, inner } = rig()
+  await inner.claim({ client: 'c', n: 0, lead: 0, user: null, reading: 0 }, null)
   leading.lead = null
   disk.save({ ...none, puts: [draft(1), put(4)], removes: [2, 3], discards: [3], commits: [commit(null, 1)] })
   await disk.idle()
@@ -144,7 +145,8 @@ test('[T4] a tab that follows stores its own new mutations and discards, and not
 })
 
 test('[T4] who was fenced off stores nothing, and is told', async () => {
-  const { disk, log } = rig(work => (work.lead === null ? null : new SyncError('FENCED', '')))
+  const { disk, log, inner } = rig(work => (work.lead === null ? null : new SyncError('FENCED', '')))
+  await inner.claim({ client: 'c', n: 0, lead: 0, user: null, reading: 0 }, null)
   disk.save({ ...none, puts: [draft(1)], commits: [commit(null, 1)] })
   await disk.idle()
   expect(log).toEqual(['stored 1 d1=1', 'fenced'])
@@ -182,7 +184,8 @@ test('[Q5] [R8] in memory alone no refusal counts as stored', async () => {
 })
 
 test('[Q5] a retried dead letter goes in the transaction of what takes its place, other removals with their rows', async () => {
-  const { disk, works } = rig()
+  const { disk, works, inner } = rig()
+  await inner.claim({ client: 'c', n: 0, lead: 0, user: null, reading: 0 }, null)
   disk.save({ ...none, commits: [commit(null, 1)], removes: [1] })
   disk.save({ ...none, puts: [draft(3)], removes: [2], discards: [2] })
   await disk.idle()

@@ -5,14 +5,15 @@ import { decodeDown, jitteredDelay, SyncError } from '../core/index.ts'
 import type { ClientEvents, ClientOptions } from './api.ts'
 import { createConnector, drive, send, transportOf } from './connector.ts'
 import type { Connector } from './connector.ts'
-import { createDisk } from './disk.ts'
 import type { Disk } from './disk.ts'
-import { announce, forward, leads, need, newCrew, post, share, step, tellOthers } from './crew.ts'
+import { newDisk } from './engine-disk.ts'
+import { announce, forward, leads, need, newCrew, tellOthers } from './crew.ts'
 import type { Crew } from './crew.ts'
-import { moult } from './boot.ts'
-import type { ClientEnv } from './env.ts'
+import { pageNotes } from './env.ts'
+import type { ClientEnv, Notes } from './env.ts'
 import { deferred, failHandle } from './handles.ts'
 import type { Deferred, Handle } from './handles.ts'
+import type { Late } from './late.ts'
 import type { LinkState } from './link.ts'
 import { createLive } from './live.ts'
 import type { Live } from './live.ts'
@@ -21,10 +22,8 @@ import { createReplica } from './replica.ts'
 import type { Replica, ReplicaEvent } from './replica.ts'
 import type { Rivals } from './rivals.ts'
 import type { Change, Effect, Healing, Settled } from './state.ts'
-import { firstDraft } from './store.ts'
 import type { ClientStore, Identity } from './store.ts'
 import type { LinkView, Lock, TabMessage } from './tabs.ts'
-import { tidyLater } from './tidy.ts'
 import type { Transport } from './transport.ts'
 
 /** What is decided about databases, in `opening`. */
@@ -41,10 +40,12 @@ export interface Hooks {
 /** What a client is made of; the rest of it is always there. */
 export interface Parts {
   /** Best first. */
-  transports(url: string): Transport[]
+  transports(url: string, compress: boolean | undefined): Transport[]
   database(name: string, after: ClientEnv['after']): ClientStore
   /** A function loads it when the first reset comes. */
   readonly healing: Healing | (() => Promise<Healing>)
+  /** Absent: put into the engine later. */
+  readonly late?: Late
   /** Adds methods to the client. */
   more?(engine: Engine): object
   /** A function loads it when the first transport does not answer. */
@@ -78,6 +79,13 @@ export interface Engine {
   moulted: boolean
   /** Why confirmed rows are not stored any more. */
   rowsLost: SyncError | null
+  /** Null: not loaded yet. */
+  late: Late | null
+  readonly notes: Notes
+  /** What was noted of each database beside it. */
+  readonly marks: Map<string, string>
+  /** The database, by its key, that was emptied on purpose. */
+  cleared: string | null
   /** Ends the wait for housekeeping. */
   tidying: () => void
   /** The part of the database's name that says whose it is. */
@@ -119,6 +127,10 @@ export function createEngine(options: ClientOptions, env: ClientEnv, parts: Part
     broken: null,
     moulted: false,
     rowsLost: null,
+    late: parts.late ?? null,
+    notes: env.notes ?? pageNotes,
+    marks: new Map(),
+    cleared: null,
     tidying: () => {},
     key: '',
     storage: store.kind,
@@ -139,21 +151,31 @@ export function createEngine(options: ClientOptions, env: ClientEnv, parts: Part
       entity => engine.replica.rows(entity),
       error => report(engine, asError(error)),
     ),
-    connector: createConnector(env, options.transports ?? parts.transports(options.url), parts.rivals, {
-      opened: () => tell(engine, { type: 'opened' }),
-      frame: text => receive(engine, decodeDown(text), text),
-      lost: () => {
-        engine.crew.welcome = null
-        tell(engine, { type: 'closed' })
-      },
-      moved(previous) {
-        if (!leads(engine)) return
-        announce(engine, false)
-        moved(engine, previous)
-      },
-    }),
+    connector: newConnector(() => engine, options, env, parts),
   }
   return engine
+}
+
+function newConnector(
+  engine: () => Engine,
+  { url, transports, enableCompression }: ClientOptions,
+  env: ClientEnv,
+  parts: Parts,
+): Connector {
+  const compress = enableCompression ?? (env.saveData === true || undefined)
+  return createConnector(env, transports ?? parts.transports(url, compress), parts.rivals, {
+    opened: () => tell(engine(), { type: 'opened' }),
+    frame: text => receive(engine(), decodeDown(text), text),
+    lost() {
+      engine().crew.welcome = null
+      tell(engine(), { type: 'closed' })
+    },
+    moved(previous) {
+      if (!leads(engine())) return
+      announce(engine(), false)
+      moved(engine(), previous)
+    },
+  })
 }
 
 /** The connection's state, attempt or transport is another than before; for a follower, the leader's. */
@@ -189,50 +211,8 @@ export function newReplica(
     identity,
     node: env.unique().slice(0, 12),
     strategy: options.strategy ?? null,
+    saveData: env.saveData,
   })
-}
-
-export function newDisk(engine: () => Engine, store: ClientStore): Disk {
-  const handleOf = (n: number): Handle | undefined => engine().handles.get(n)
-  return createDisk(store, {
-    lead: () => (leads(engine()) ? engine().replica.state.identity.lead : null),
-    known: () => engine().replica.state.identity.n,
-    stored(ns, numbers, others) {
-      const { handles } = engine()
-      for (const [draft, n] of numbers) {
-        const handle = handles.get(draft)
-        if (handle === undefined) continue
-        handles.delete(draft)
-        handles.set(n, Object.assign(handle, { n }))
-      }
-      const { broken } = engine()
-      for (const n of ns) {
-        if (broken === null) handleOf(n)?.onDisk.resolve()
-        else handleOf(n)?.onDisk.reject(broken)
-      }
-      tell(engine(), { type: 'durable', ns, numbers, others })
-      share(
-        engine(),
-        numbers.map(([, n]) => n),
-      )
-    },
-    unstored(ns, error) {
-      for (const n of ns) handleOf(n)?.onDisk.reject(error)
-      tell(engine(), { type: 'durable', ns: ns.filter(n => n < firstDraft) })
-      moult(engine())
-    },
-    removed: ns => post(engine(), { type: 'discarded', ns }),
-    failed: (error, everything) => storageFailed(engine(), error, everything),
-    fenced: () => step(engine(), { type: 'lost' }),
-    committed: () => tidyLater(engine()),
-  })
-}
-
-export function storageFailed(engine: Engine, error: SyncError, everything = true): void {
-  if (everything) Object.assign(engine, { storage: 'memory', broken: error })
-  else engine.rowsLost = error
-  emit(engine, 'storage', { storage: engine.storage, reason: 'failed', error })
-  report(engine, error)
 }
 
 /** One event through the replica, its effects in order, also where a listener causes more. */
@@ -344,7 +324,7 @@ function receive(engine: Engine, message: Down | undefined, text: string): 'welc
 
 /** What waits for the replica or the link is told; called after every event. */
 export function check(engine: Engine): void {
-  moult(engine)
+  engine.late?.(engine)
   const link = linkOf(engine)
   const { entities } = engine.replica.state
   /** The first attempt is to come, or it runs. */

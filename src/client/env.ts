@@ -15,12 +15,42 @@ export interface ClientEnv {
   unique(): string
   /** What the platform thinks of the network: false is a hint, true means nothing. */
   online(): boolean
+  /** Whether the user asks pages to save data. */
+  readonly saveData?: boolean
+  /** What all pages of this browser see, beside their databases. Default: the local storage. */
+  readonly notes?: Notes
   /** Whether somebody sees the page. Absent: always. */
   visible?(): boolean
   /** Other pages of this browser. Absent: there are none. */
   readonly tabs?: Tabs
   /** Tells of hints that the network or the page changed; the result stops it. */
   onHint(listener: (hint: Hint) => void): () => void
+}
+
+interface Thrifty {
+  readonly connection?: { readonly saveData?: boolean }
+}
+
+/** Short texts that outlive a page, and its databases. */
+export interface Notes {
+  get(key: string): string | null
+  set(key: string, value: string): void
+}
+
+/** Without a storage nothing is remembered. */
+export const pageNotes: Notes = {
+  get(key) {
+    try {
+      return localStorage.getItem(key)
+    } catch {
+      return null
+    }
+  },
+  set(key, value) {
+    try {
+      localStorage.setItem(key, value)
+    } catch {}
+  },
 }
 
 /**
@@ -42,7 +72,9 @@ export function platformEnv(): ClientEnv {
       Array.from(crypto.getRandomValues(new Uint8Array(16)), byte => byte.toString(16).padStart(2, '0')).join(
         '',
       ),
-    online: () => typeof navigator === 'undefined' || !('onLine' in navigator) || navigator.onLine,
+    // reason: outside of browsers there is none, and not every browser tells of its connection
+    online: () => (globalThis.navigator as Navigator | undefined)?.onLine !== false,
+    saveData: (globalThis.navigator as Thrifty | undefined)?.connection?.saveData === true, // reason: as above
     visible: () => typeof document === 'undefined' || document.visibilityState === 'visible',
     tabs: platformTabs,
     onHint: listenToPage,

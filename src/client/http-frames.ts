@@ -117,7 +117,7 @@ function take(stream: Stream, event: string, data: string): void {
     const { code, reason, retry_after_ms: wait } = said
     end(
       stream,
-      typeof code === 'number' ? code : 1006,
+      Number(code) || 1006,
       typeof reason === 'string' ? reason : '',
       typeof wait === 'number' ? wait : null,
     )

@@ -8,7 +8,7 @@ import type { Cursor } from '../core/index.ts'
 import { readRows, writeRows } from './idb-rows.ts'
 import type { Place } from './idb-rows.ts'
 import { upgrade } from './idb-upgrade.ts'
-import { claimed, fenced, merged, numbered, replaces } from './store.ts'
+import { claimed, fenced, merged, numbered, replaces, taken } from './store.ts'
 import type {
   Claimed,
   ClientStore,
@@ -33,6 +33,9 @@ interface Handle {
   readonly name: string
   readonly after: After
   asked: boolean
+  /** The browser took the database away: what this page would put into another of its name belongs to nobody there. */
+  gone: boolean
+  onGone: () => void
 }
 
 export type Fold = (db: IDBDatabase, entities: readonly string[]) => Promise<boolean>
@@ -43,7 +46,7 @@ export interface Meta extends Omit<Held, 'rows'> {
 
 /** `folding` loads `foldPages`; without it, large entities become slower with every change. */
 export function indexedDBStore(name: string, after: After, folding?: () => Promise<Fold>): ClientStore {
-  const handle: Handle = { db: null, entities: [], name, after, asked: false }
+  const handle: Handle = { db: null, entities: [], name, after, asked: false, gone: false, onGone: () => {} }
   return {
     kind: 'indexeddb',
     load(entities, known) {
@@ -69,6 +72,9 @@ export function indexedDBStore(name: string, after: After, folding?: () => Promi
         for (const store of names) transaction.objectStore(store).clear()
         return done(transaction)
       }),
+    onGone(listener) {
+      handle.onGone = listener
+    },
     async close() {
       handle.db?.close()
       handle.db = null
@@ -114,15 +120,26 @@ async function openAll(handle: Handle): Promise<IDBDatabase> {
     db.close()
     db = await open(handle, db.version + 1)
   }
+  if (handle.gone) {
+    db.close()
+    throw taken
+  }
   const forget = (): void => {
     if (handle.db === db) handle.db = null
   }
-  // another page upgrades, or the browser took the database away: let go, and open again when it is needed
-  db.onversionchange = () => {
+  // the browser takes it away, or somebody with its tools
+  const gone = (): void => {
     forget()
-    db.close()
+    handle.gone = true
+    handle.onGone()
   }
-  db.onclose = forget
+  db.onclose = gone
+  // another page upgrades: let go, and open again when it is needed
+  db.onversionchange = ({ newVersion }) => {
+    db.close()
+    if (newVersion === null) gone()
+    else forget()
+  }
   return db
 }
 
@@ -244,6 +261,8 @@ function request(transaction: IDBTransaction, work: Saving): () => Saved {
   asked.onsuccess = guarded(transaction, () => {
     let identity = merged(identityIn(asked) ?? null, work)
     if (lead !== null && lead !== (identity?.lead ?? 0)) throw fenced()
+    // it was emptied and is not known to be: numbers would begin anew, and be taken for repetitions
+    if (identity === null && news.length > 0) throw taken
     first = (identity?.n ?? 0) + 1
     if (identity !== null) identity = { ...identity, n: first + news.length - 1 }
     if (identity !== null && (news.length > 0 || work.identity !== null)) putMeta(meta, 'identity', identity)

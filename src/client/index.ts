@@ -13,11 +13,13 @@ export type {
 } from '../core/index.ts'
 export { clientOf } from './client.ts'
 export { allParts, createClient } from './create-client.ts'
-export type { Parts } from './engine.ts'
+export type { Engine, Parts } from './engine.ts'
 export { healing } from './heal.ts'
 export { rivals } from './rivals.ts'
 export type { Rivals } from './rivals.ts'
 export { lazyTransport } from './lazy.ts'
+export { late } from './late.ts'
+export type { Late } from './late.ts'
 export type { Healing } from './state.ts'
 export type {
   BareClient,
@@ -39,7 +41,7 @@ export type {
 } from './api.ts'
 export type { Encodable } from './encode.ts'
 export { platformEnv } from './env.ts'
-export type { ClientEnv, Hint } from './env.ts'
+export type { ClientEnv, Hint, Notes } from './env.ts'
 export { foldPages } from './idb-fold.ts'
 export { indexedDBStore } from './idb.ts'
 export type { Fold } from './idb.ts'

@@ -1,7 +1,7 @@
 // A store that forgets: for Node, for pages without IndexedDB, and for the tabs that do not lead.
 import type { Cursor } from '../core/index.ts'
 import { sameCursor, SyncError } from '../core/index.ts'
-import { claimed, fenced, merged, numbered, replaces } from './store.ts'
+import { claimed, fenced, merged, numbered, replaces, taken } from './store.ts'
 import type { ClientStore, Held, Identity, PendingRecord, Saving, StoredRow } from './store.ts'
 
 interface Table extends Omit<Held, 'rows'> {
@@ -31,6 +31,7 @@ export function memoryStore(): ClientStore {
     },
     async save(work: Saving) {
       if (work.lead !== null && work.lead !== (identity?.lead ?? 0)) throw fenced()
+      if (identity === null && work.news.length > 0) throw taken
       checkPlaces(tables, work)
       identity = merged(identity, work)
       const first = (identity?.n ?? 0) + 1

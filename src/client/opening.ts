@@ -2,7 +2,8 @@
 import { SyncError } from '../core/index.ts'
 import { leads, leave as leaveCrew, post } from './crew.ts'
 import { boot } from './boot.ts'
-import { asError, check, emit, failHandles, storageFailed } from './engine.ts'
+import { asError, check, emit, failHandles } from './engine.ts'
+import { storageFailed } from './engine-disk.ts'
 import { drive } from './connector.ts'
 import type { Engine } from './engine.ts'
 import { noStore } from './memory.ts'
@@ -54,7 +55,7 @@ async function openStore(engine: Engine, user: string | null): Promise<void> {
     if (store === 'indexeddb') emit(engine, 'storage', { storage: 'memory', reason: 'failed', error: null })
     return own(noStore())
   }
-  engine.key = databaseKey(name, user ?? told ?? null)
+  engine.key = databaseKey(engine.notes, name, user ?? told ?? null)
   const database = `${name}-${engine.key}`
   const shared = `syncline:${database}`
   const { tabs } = engine.env
@@ -105,8 +106,8 @@ export function welcomed(engine: Engine, user: string): void {
   if (engine.storage !== 'indexeddb') return
   const { name = 'syncline', user: said } = engine.options
   // a page may know people whom the server does not tell apart
-  const whose = said && databaseKey(name, said) === engine.key ? said : user
-  rememberUser(name, whose, engine.key)
+  const whose = said && databaseKey(engine.notes, name, said) === engine.key ? said : user
+  rememberUser(engine.notes, name, whose, engine.key)
 }
 
 export async function forget(engine: Engine): Promise<void> {
@@ -126,6 +127,7 @@ export function cleared(engine: Engine): void {
 
 async function again(engine: Engine): Promise<void> {
   const { crew, store } = engine
+  engine.cleared = engine.key
   failHandles(engine.handles, new SyncError('DISCARDED', 'the client was cleared'))
   leaveCrew(engine)
   await boot(engine, store, crew.name === '' ? null : crew.name)

@@ -55,6 +55,8 @@ export interface ReplicaOptions {
   /** Overrides, for display only, what the server says of an entity. */
   readonly strategy?: string | null
   readonly healing?: Healing | null
+  /** Edits wait for others to go with, at most a second. */
+  readonly saveData?: boolean | undefined
 }
 
 export interface Replica {
@@ -76,6 +78,10 @@ export function createReplica(options: ReplicaOptions): Replica {
     step(event, nowMs) {
       state.now = nowMs
       const n = handle(state, box, event)
+      if (options.saveData && event.type === 'durable' && !box.paused) {
+        box.paused = true
+        state.out.push({ do: 'pause', ms: 1_000 })
+      }
       sweep(state)
       // what was written just now is not durable yet
       if (event.type !== 'write') pump(state, box)

@@ -128,6 +128,8 @@ export interface ClientStore {
   tidy?(): Promise<boolean>
   /** Forgets everything. */
   clear(): Promise<void>
+  /** Calls `listener` if all that it holds is taken away while it is open; from then on every call rejects STORAGE_FAILED. */
+  onGone?(listener: () => void): void
   /** Twice is fine. */
   close(): Promise<void>
 }
@@ -151,6 +153,9 @@ export function merged(stored: Identity | null, { identity }: Saving): Identity 
 export function replaces({ dead }: PendingRecord, stored: PendingRecord | undefined): boolean {
   return stored !== undefined && (dead !== undefined || stored.dead === undefined)
 }
+
+/** One for all, to be known by: what it holds is in memory, and maybe nowhere else. */
+export const taken: SyncError = new SyncError('STORAGE_FAILED', 'the database was taken away')
 
 export function fenced(): SyncError {
   return new SyncError('FENCED', 'another tab leads')

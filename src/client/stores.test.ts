@@ -189,6 +189,7 @@ describe('the database', () => {
       code: 'STORAGE_FAILED',
     })
     expect((await store.load(['users'])).identity).toBeNull()
+    await store.claim(identity, null)
     const full = vi.spyOn(IDBObjectStore.prototype, 'put').mockImplementation(() => {
       throw new DOMException('full', 'QuotaExceededError')
     })

@@ -1,13 +1,16 @@
 // Frames over a WebSocket. Close codes 1012 and 1013 may carry `retry_after_ms=NNN` in their reason.
 import type { Transport } from './transport.ts'
 
-export function webSocketTransport(url: string): Transport {
+/** `compress`: frames from 1 kB on, or none; undefined: as the server does by default. */
+export function webSocketTransport(url: string, compress?: boolean): Transport {
+  // a browser cannot say so in the handshake itself
+  const query = compress === undefined ? '' : `?compress=${Number(compress)}`
   return {
     name: 'websocket',
     connect(events) {
       let socket: WebSocket
       try {
-        socket = new WebSocket(`${absolute(url).replace(/^http/, 'ws')}/ws`)
+        socket = new WebSocket(`${absolute(url).replace(/^http/, 'ws')}/ws${query}`)
       } catch {
         // no WebSocket here, or a page that may not use it
         queueMicrotask(() => events.closed(0, '', null))

@@ -1,4 +1,6 @@
-// Whose database is whose in this browser, remembered where the page can see it before any database is open.
+// Whose database is whose in this browser, remembered where the page can see it before any database is open. Without such
+// a place every load begins with the anonymous database, and changes at its welcome.
+import type { Notes } from './env.ts'
 
 interface Users {
   readonly last: string
@@ -10,8 +12,8 @@ interface Users {
  * The key of the database of `user`; of the last one where it is null; `anon` before anybody was known. It is never one
  * that is somebody else's already, whatever users are called.
  */
-export function databaseKey(name: string, user: string | null): string {
-  const { last, keys } = readUsers(name)
+export function databaseKey(notes: Notes, name: string, user: string | null): string {
+  const { last, keys } = readUsers(notes, name)
   let key = user ?? last
   if (key === '') return 'anon'
   if (Object.hasOwn(keys, key)) return keys[key] ?? key
@@ -20,19 +22,15 @@ export function databaseKey(name: string, user: string | null): string {
   return key
 }
 
-export function rememberUser(name: string, user: string, key: string): void {
-  const { keys } = readUsers(name)
-  try {
-    localStorage.setItem(name, JSON.stringify({ last: user, keys: { ...keys, [user]: key } }))
-  } catch {
-    // no storage: every load begins with the anonymous database, and changes at its welcome
-  }
+export function rememberUser(notes: Notes, name: string, user: string, key: string): void {
+  const { keys } = readUsers(notes, name)
+  notes.set(name, JSON.stringify({ last: user, keys: { ...keys, [user]: key } }))
 }
 
-function readUsers(name: string): Users {
+function readUsers(notes: Notes, name: string): Users {
   const none: Users = { last: '', keys: {} }
   try {
-    return { ...none, ...(JSON.parse(localStorage.getItem(name) ?? '{}') as Partial<Users>) } // reason: only we write it
+    return { ...none, ...(JSON.parse(notes.get(name) ?? '{}') as Partial<Users>) } // reason: only we write it
   } catch {
     return none
   }

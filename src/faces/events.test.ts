@@ -62,6 +62,20 @@ test('[F1] K01 one event, on the body, bubbling and composed; held while there i
   expect(seen[0]).toMatchObject({ bubbles: true, composed: true, detail: { state: 'connecting' } })
 })
 
+test('[K13] X75 where data is to be saved, events are a second apart: each may make the page fetch', async () => {
+  const { page, seen } = fakePage()
+  const timers = fakeTimers()
+  const events = pageEvents(page, () => null, timers.after, true)
+  for (const ids of [['1'], ['2']]) events.changed(change(ids))
+  await timers.pass(0)
+  expect(seen).toHaveLength(1)
+  events.changed(change(['3']))
+  await timers.pass(999)
+  expect(seen).toHaveLength(1)
+  await timers.pass(1)
+  expect(seen).toMatchObject([{ detail: { ids: ['1', '2'] } }, { detail: { ids: ['3'] } }])
+})
+
 test('[F2] K02 what one batch brings is one event, at once', async () => {
   const { page, seen } = fakePage()
   const events = pageEvents(page, (_entity, id) => ({ id, name: 'Ada' }), never)

@@ -1,7 +1,7 @@
 // The DOM events of the page: each once, on the body, from where it bubbles to document and window. Dispatched on those
 // two, htmx's `from:body` would not hear it; dispatched on several, a handler would run twice.
 // Neighbours on the line: the client's notifications before it, htmx and the page's listeners behind it.
-import type { Change } from '../client/index.ts'
+import type { Change, StorageDetail } from '../client/index.ts'
 import type { Json, Row } from '../core/index.ts'
 import type { ConnectionState } from './words.ts'
 
@@ -62,6 +62,7 @@ interface Details {
   'sync:ready': ReadyDetail
   'mutation:rejected': RejectedDetail
   'auth:required': AuthDetail
+  'storage:failed': StorageDetail
 }
 
 export interface PageEvents {
@@ -78,7 +79,10 @@ export function pageEvents(
   page: Document,
   row: (entity: string, id: string) => Row | null,
   after: (ms: number, run: () => void) => void,
+  saveData = false,
 ): PageEvents {
+  // each event may make the page fetch
+  const least = saveData ? slowestMs : gatherMs
   const dispatch = dispatcher(page)
   const gathering = new Map<string, Change[]>()
 
@@ -88,7 +92,7 @@ export function pageEvents(
     if (last === undefined) return void gathering.delete(entity)
     gathering.set(entity, [])
     const detail = changedDetail(changes, last, row)
-    const next = detail.ids.length > 1 ? Math.min(wait * 1.5, slowestMs) : gatherMs
+    const next = detail.ids.length > 1 ? Math.min(wait * 1.5, slowestMs) : least
     after(next, () => announce(entity, next))
     dispatch(`rhtmx:${entity}:changed`, detail)
   }
@@ -101,7 +105,7 @@ export function pageEvents(
       if (waiting !== undefined) return void waiting.push(change)
       gathering.set(entity, [change])
       // creates, updates and deletes of one batch come one after the other, and are one event
-      queueMicrotask(() => announce(entity, gatherMs))
+      queueMicrotask(() => announce(entity, least))
     },
   }
 }

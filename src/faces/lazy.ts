@@ -1,6 +1,6 @@
 // Loads the second script when it is needed. A tag and a global instead of `import()`: it works from other origins
 // without CORS, and what failed once can be tried again in every browser.
-import type { BareClient as Client, Fold, Healing, Rivals, Transport } from '../client/index.ts'
+import type { BareClient as Client, Engine, Fold, Healing, Rivals, Transport } from '../client/index.ts'
 
 /** What the second script makes of a page. */
 export interface Lazy {
@@ -16,6 +16,7 @@ export interface Lazy {
 /** What the first script lends it. */
 export interface Lent {
   readonly client: Client
+  readonly engine: Engine
   readonly page: Document
   readonly entities: readonly string[]
   readonly autoRefresh: boolean

@@ -4,6 +4,7 @@ import { clientOf, indexedDBStore, lazyTransport, platformEnv, webSocketTranspor
 import type {
   BareClient as Client,
   ClientEnv,
+  Engine,
   Confirmation,
   Encodable,
   Id,
@@ -82,10 +83,22 @@ export function createRhtmxSync(options: ScriptOptions, page: Document): RhtmxSy
   const log = options.debug ? print : (): void => {}
   const env = platformEnv()
   const changed = new Set<string>()
-  const load = lazily(page, options.lazy, () => ({ ...options, client, page, changed, log, complain }))
+  let engine: Engine
+  const load = lazily(page, options.lazy, () => ({
+    ...options,
+    client,
+    engine,
+    page,
+    changed,
+    log,
+    complain,
+  }))
   const client = clientOf(
     { ...options, env, debug: log, onError: error => complain(error.message, error) },
-    scriptParts(options, load),
+    {
+      ...scriptParts(options, load),
+      more: made => ({ engine: (engine = made) }),
+    },
   )
   const state = announce(client, env, page, log, changed)
   const prefetch = (): void => void load().catch(() => {})
@@ -124,9 +137,9 @@ function whenParsed(page: Document, run: () => void): void {
 
 function scriptParts({ websocket, longPoll }: ScriptOptions, load: () => Promise<Lazy>): Parts {
   return {
-    transports(url) {
+    transports(url, compress) {
       const all = [lazyTransport('sse', async () => (await load()).sseTransport(url))]
-      if (websocket) all.unshift(webSocketTransport(url))
+      if (websocket) all.unshift(webSocketTransport(url, compress))
       if (longPoll) all.push(lazyTransport('long-poll', async () => (await load()).longPollTransport(url)))
       return all
     },
@@ -145,7 +158,7 @@ function announce(
   told: Set<string>,
 ): () => ConnectionState {
   const row = (entity: string, id: string): Row | null => client.get(entity, id) ?? null
-  const events = pageEvents(page, row, (ms, run) => void env.after(ms, run))
+  const events = pageEvents(page, row, (ms, run) => void env.after(ms, run), env.saveData === true)
   let word: ConnectionState = 'disconnected'
   let known = false
   let refused = false
@@ -171,6 +184,7 @@ function announce(
     fresh = new Set()
     events.tell('sync:ready', { client: 'entity', online: client.online, storage })
   })
+  client.on('storage', detail => events.tell('storage:failed', detail))
   client.on('changed', change => {
     if (change.source === 'server' && fresh?.delete(change.entity) === true) return
     told.add(change.entity)

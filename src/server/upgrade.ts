@@ -7,9 +7,10 @@ import type { Settings } from './config.ts'
 import type { SyncEngine } from './engine.ts'
 import { watchExposure } from './exposure.ts'
 import type { ExposedServer } from './exposure.ts'
+import { compressFrom } from './http.ts'
 import { checkOrigin } from './origin.ts'
 import type { PeerEvents } from './peer.ts'
-import { WebSocketPeer } from './websocket-peer.ts'
+import { deflateFrom, WebSocketPeer } from './websocket-peer.ts'
 
 /** A Node HTTP(S) server, as far as it is needed. */
 export interface UpgradableServer extends ExposedServer {
@@ -23,11 +24,11 @@ export type UpgradeHandler = (request: IncomingMessage, socket: Duplex, head: Bu
 export type Upgrader = (request: IncomingMessage, socket: Duplex, head: Buffer) => boolean
 
 export function makeUpgrader(engine: SyncEngine, settings: Settings): Upgrader {
-  const server = new WebSocketServer({
-    noServer: true,
-    clientTracking: false,
-    // a frame somewhat too large is answered with an error, a much larger one is not even read
-    maxPayload: settings.limits.maxPayload * 4,
+  // a frame somewhat too large is answered with an error, a much larger one is not even read
+  const common = { noServer: true, clientTracking: false, maxPayload: settings.limits.maxPayload * 4 }
+  const plain = new WebSocketServer(common)
+  const deflating = new WebSocketServer({
+    ...common,
     perMessageDeflate: {
       serverNoContextTakeover: true,
       clientNoContextTakeover: true,
@@ -47,7 +48,13 @@ export function makeUpgrader(engine: SyncEngine, settings: Settings): Upgrader {
       refuse(socket, '403 Forbidden')
       return true
     }
-    server.handleUpgrade(request, socket, head, websocket => greet(engine, settings, websocket, socket))
+    // browsers always offer to compress, and a page cannot say otherwise but here
+    const wanted = /[?&]compress=([01])(&|$)/.exec(request.url ?? '')?.[1]
+    const server = wanted === '0' ? plain : deflating
+    const from = wanted === '1' ? compressFrom : deflateFrom
+    server.handleUpgrade(request, socket, head, websocket => {
+      greet(engine, websocket, socket, new WebSocketPeer(websocket, socket, settings.env, from))
+    })
     return true
   }
 }
@@ -82,12 +89,12 @@ function pathOf(request: IncomingMessage): string {
   return (request.url ?? '/').replace(/[?#].*$/, '')
 }
 
-function greet(engine: SyncEngine, settings: Settings, websocket: WebSocket, socket: Duplex): void {
+function greet(engine: SyncEngine, websocket: WebSocket, socket: Duplex, peer: WebSocketPeer): void {
   // an error is always followed by `close`; without a listener it would end the process
   websocket.on('error', () => {})
   let events: PeerEvents
   try {
-    events = engine.connect(new WebSocketPeer(websocket, socket, settings.env))
+    events = engine.connect(peer)
   } catch {
     return websocket.close(1012, 'server restarting')
   }

@@ -9,8 +9,8 @@ import type { ServerEnv } from './env.ts'
 import type { Frame } from './frames.ts'
 import type { Peer } from './peer.ts'
 
-/** Shared frames of at least this many bytes are deflated, once for all sockets. */
-const deflateFrom = 8 * 1024
+/** Shared frames of at least this many bytes are deflated by default, once for all sockets. */
+export const deflateFrom = 8 * 1024
 /** After a close frame, how long the other side may take to answer it. */
 const closeGraceMs = 1500
 
@@ -20,20 +20,21 @@ export class WebSocketPeer implements Peer {
   readonly #websocket: WebSocket
   readonly #socket: Duplex
   readonly #env: ServerEnv
-  readonly #deflate: boolean
+  /** In bytes; Infinity: nothing is deflated. */
+  readonly #deflateFrom: number
 
-  constructor(websocket: WebSocket, socket: Duplex, env: ServerEnv) {
+  constructor(websocket: WebSocket, socket: Duplex, env: ServerEnv, from: number) {
     this.#websocket = websocket
     this.#socket = socket
     this.#env = env
-    this.#deflate = websocket.extensions.includes('permessage-deflate')
+    this.#deflateFrom = websocket.extensions.includes('permessage-deflate') ? from : Infinity
   }
 
   write(frames: readonly Frame[]): void {
     if (this.#websocket.readyState !== 1) return
     const many = frames.length > 1
     if (many) this.#socket.cork()
-    for (const frame of frames) this.#socket.write(encode(frame, this.#deflate))
+    for (const frame of frames) this.#socket.write(encode(frame, this.#deflateFrom))
     if (many) this.#socket.uncork()
   }
 
@@ -61,9 +62,8 @@ export class WebSocketPeer implements Peer {
   }
 }
 
-function encode(frame: Frame, deflate: boolean): Buffer {
-  if (deflate && frame.text.length >= deflateFrom)
-    return (frame.deflated ??= encodeText(deflateText(frame.text), true))
+function encode(frame: Frame, from: number): Buffer {
+  if (frame.text.length >= from) return (frame.deflated ??= encodeText(deflateText(frame.text), true))
   return (frame.websocket ??= encodeText(Buffer.from(frame.text), false))
 }
 

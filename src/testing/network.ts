@@ -31,7 +31,7 @@ export interface LineOptions {
   /** The server that answers now; null: nobody does. */
   readonly server: () => ServerEnd | null
   /** What passes, as it is delivered. */
-  readonly watch?: (direction: 'up' | 'down', text: string, sentAt: number) => void
+  readonly watch?: (direction: 'up' | 'down', text: string, sentAt: number, line: object) => void
 }
 
 export class Network {
@@ -149,7 +149,7 @@ export class Line {
         const sentAt = this.#network.time.now()
         this.#up.put(() => {
           this.#upBytes -= text.length
-          this.#options.watch?.('up', text, sentAt)
+          this.#options.watch?.('up', text, sentAt, this)
           this.#server?.frame(text)
         })
         return true
@@ -210,7 +210,7 @@ export class Line {
       this.#downBytes += text.length
       this.#down.put(() => {
         this.#downBytes -= text.length
-        this.#options.watch?.('down', text, sentAt)
+        this.#options.watch?.('down', text, sentAt, this)
         this.#events?.frame(text)
         if (this.#downBytes === 0) this.#server?.drained()
       })

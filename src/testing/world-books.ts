@@ -5,6 +5,8 @@ import { markColumns } from './world-schema.ts'
 
 interface Noted {
   readonly marks: readonly string[]
+  /** Its disk was taken away while it waited there. */
+  evicted: boolean
   durable: boolean
   sent: boolean
   readonly results: MutationResult[]
@@ -18,6 +20,14 @@ export class Books {
   readonly #forgetful = new Set<string>()
   readonly #dead = new Set<string>()
   readonly #noted = new Map<string, Noted>()
+  /** Of each disk that was taken away: what had waited there, and how many edits were announced as lost with it. */
+  readonly #evictions: {
+    readonly owner: string
+    readonly waited: Map<string, Noted>
+    announced: number | null
+  }[] = []
+  /** Who speaks on each line. */
+  readonly #clients = new WeakMap<object, string>()
   #marks = 0
   #branchedAt = -Infinity
 
@@ -30,23 +40,25 @@ export class Books {
     return this.#noted.size
   }
 
-  durable(owner: string, mutation: Mutation): void {
-    this.#of(owner, mutation).durable = true
+  durable(owner: string, client: string, mutation: Mutation): void {
+    this.#of(owner, client, mutation).durable = true
   }
 
   /** A frame that reached the server. */
-  up(owner: string, text: string): void {
+  up(owner: string, text: string, _sentAt: number, line: object): void {
+    const [, client] = /^\{"type":"hello".*"client":"([\w-]+)"/.exec(text) ?? []
+    if (client !== undefined) this.#clients.set(line, client)
     if (!text.startsWith('{"type":"mutate"')) return
     const { mutations } = JSON.parse(text) as { mutations: Mutation[] } // reason: our own client printed it
-    for (const mutation of mutations) this.#of(owner, mutation).sent = true
+    for (const mutation of mutations) this.#of(owner, this.#clients.get(line) ?? '', mutation).sent = true
   }
 
   /** A frame that reached the client. */
-  down(owner: string, text: string, sentAt: number): void {
+  down(owner: string, text: string, sentAt: number, line: object): void {
     if (!text.startsWith('{"type":"results"')) return
     const { results } = JSON.parse(text) as { results: MutationResult[] } // reason: our own server printed it
     for (const result of results) {
-      const noted = this.#noted.get(`${owner} ${result.n}`)
+      const noted = this.#noted.get(`${owner} ${this.#clients.get(line)} ${result.n}`)
       noted?.results.push(result)
       // it was on its way while the backup was put in place
       if (noted !== undefined && sentAt <= this.#branchedAt) noted.branched = true
@@ -54,8 +66,28 @@ export class Books {
   }
 
   /** The client itself says that it is a dead letter, maybe before it was on disk. */
-  rejected(owner: string, n: number): void {
-    this.#dead.add(`${owner} ${n}`)
+  rejected(owner: string, client: string, n: number): void {
+    this.#dead.add(`${owner} ${client} ${n}`)
+  }
+
+  /** The disk of `owner` is empty now. */
+  evict(owner: string): void {
+    // one after the other with no page in between to say so is announced as one
+    let open = this.#evictions.find(one => one.owner === owner && one.announced === null)
+    if (open === undefined) this.#evictions.push((open = { owner, waited: new Map(), announced: null }))
+    for (const [key, noted] of this.#noted) {
+      if (!key.startsWith(`${owner} `) || !noted.durable || noted.evicted || noted.results.length > 0)
+        continue
+      open.waited.set(key, noted)
+      noted.evicted = true
+    }
+  }
+
+  /** A page found its disk new, and says how many edits may be lost. */
+  announced(owner: string, lost: number): void {
+    const open = this.#evictions.find(one => one.owner === owner && one.announced === null)
+    if (open === undefined) this.problems.push(`[R12] ${owner} announced an eviction that was none`)
+    else open.announced = lost
   }
 
   /** A backup is about to be put in place: what was processed until now may be no more. */
@@ -72,12 +104,12 @@ export class Books {
     this.#forgetful.add(owner)
   }
 
-  #of(owner: string, mutation: Mutation): Noted {
-    const key = `${owner} ${mutation.n}`
+  #of(owner: string, client: string, mutation: Mutation): Noted {
+    const key = `${owner} ${client} ${mutation.n}`
     const marks = marksIn(mutation)
     const known = this.#noted.get(key)
     if (known === undefined) {
-      const made: Noted = { marks, durable: false, sent: false, results: [], branched: false }
+      const made: Noted = { marks, evicted: false, durable: false, sent: false, results: [], branched: false }
       this.#noted.set(key, made)
       return made
     }
@@ -98,6 +130,16 @@ export class Books {
       if (count > Math.max(1, users.get(mark) ?? 1))
         this.problems.push(`[Q3] ${mark} was stored ${count} times`)
     }
+    for (const { owner, waited, announced } of this.#evictions) {
+      const lost = Array.from(waited).filter(([key, { marks, results, branched }]) => {
+        const stored = marks.some(mark => history.has(mark) || blended.has(mark))
+        return marks.length > 0 && !stored && !branched && results.length === 0 && !this.#dead.has(key)
+      })
+      if (lost.length > (announced ?? 0) && !this.#forgetful.has(owner))
+        this.problems.push(
+          `[R12] ${owner} lost ${lost.map(([key]) => key).join()} to an eviction, and announced ${announced}`,
+        )
+    }
     for (const [key, noted] of this.#noted) {
       if (this.#forgetful.has(key.split(' ')[0] ?? '')) continue
       for (const mark of noted.marks) {
@@ -108,8 +150,8 @@ export class Books {
   }
 
   #checkMark(key: string, noted: Noted, mark: string, stored: boolean, retried: boolean): void {
-    const { results, durable, branched } = noted
-    if (branched) return
+    const { results, durable, branched, evicted } = noted
+    if (branched || evicted) return
     const told = JSON.stringify(results.map(({ status, error, lost }) => [status, error?.code, lost]))
     const refusing = results.filter(result => refuses(result))
     if (!stored && refusing.length === 0 && !this.#dead.has(key) && (durable || results.length > 0)) {

@@ -28,11 +28,23 @@ export interface Profile {
   /** What is durable. */
   readonly disk: ClientStore
   readonly tabs: FakeTabs
+  readonly notes: Map<string, string>
+  /** Nothing more goes onto the disk, of this browser and everything else. */
+  full: boolean
+  /** How many saves break off from now on. */
+  breaking: number
 }
 
 export function newProfile(name: string, time: VirtualTime, random: Random): Profile {
   const later = (run: () => void): void => void time.after(random.between(0, 10), run)
-  return { name, disk: memoryStore(), tabs: new FakeTabs(later) }
+  return {
+    name,
+    disk: memoryStore(),
+    tabs: new FakeTabs(later),
+    notes: new Map(),
+    full: false,
+    breaking: 0,
+  }
 }
 
 export interface BrowserParts {
@@ -52,6 +64,8 @@ export interface BrowserEvents {
   /** These mutations are on disk. */
   durable(records: readonly PendingRecord[]): void
   diskFailed(): void
+  /** The page found its disk new in the place of another, with which so many edits may be lost. */
+  evicted(lost: number): void
   /** The page began anew with what was on disk. */
   loaded(): void
 }
@@ -88,7 +102,15 @@ interface Page {
   readonly client: Client
   readonly timers: ReturnType<typeof timersOf>
   readonly hints: Set<(hint: Hint) => void>
-  readonly disk: { dead: boolean; failing: boolean }
+  readonly disk: PageDisk
+}
+
+interface PageDisk {
+  dead: boolean
+  failing: boolean
+  /** It was taken away. */
+  gone: boolean
+  onGone: () => void
 }
 
 export class Browser {
@@ -123,7 +145,15 @@ export class Browser {
   }
 
   get diskFailed(): boolean {
-    return this.#page?.disk.failing === true
+    return this.#page?.disk.failing === true || this.#page?.disk.gone === true
+  }
+
+  /** The disk is empty now; a page hears of it when it can. */
+  diskGone(): void {
+    const disk = this.#page?.disk
+    if (disk === undefined) return
+    disk.gone = true
+    this.#parts.time.after(0, () => this.#run(() => !disk.dead && disk.onGone()))
   }
 
   /** The tab is gone at once; what was not durable is gone with it. */
@@ -170,7 +200,7 @@ export class Browser {
     const { time, random, entities, transports, events, profile } = this.#parts
     const timers = timersOf(time)
     const hints = new Set<(hint: Hint) => void>()
-    const disk = { dead: false, failing: false }
+    const disk: PageDisk = { dead: false, failing: false, gone: false, onGone: () => {} }
     const env: ClientEnv = {
       now: () => this.clock.now(),
       random: () => random.next(),
@@ -179,6 +209,10 @@ export class Browser {
       online: () => true,
       visible: () => this.#seen,
       tabs: profile.tabs.of(this.name),
+      notes: {
+        get: key => profile.notes.get(key) ?? null,
+        set: (key, value) => void profile.notes.set(key, value),
+      },
       onHint(listener) {
         hints.add(listener)
         return () => hints.delete(listener)
@@ -194,6 +228,7 @@ export class Browser {
     const mine = (): boolean => !disk.dead
     client.on('changed', change => mine() && events.changed(change))
     client.on('rejected', letter => mine() && events.rejected(letter.n))
+    client.on('storage', ({ reason, lost = 0 }) => mine() && reason === 'evicted' && events.evicted(lost))
     this.#page = { client, timers, hints, disk }
     events.loaded()
   }
@@ -204,7 +239,7 @@ export class Browser {
   }
 
   /** A disk of its own for each page over what is kept; a dead page's saves that did not begin never do. */
-  #disk(disk: Page['disk']): ClientStore {
+  #disk(disk: PageDisk): ClientStore {
     const { time, random, faults, events, profile } = this.#parts
     const kept = profile.disk
     const wait = async (): Promise<void> => {
@@ -212,18 +247,28 @@ export class Browser {
       // a frozen tab hears nothing of its disk either, and what it had not begun it has not
       if (this.#held !== null) await new Promise<void>(go => this.#run(go))
       if (disk.dead) await new Promise(() => {})
+      // whoever waits for the disk hears that it is gone, and then that nothing came of it
+      if (disk.gone) disk.onGone()
+      if (disk.gone) throw new SyncError('STORAGE_FAILED', 'the disk of this world is gone')
+    }
+    const fail = (): void => {
+      disk.failing = true
+      events.diskFailed()
     }
     return {
-      kind: 'memory',
+      kind: 'indexeddb',
       async load(entities, known) {
         await wait()
         return kept.load(entities, known)
       },
       async save(work) {
         await wait()
-        if (random.chance(faults.disk)) {
-          disk.failing = true
-          events.diskFailed()
+        if (random.chance(faults.disk)) fail()
+        if (profile.full && work.news.length + work.puts.length + work.commits.length > 0) fail()
+        if (profile.breaking > 0) {
+          profile.breaking--
+          fail()
+          throw new SyncError('STORAGE_FAILED', 'a transaction of this world broke off')
         }
         if (disk.failing) throw new SyncError('STORAGE_FULL', 'the disk of this world is full')
         const saved = await kept.save(work)
@@ -236,6 +281,9 @@ export class Browser {
         return kept.claim(fresh, from)
       },
       clear: () => kept.clear(),
+      onGone(listener) {
+        disk.onGone = listener
+      },
       close: async () => {},
     }
   }

@@ -41,9 +41,9 @@ export function watched(name: string, profile: Profile, parts: Watch): Browser {
         owner: name,
         user: profile.name,
         server: () => parts.server(),
-        watch(direction, text, sentAt) {
+        watch(direction, text, sentAt, line) {
           trace?.(`${name} ${direction} ${text}`)
-          books[direction](profile.name, text, sentAt)
+          books[direction](profile.name, text, sentAt, line)
         },
       }),
     ),
@@ -57,10 +57,12 @@ export function watched(name: string, profile: Profile, parts: Watch): Browser {
           client.pending().some(({ writes }) => writes.some(write => write.id === id))
         screen.changed(change, (entity, id) => client.get(entity, id), pending, name)
       },
-      rejected: n => books.rejected(profile.name, n),
+      rejected: n => books.rejected(profile.name, browser.client.status().client, n),
       durable(records) {
-        for (const { mutation } of records) books.durable(profile.name, mutation)
+        const { client } = browser.client.status()
+        for (const { mutation } of records) books.durable(profile.name, client, mutation)
       },
+      evicted: lost => books.announced(profile.name, lost),
       diskFailed() {
         books.diskFailed(profile.name)
         // its disk is that of the others, which take over from what it stored

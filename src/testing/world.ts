@@ -10,6 +10,7 @@ import type { VirtualTime } from './time.ts'
 import { userWrites } from './world-actions.ts'
 import { Blocks } from './world-blocks.ts'
 import { Books } from './world-books.ts'
+import { Disks } from './world-disks.ts'
 import { newProfile } from './world-browser.ts'
 import type { Browser, Profile } from './world-browser.ts'
 import { memoryWorld } from './world-database.ts'
@@ -72,6 +73,8 @@ class World {
   readonly #options: WorldOptions
   readonly #programs: Programs
   readonly #books = new Books()
+  readonly #profiles: Profile[] = []
+  readonly #disks: Disks
   readonly #screens = new Map<string, Screen>()
   readonly #stamps = new Stamps()
   readonly #complaints: string[] = []
@@ -96,6 +99,7 @@ class World {
       random,
       clock: skewedClock(time, random.between(-5000, 5000)),
     })
+    this.#disks = new Disks(options.seed, time, this.#books, line => this.#trace(line))
     this.#programs = new Programs(this.database, time, random, this.#books, line => this.#trace(line))
     const drawn = seededRandom(options.seed + 0.5)
     const definitions = worldEntities(drawn)
@@ -112,6 +116,7 @@ class World {
     this.servers = Array.from({ length: random.between(1, 2) }, () => new WorldServer(parts))
     for (let i = 0, count = random.between(1, 3); i < count; i++) {
       const profile = newProfile(`u${i}`, time, random)
+      this.#profiles.push(profile)
       const tabs = random.weighted({ 1: 3, 2: 2, 3: 1 })
       for (let tab = 1; tab <= Number(tabs); tab++) this.browsers.push(this.#browser(`u${i}.${tab}`, profile))
     }
@@ -142,6 +147,7 @@ class World {
     const end = this.time.now() + (this.#options.seconds ?? 30) * 1000
     for (let round = 0; this.time.now() < end; round++) {
       await this.#act()
+      await this.#disks.act(this.#profiles, this.browsers, tab => this.#crash(tab))
       await this.time.run(
         this.random.weighted({ 0: 2, 1: 1 }) === '0' ? this.random.int(60) : this.random.int(1500),
       )
@@ -205,7 +211,7 @@ class World {
       case 'away':
         return this.#away()
       case 'crash':
-        return this.#crash()
+        return this.#crash(random.pick(this.browsers))
       case 'freeze':
         return this.#freeze()
       case 'look':
@@ -262,8 +268,7 @@ class World {
     this.time.after(this.random.between(500, 20_000), () => this.#unreachable.delete(name))
   }
 
-  #crash(): void {
-    const browser = this.random.pick(this.browsers)
+  #crash(browser: Browser): void {
     if (!browser.running) return
     browser.crash()
     for (const line of this.network.lines)
@@ -326,6 +331,7 @@ class World {
     this.#trace('-- mend')
     Object.assign(this.#faults, { busy: 0, disk: 0 })
     await this.#programs.end()
+    this.#disks.mend(this.#profiles)
     this.#unreachable.clear()
     this.network.blocks = null
     for (const line of this.network.lines) line.thaw()

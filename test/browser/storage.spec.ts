@@ -276,3 +276,99 @@ test('[T1] two tabs of one browser: one disk, one leader, each edit seen by both
   await page.evaluate(() => window.rhtmxSync.pushChange('users', 2, 'update', { name: 'Tony' }))
   for (const one of [page, second]) await expect(one.locator('#users p')).toHaveText(['Ada', 'Tony'])
 })
+
+test('[R8] T-B32 puts that fail for want of room: no crash, the edit is kept, sent, and an event says so', async ({
+  page,
+}) => {
+  await record(page)
+  await open(page)
+  await page.evaluate(() => {
+    window.rhtmxSync.disconnect()
+    IDBObjectStore.prototype.put = () => {
+      throw new DOMException('no room', 'QuotaExceededError')
+    }
+  })
+  const unstored = page.evaluate(() =>
+    window.rhtmxSync
+      .pushChange('users', 1, 'update', { name: 'Ada' })
+      .catch((error: { code: string }) => error.code),
+  )
+  expect(await unstored).toBe('STORAGE_FULL')
+  expect(await told(page, 'rhtmx:storage:failed')).toEqual([
+    { storage: 'memory', reason: 'failed', error: expect.anything() },
+  ])
+  expect(await page.evaluate(() => window.rhtmxSync.pending().length)).toBe(1)
+  await page.evaluate(() => window.rhtmxSync.connect())
+  await expect.poll(() => page.evaluate(() => window.rhtmxSync.pending().length)).toBe(0)
+  await expect(page.locator('#users p')).toHaveText(['Ada', 'Alan'])
+})
+
+const removeDatabase = (page: Page) =>
+  page.evaluate(
+    () =>
+      new Promise<void>((resolve, reject) => {
+        const request = indexedDB.deleteDatabase('syncline-anon')
+        request.onsuccess = () => resolve()
+        request.onerror = () => reject(request.error)
+      }),
+  )
+
+test('[R12] an evicted database: announced with the edits that went with it, and loaded anew', async ({
+  page,
+}) => {
+  await record(page)
+  await open(page)
+  await page.waitForFunction(() => localStorage.getItem('syncline-anon') !== null)
+  await page.evaluate(async () => {
+    window.rhtmxSync.disconnect()
+    for (const name of ['A', 'B']) await window.rhtmxSync.pushChange('users', 1, 'update', { name })
+  })
+  await page.goto(`http://localhost:${server.port}/favicon.ico`)
+  await removeDatabase(page)
+  await open(page)
+  await expect
+    .poll(() => told(page, 'rhtmx:storage:failed'))
+    .toEqual([{ storage: 'indexeddb', reason: 'evicted', lost: 2, error: null }])
+  await expect(page.locator('#users p')).toHaveText(['Grace', 'Alan'])
+  await expect.poll(() => rows(page)).toHaveLength(2)
+})
+
+test('[R12] deleted under two open tabs: each says so, and what they hold is sent', async ({
+  page,
+  context,
+}) => {
+  await record(page)
+  await open(page)
+  const second = await context.newPage()
+  await record(second)
+  await open(second)
+  for (const one of [page, second])
+    await one.waitForFunction(() => (window as { rhtmxLazy?: unknown }).rhtmxLazy !== undefined)
+  await page.evaluate(async () => {
+    window.rhtmxSync.disconnect()
+    await window.rhtmxSync.pushChange('users', 1, 'update', { name: 'Ada' })
+  })
+  await removeDatabase(second)
+  for (const one of [page, second])
+    await expect
+      .poll(() => told(one, 'rhtmx:storage:failed'))
+      .toMatchObject([{ storage: 'memory', reason: 'failed' }])
+  // they are on their own now, and both were told to be offline
+  for (const one of [page, second]) await one.evaluate(() => window.rhtmxSync.connect())
+  for (const one of [page, second]) await expect(one.locator('#users p')).toHaveText(['Ada', 'Alan'])
+})
+
+test('[T4] X30 a page with more tables upgrades the database under an open one, which goes on with it', async ({
+  page,
+  context,
+}) => {
+  await open(page)
+  const attributes = encodeURIComponent('data-sync-entities="users,posts,things"')
+  const second = await context.newPage()
+  await second.goto(`http://localhost:${server.port}/?attributes=${attributes}`)
+  await expect.poll(async () => (await disk(page, '_meta')).version).toBe(3)
+  await page.evaluate(() => window.rhtmxSync.pushChange('users', 1, 'update', { name: 'Ada' }))
+  await expect.poll(() => rows(page)).toContainEqual({ id: 1, name: 'Ada', email: null })
+  for (const one of [page, second])
+    expect(await one.evaluate(() => window.rhtmxSync.status().storage)).toBe('indexeddb')
+})

@@ -60,9 +60,10 @@ export class Server {
 }
 
 /** The site of site.mjs, over `<folder>/app.db`. */
-export function site(): Server {
+export function site(env: Record<string, string> = {}): Server {
   return new Server((port, folder) => ({
     args: [path.join(here, 'site.mjs'), path.join(folder, 'app.db'), String(port)],
+    env,
   }))
 }
 

@@ -24,6 +24,7 @@ const types = [
   'rhtmx:fixed:changed',
   'rhtmx:mutation:rejected',
   'rhtmx:auth:required',
+  'rhtmx:storage:failed',
   'rhtmx:form:queued',
   'rhtmx:form:failed',
 ]

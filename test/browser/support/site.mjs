@@ -1,6 +1,7 @@
 // A small site of a user of ours, as a process of its own: `node site.mjs <database> [port]`. Prints its port.
 import { readFileSync } from 'node:fs'
 import { createServer } from 'node:http'
+import { createServer as createSecureServer } from 'node:https'
 import path from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { DatabaseSync } from 'node:sqlite'
@@ -114,7 +115,12 @@ async function answer(request, response) {
   }
 }
 
-const server = createServer((request, response) => void answer(request, response))
+const { TLS_KEY, TLS_CERT } = process.env
+const listener = (request, response) => void answer(request, response)
+const server =
+  TLS_KEY === undefined
+    ? createServer(listener)
+    : createSecureServer({ key: readFileSync(TLS_KEY), cert: readFileSync(TLS_CERT) }, listener)
 engine.attach(server)
 server.on('upgrade', (request, socket) => {
   sockets.open += 1

@@ -1,0 +1,128 @@
+// What is noticed of a database that went away: between two visits, and under the eyes of open pages.
+import { IDBFactory, IDBKeyRange } from 'fake-indexeddb'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { FakeEnv } from '../testing/fake-env.ts'
+import { FakeServer } from '../testing/fake-server.ts'
+import { FakeTabs } from '../testing/fake-tabs.ts'
+import { createClient } from './index.ts'
+import type { Client, StorageDetail } from './index.ts'
+
+let server: FakeServer
+let tabs: FakeTabs
+let notes: Map<string, string>
+const opened: Client[] = []
+
+beforeEach(() => {
+  vi.stubGlobal('indexedDB', new IDBFactory())
+  vi.stubGlobal('IDBKeyRange', IDBKeyRange)
+  notes = new Map()
+  tabs = new FakeTabs()
+  server = new FakeServer()
+  server.define('todos', ['id', 'title'])
+})
+
+afterEach(async () => {
+  await Promise.all(opened.splice(0).map(client => client.close()))
+  vi.unstubAllGlobals()
+})
+
+let page = 0
+function open() {
+  const name = `p${++page}`
+  const env = Object.assign(new FakeEnv(`${name}_`), {
+    tabs: tabs.of(name),
+    notes: {
+      get: (key: string) => notes.get(key) ?? null,
+      set: (key: string, value: string) => void notes.set(key, value),
+    },
+  })
+  const client = createClient({
+    url: 'http://x',
+    entities: ['todos'] as string[],
+    env,
+    transports: [server.transport()],
+  })
+  opened.push(client)
+  const storage: StorageDetail[] = []
+  client.on('storage', detail => storage.push(detail))
+  return { client, env, storage }
+}
+
+const evicted = (lost: number) => [{ storage: 'indexeddb', reason: 'evicted', lost, error: null }]
+
+test('[R12] an evicted database is announced with what had waited in it, once, and loaded anew', async () => {
+  server.put('todos', 'a', { id: 'a', title: 'one' })
+  const before = open()
+  await before.client.ready
+  await before.client.update('todos', 'a', { title: 'sent' }).confirmed
+  before.client.disconnect()
+  await before.client.update('todos', 'a', { title: 'unsent' }).persisted
+  await before.client.create('todos', { id: 'b', title: 'unsent' }).persisted
+  await before.client.close()
+  expect(before.storage).toEqual([])
+  vi.stubGlobal('indexedDB', new IDBFactory())
+  const after = open()
+  await after.client.ready
+  await vi.waitFor(() => expect(after.storage).toEqual(evicted(2)))
+  expect(after.client.getAll('todos')).toEqual([{ id: 'a', title: 'sent' }])
+  // its numbers are another client's: none of them can be taken for a repetition
+  expect(after.client.status().client).not.toBe(before.client.status().client)
+  await after.client.update('todos', 'a', { title: 'again' }).confirmed
+  await after.client.close()
+  const third = open()
+  await third.client.ready
+  await third.client.close()
+  expect(third.storage).toEqual([])
+})
+
+test('[R12] what was settled is not lost, and what was cleared on purpose is no loss', async () => {
+  const before = open()
+  await before.client.ready
+  await before.client.create('todos', { id: 'a', title: 'sent' }).confirmed
+  await before.client.close()
+  vi.stubGlobal('indexedDB', new IDBFactory())
+  const after = open()
+  await vi.waitFor(() => expect(after.storage).toEqual(evicted(0)))
+  await after.client.ready
+  after.client.disconnect()
+  await after.client.update('todos', 'a', { title: 'unsent' }).persisted
+  await after.client.clear()
+  await after.client.close()
+  const third = open()
+  await third.client.ready
+  await third.client.close()
+  expect(third.storage).toEqual([])
+  expect(after.storage).toEqual(evicted(0))
+})
+
+const remove = (name: string): Promise<void> =>
+  new Promise((resolve, reject) => {
+    const request = indexedDB.deleteDatabase(name)
+    request.onsuccess = () => resolve()
+    request.onerror = () => reject(request.error)
+  })
+
+test('[R12] [R8] taken away under open tabs: announced by each, and what they hold is sent, by whichever is left', async () => {
+  const [first, second] = [open(), open()]
+  await Promise.all([first.client.ready, second.client.ready])
+  first.client.disconnect()
+  await first.client.create('todos', { id: 'a', title: 'first' }).persisted
+  await second.client.create('todos', { id: 'b', title: 'second' }).persisted
+  await vi.waitFor(() => expect(second.client.getAll('todos')).toHaveLength(2))
+  await remove('syncline-anon')
+  for (const { storage } of [first, second])
+    await vi.waitFor(() => expect(storage).toMatchObject([{ storage: 'memory', reason: 'failed' }]))
+  const kept = second.client.create('todos', { id: 'c', title: 'in memory' })
+  await expect(kept.persisted).rejects.toMatchObject({ code: 'STORAGE_FAILED' })
+  await first.client.close()
+  expect(server.rows('todos')).toEqual([])
+  second.client.connect()
+  await vi.waitFor(() => expect(second.client.status().pending).toBe(0))
+  await kept.confirmed
+  expect(server.rows('todos').map(row => row['id'])).toEqual(['a', 'b', 'c'])
+  // a page that comes now begins anew, and takes no part in what those hold
+  const later = open()
+  await later.client.ready
+  await later.client.create('todos', { id: 'd', title: 'later' }).confirmed
+  expect(later.client.getAll('todos')).toHaveLength(4)
+})
