@@ -5,11 +5,15 @@ import type { Cursor } from '../core/index.ts'
 import { scopesKey } from '../core/index.ts'
 import type { Feed, PlacedRow } from './feed.ts'
 import { Frame, printBatchParts, printPlain } from './frames.ts'
+import { see } from './views.ts'
+import type { View, Views } from './views.ts'
 
 export interface ScopeSet {
   readonly key: string
   readonly list: readonly string[]
   readonly entities: ReadonlySet<string>
+  /** Those of the entities that are not seen whole. */
+  readonly views: ReadonlyMap<string, View>
 }
 
 export interface Lane {
@@ -25,6 +29,7 @@ export interface Lane {
 /** A connection as the hub sees it. */
 export interface Subscriber {
   lanes: Lane[]
+  readonly views: Views
   /** Whether it takes data now; a slow one is asked again when it has drained. */
   ready(): boolean
   /** Frames of data for it; whatever else waits for this client goes in the same write. */
@@ -52,14 +57,16 @@ export class Hub {
     return this.#subscribers.size
   }
 
-  scopeSet(entities: Iterable<string>): ScopeSet {
-    const key = scopesKey(entities)
+  scopeSet(entities: Iterable<string>, views: Views): ScopeSet {
+    const list = [...entities].sort()
+    const key = `${scopesKey(list)}\n${views.keyOf(list)}`
     let set = this.#sets.get(key)
     if (set === undefined) {
       // clients choose the combinations; forgetting them costs only the sharing of frames
       if (this.#sets.size >= maxSets) this.#sets.clear()
-      const list = [...entities].sort()
-      this.#sets.set(key, (set = { key, list, entities: new Set(list) }))
+      const restricted = list.flatMap(entity => views.of(entity) ?? [])
+      const byName = new Map(restricted.map(view => [view.entity, view]))
+      this.#sets.set(key, (set = { key, list, entities: new Set(list), views: byName }))
     }
     return set
   }
@@ -72,14 +79,15 @@ export class Hub {
     this.#subscribers.add(subscriber)
     const fresh = entities.filter(entity => !subscriber.lanes.some(lane => lane.scopes.entities.has(entity)))
     if (fresh.length === 0) return
-    subscriber.lanes.push({ scopes: this.scopeSet(fresh), at, through: at.seq, owed })
+    subscriber.lanes.push({ scopes: this.scopeSet(fresh, subscriber.views), at, through: at.seq, owed })
     this.#merge(subscriber)
   }
 
   leave(subscriber: Subscriber, entities?: readonly string[]): void {
     if (entities !== undefined) {
       for (const lane of subscriber.lanes) {
-        lane.scopes = this.scopeSet(lane.scopes.list.filter(entity => !entities.includes(entity)))
+        const left = lane.scopes.list.filter(entity => !entities.includes(entity))
+        lane.scopes = this.scopeSet(left, subscriber.views)
       }
       subscriber.lanes = subscriber.lanes.filter(lane => lane.scopes.list.length > 0)
       if (subscriber.lanes.length > 0) return
@@ -152,13 +160,24 @@ export class Hub {
   #framesFor(lane: Lane, head: Cursor, cache: FrameCache): readonly Frame[] {
     let frames = cache.get(lane)
     if (frames === undefined) {
-      const rows = newestOnly(this.#feed.after(lane.through, lane.scopes.entities))
+      const changed = newestOnly(this.#feed.after(lane.through, lane.scopes.entities))
+      const rows = lane.scopes.views.size === 0 ? changed : this.#seen(changed, lane.scopes.views)
       frames = rows.length === 0 ? none : this.#print(lane, head, rows)
       cache.set(lane, frames)
     }
     if (frames.length === 0 && lane.owed > lane.at.seq && this.#form === 'canonical')
       return this.#print(lane, head, [])
     return frames
+  }
+
+  /** Rules V1 to V3. */
+  #seen(rows: readonly PlacedRow[], views: ReadonlyMap<string, View>): PlacedRow[] {
+    const form = this.#form === 'canonical' ? 'values' : 'object'
+    return rows.flatMap(row => {
+      const view = views.get(row.entity)
+      const shown = view === undefined ? row : see(view, row, form)
+      return shown === null ? [] : [{ ...shown, previous: row.previous }]
+    })
   }
 
   #print(lane: Lane, head: Cursor, rows: readonly PlacedRow[]): readonly Frame[] {
@@ -178,7 +197,8 @@ export class Hub {
       if (same === undefined) {
         merged.push(lane)
       } else {
-        same.scopes = this.scopeSet(new Set([...same.scopes.list, ...lane.scopes.list]))
+        const both = new Set([...same.scopes.list, ...lane.scopes.list])
+        same.scopes = this.scopeSet(both, subscriber.views)
         same.owed = Math.max(same.owed, lane.owed)
       }
     }
@@ -217,6 +237,12 @@ class FrameCache {
   }
 }
 
+function newer(earlier: PlacedRow, row: PlacedRow): PlacedRow {
+  const created = earlier.created || row.created
+  if (earlier.was === undefined && created === row.created) return row
+  return { ...row, created, was: [...(earlier.was ?? []), ...(row.was ?? [])] }
+}
+
 /** A row that changed several times since is sent once, as it is now; created if any of them created it. */
 function newestOnly(rows: PlacedRow[]): PlacedRow[] {
   if (rows.length < 2) return rows
@@ -225,7 +251,7 @@ function newestOnly(rows: PlacedRow[]): PlacedRow[] {
     const key = `${row.entity}\n${row.id}`
     const earlier = newest.get(key)
     newest.delete(key) // a key that is set again keeps its place, and rows go out in the order of their seq
-    newest.set(key, earlier?.created === true && !row.created ? { ...row, created: true } : row)
+    newest.set(key, earlier === undefined ? row : newer(earlier, row))
   }
   return newest.size === rows.length ? rows : [...newest.values()]
 }

@@ -120,6 +120,10 @@ class Accept {
       this.#book(prepared, { ...named(prepared), status: 'rejected', version: 0, error: prepared.rejected })
       return true
     }
+    if (prepared.attempts.some(write => this.#isStale(write))) {
+      this.outcomes.push(() => ({ kind: 'stale' }))
+      return false
+    }
     const undo = this.transaction.savepoint()
     const temporary = new Map(this.record.temporary)
     const outcomes = prepared.attempts.map(write => this.#write(prepared, write))
@@ -209,6 +213,14 @@ class Accept {
       const code = decision.kind === 'insert' ? decision.ifRefused : 'CONSTRAINT_FAILED'
       return rejected(code, error.message)
     }
+  }
+
+  #isStale(write: PreparedWrite): boolean {
+    const info = this.#entities.get(write.entity)
+    if (write.judged === undefined || info === undefined) return false
+    const id = this.#realId(write, this.#database.spec(info.table))
+    const standing = id === null ? absent : this.#database.standing(info.table, id, this.transaction)
+    return standing.seq !== write.judged
   }
 
   /** Null: the database will assign it. */

@@ -20,6 +20,7 @@ import { worldEntities, worldNames } from './world-schema.ts'
 import type { Screen } from './world-screens.ts'
 import { WorldServer } from './world-server.ts'
 import { Stamps } from './world-stamps.ts'
+import { WorldViews } from './world-views.ts'
 import { watched } from './world-watched.ts'
 
 export interface WorldOptions {
@@ -28,6 +29,8 @@ export interface WorldOptions {
   readonly database?: MakeDatabase
   /** Virtual seconds of trouble. Default: 30. */
   readonly seconds?: number
+  /** Whether some users do not see everything. Default: in one world of four. */
+  readonly views?: boolean
   /** Hears of every action and event. */
   readonly trace?: (line: string) => void
 }
@@ -77,10 +80,12 @@ class World {
   readonly #complaints: string[] = []
   readonly #faults = { busy: 0.03, disk: 0 }
   readonly #entities: () => EntityDefinition[]
+  readonly #views: WorldViews | null
   readonly #unreachable = new Set<string>()
   #inspector: ServerStore | null = null
   #restore: (() => void) | null = null
   #restored = false
+  #mended = false
 
   constructor(options: WorldOptions) {
     this.#options = options
@@ -95,10 +100,14 @@ class World {
       time,
       random,
       clock: skewedClock(time, random.between(-5000, 5000)),
+      wrote: (table, id, row) => this.#views?.wrote(table, id, row),
     })
     this.#programs = new Programs(this.database, time, random, this.#books, line => this.#trace(line))
     const drawn = seededRandom(options.seed + 0.5)
-    const definitions = worldEntities(drawn)
+    const sighted = seededRandom(options.seed + 0.25)
+    this.#views = (options.views ?? sighted.chance(0.25)) ? new WorldViews(sighted) : null
+    const bare = worldEntities(drawn)
+    const definitions = this.#views === null ? bare : this.#views.entities(bare)
     this.#entities = () => definitions
     if (random.chance(0.03)) this.#faults.disk = 0.02
     const parts = {
@@ -125,7 +134,9 @@ class World {
     const faults = this.#faults
     const trace = this.#options.trace === undefined ? null : (line: string): void => this.#trace(line)
     const server = (): WorldServer => random.pick(this.servers)
-    return watched(name, profile, { time, random, network, books, screens, entities, faults, trace, server })
+    const views = this.#views
+    const parts = { time, random, network, books, screens, entities, faults, trace, server, views }
+    return watched(name, profile, parts)
   }
 
   #trace(line: string): void {
@@ -173,6 +184,25 @@ class World {
     for (let i = 0; i < this.random.int(3); i++)
       await app.insert('docs', { id: `d${i}`, title: this.#books.mark('old') })
     for (const server of this.servers) server.start()
+    if (this.#views !== null) this.#changeRights(this.#views)
+  }
+
+  /** The engine asks again who somebody is, finds other rights, and has them connect anew. */
+  #changeRights(views: WorldViews): void {
+    this.time.after(views.between(1000, 15_000), () => {
+      const { user } = views.pick(this.browsers)
+      const level = views.change(user)
+      this.#trace(`${user} may now see what level ${level} may`)
+      this.#survey()
+      for (const line of this.network.lines) if (line.owner.startsWith(`${user}.`)) line.cut()
+      if (!this.#mended) this.#changeRights(views)
+    })
+  }
+
+  /** The rows that are there without being written. */
+  #survey(): void {
+    for (const table of worldNames)
+      for (const [id, row] of this.database.rows(table)) this.#views?.there(table, id, row)
   }
 
   async #act(): Promise<void> {
@@ -310,6 +340,7 @@ class World {
     for (const screen of this.#screens.values()) screen.excuse()
     this.#stamps.forget()
     this.#restore()
+    this.#survey()
     this.#restored = true
     for (const server of this.servers) server.start()
   }
@@ -324,6 +355,7 @@ class World {
   /** An end to all faults. */
   async #mend(): Promise<void> {
     this.#trace('-- mend')
+    this.#mended = true
     Object.assign(this.#faults, { busy: 0, disk: 0 })
     await this.#programs.end()
     this.#unreachable.clear()
@@ -342,25 +374,26 @@ class World {
     const end = this.time.now() + quietLimitSeconds * 1000
     for (let calm = 0; this.time.now() < end;) {
       await this.time.run(1500)
-      calm = differences(this.browsers, this.database).length === 0 ? calm + 1 : 0
+      calm = differences(this.browsers, this.database, this.#views).length === 0 ? calm + 1 : 0
       if (calm === 3) return true
     }
     return false
   }
 
   async #ask(quiet: boolean): Promise<string[]> {
-    const problems = quiet ? [] : differences(this.browsers, this.database)
+    const problems = quiet ? [] : differences(this.browsers, this.database, this.#views)
     if (!quiet && problems.length === 0) problems.push('never quiet for long')
     for (const screen of this.#screens.values()) problems.push(...screen.problems)
     this.#books.check(this.database.history())
     problems.push(
       ...this.#books.problems,
       ...this.#stamps.problems,
+      ...(this.#views?.problems ?? []),
       ...this.#complaints,
       ...this.time.errors.map(String),
     )
     if (quiet)
-      for (const browser of this.browsers) problems.push(...(await unequalDisk(browser, this.database)))
+      for (const browser of this.browsers) problems.push(...(await unequalDisk(browser, this.database, this.#views)))
     return problems
   }
 

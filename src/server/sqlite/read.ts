@@ -1,14 +1,15 @@
 // The readings of the port. Each is one transaction of the reader connection: one view of log and tables. What is folded
 // is read by index; the unfolded rest of the tail is settled here, by the same function that the fold uses (0003).
 import { isTemporaryId } from '../../core/index.ts'
-import type { Cursor } from '../../core/index.ts'
-import type { ChangedRow, Changes, Head, LookedUp, RowForm, SnapshotPage } from '../store.ts'
+import type { Cursor, Equality, Json, Row } from '../../core/index.ts'
+import type { ChangedRow, Changes, Head, LookedUp, Move, RowForm, SnapshotPage } from '../store.ts'
 import { realId } from './clients.ts'
 import type { ClientKey } from './clients.ts'
+import { valueOfLiteral } from './codec.ts'
 import { integer, text, textOrNull } from './driver.ts'
 import type { Connection, SqlValue } from './driver.ts'
 import { idJsonOf } from './entity.ts'
-import type { Catalog, Entity } from './entity.ts'
+import type { Catalog, Entity, PageWhat } from './entity.ts'
 import { foldedTo } from './fold.ts'
 import { lookup, originOf, settle, standingOf } from './lines.ts'
 import type { RowState } from './lines.ts'
@@ -16,8 +17,8 @@ import type { Overlay } from './overlay.ts'
 import { maxUnfolded } from './request.ts'
 import { meta } from './schema.ts'
 import { boundLimit } from './sql.ts'
-import { checkAt, entryColumns, groupEntries, keyOf, mutationOf, tailHead } from './tail.ts'
-import type { Touched } from './tail.ts'
+import { checkAt, entryColumns, groupEntries, imageIn, keyOf, mutationOf, tailHead } from './tail.ts'
+import type { Segment, Touched } from './tail.ts'
 
 export type PageRow = SnapshotPage['rows'][number]
 
@@ -37,13 +38,20 @@ export interface ChangesQuery {
   readonly after: number
   readonly limit: number
   readonly form: RowForm
+  readonly moves?: boolean
+}
+
+/** The page and, where they are asked for, the moves in it: one view of the log. */
+export function readChanges(db: Connection, catalog: Catalog, query: ChangesQuery): Changes {
+  const page = readPage(db, catalog, query)
+  return query.moves === true ? { ...page, moves: movesIn(db, catalog, query, page.to.seq) } : page
 }
 
 /**
  * At most `limit` folded rows, then at most some window of unfolded entries. A row that has entries beyond the window
  * may come again in a later page: newer state under an older seq is put right by it.
  */
-export function readChanges(db: Connection, catalog: Catalog, query: ChangesQuery): Changes {
+function readPage(db: Connection, catalog: Catalog, query: ChangesQuery): Changes {
   const head = readHead(db)
   const folded = foldedTo(db)
   const { after, limit } = query
@@ -60,14 +68,46 @@ export function readChanges(db: Connection, catalog: Catalog, query: ChangesQuer
   const rows = [...known.rows, ...settledRows(db, touched, query, start)]
   if (rows.length > limit) return cutAt(db, head, rows.slice(0, limit))
   const { horizon } = head
-  if (end === head.seq) return { rows, to: cursorOf(head), more: false, horizon }
-  return { rows, to: { epoch: head.epoch, seq: end, check: checkAt(db, end) ?? 0 }, more: true, horizon }
+  if (end === head.seq) return { rows, to: cursorOf(head), more: false, horizon, moves: [] }
+  const to = { epoch: head.epoch, seq: end, check: checkAt(db, end) ?? 0 }
+  return { rows, to, more: true, horizon, moves: [] }
 }
 
 function cutAt(db: Connection, head: Head, rows: readonly ChangedRow[]): Changes {
   const seq = rows.at(-1)?.seq ?? 0
   const to = { epoch: head.epoch, seq, check: checkAt(db, seq) ?? 0 }
-  return { rows, to, more: true, horizon: head.horizon }
+  return { rows, to, more: true, horizon: head.horizon, moves: [] }
+}
+
+/** What the log says of rows that may have left a view; it says so until it is forgotten, folded or not. */
+function movesIn(db: Connection, catalog: Catalog, { entities, after }: ChangesQuery, to: number): Move[] {
+  const routed = entities.flatMap(entity => catalog.byName.get(entity) ?? []).filter(routes)
+  if (routed.length === 0 || to <= after) return []
+  const rows = db.all(
+    `SELECT seq,ent,CAST(id AS TEXT),op,old FROM _syncline_tail WHERE seq>? AND seq<=? AND old IS NOT NULL AND ent IN (${routed.map(entity => entity.ent).join(',')}) ORDER BY seq`,
+    after,
+    to,
+  )
+  return rows.flatMap(([seq, ent, id, op, old]): Move[] => {
+    const entity = catalog.byEnt.get(integer(ent))
+    const image = imageIn(text(op), text(old))
+    if (entity === undefined || image === null || id === null) return []
+    const native = entity.id.decode(text(id))
+    const was = wasOf(entity, image)
+    return [{ entity: entity.info.name, id: native, idJson: idJsonOf(entity.info, native), seq: integer(seq), was }]
+  })
+}
+
+const routes = ({ info }: Entity): boolean => info.routing.length > 0
+
+function wasOf({ columns }: Entity, image: readonly Segment[]): Row {
+  const was: Record<string, Json> = {}
+  for (const { column, text: written } of image) {
+    const known = columns.get(column)
+    const literal = written.slice(written.indexOf(':', JSON.stringify(column).length) + 1)
+    if (known !== undefined) was[column] = valueOfLiteral(known, literal)
+  }
+  return was
 }
 
 function unfolded(db: Connection, entities: readonly Entity[], after: number, limit: number): SqlValue[][] {
@@ -222,19 +262,42 @@ export interface PageQuery {
   readonly after: string | null
   readonly limit: number
   readonly form: RowForm
+  readonly where?: readonly Equality[]
+}
+
+/** Equalities as the table can look for them: a superset, because only what means the same in both tongues is asked. */
+function pushed({ columns }: Entity, where: readonly Equality[] = []): { column: string; values: SqlValue[] }[] {
+  return where.flatMap(({ column, values }) => {
+    const known = columns.get(column)
+    if (known === undefined || values.length > 100) return []
+    if (known.kind !== 'text' && known.kind !== 'integer' && known.kind !== 'boolean') return []
+    return [{ column, values: values.map(value => (typeof value === 'boolean' ? +value : value)) }]
+  })
+}
+
+function pageRows(
+  db: Connection,
+  entity: Entity,
+  query: Omit<PageQuery, 'entity' | 'form'>,
+  form: PageWhat['form'],
+): SqlValue[][] {
+  const { after, limit } = query
+  const where = pushed(entity, query.where)
+  const counts = where.map(({ column, values }) => [column, values.length] as const)
+  const sql = entity.sql.page({ form, first: after === null, where: counts })
+  const key = after === null ? [] : entity.id.values(after)
+  return db.all(sql, ...key, ...where.flatMap(({ values }) => values), limit)
 }
 
 export function readSnapshot(
   db: Connection,
   catalog: Catalog,
-  { entity: asked, after, limit, form }: PageQuery,
+  query: PageQuery,
 ): SnapshotPage {
-  const entity = catalog.get(asked)
+  const entity = catalog.get(query.entity)
+  const { limit } = query
   const head = readHead(db)
-  const found =
-    after === null
-      ? db.all(entity.sql.firstPage[form], limit)
-      : db.all(entity.sql.nextPage[form], ...entity.id.values(after), limit)
+  const found = pageRows(db, entity, query, query.form)
   const fresh = newestUnfolded(db, entity, head.seq)
   const rows = found.map((row): PageRow => {
     const id = text(row[0])
@@ -254,13 +317,11 @@ export function readSnapshot(
 export function readPlaces(
   db: Connection,
   catalog: Catalog,
-  { entity: asked, after, limit }: Omit<PageQuery, 'form'>,
+  query: Omit<PageQuery, 'form'>,
 ): { rows: (readonly [string, number])[]; next: string | null } {
-  const entity = catalog.get(asked)
-  const found =
-    after === null
-      ? db.all(entity.sql.firstPlaces, limit)
-      : db.all(entity.sql.nextPlaces, ...entity.id.values(after), limit)
+  const entity = catalog.get(query.entity)
+  const { limit } = query
+  const found = pageRows(db, entity, query, 'place')
   const fresh = newestUnfolded(db, entity, tailHead(db).seq)
   const rows = found.map((row): readonly [string, number] => {
     const id = text(row[0])

@@ -153,7 +153,7 @@ export class Writer {
     rows.mark()
     try {
       const outcome = this.#run(prepared, null)
-      if (outcome.kind === 'resolve') undo()
+      if (outcome.kind !== 'done') undo()
       else {
         db.exec('RELEASE _syncline_mutation')
         rows.release()
@@ -173,6 +173,8 @@ export class Writer {
     let merged = false
     const author = authorOf(prepared, this.#parts.request.sender.client)
     const belonging: Belonging = { author, named: this.#namedRows(prepared), ids, alone }
+    // before any of its writes, or a trigger's change of a row that comes later would look like somebody else's
+    if (prepared.attempts.some(write => this.#isStale(write))) return { kind: 'stale' }
     for (const [index, write] of prepared.attempts.entries()) {
       const done = this.#write(write, belonging)
       if ('kind' in done) resolve.push({ index, seq: done.seq, columns: done.columns })
@@ -192,6 +194,15 @@ export class Writer {
     const some =
       lost.length === 0 ? ({ kind: 'done', status } as const) : ({ kind: 'done', status, lost } as const)
     return Object.keys(ids).length === 0 ? some : { ...some, ids }
+  }
+
+  #isStale(write: PreparedWrite): boolean {
+    if (write.judged === undefined) return false
+    const entity = this.#entity(write.entity)
+    const id = this.#idOf(entity, write)
+    const key = id === null ? '' : keyOf(entity.ent, id)
+    if (this.#unread.has(key)) this.#readLog()
+    return standingOf(id === null ? absent : this.#parts.rows.get(entity, id, key)).seq !== write.judged
   }
 
   #namedRows({ attempts }: Prepared): Set<string> {
