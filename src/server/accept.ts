@@ -137,17 +137,14 @@ export class Acceptor {
   }
 
   /** As access rules and schemas let it pass. */
-  async #judge(
-    plan: Plan,
-    found: ReadonlyMap<string, LookedUp>,
-    views: Views,
-  ): Promise<Plan | Prepared> {
+  async #judge(plan: Plan, found: ReadonlyMap<string, LookedUp>, views: Views): Promise<Plan | Prepared> {
     const draft = new Draft(found)
     const writes: PlannedWrite[] = []
     const asking = {
       views,
       log: this.#log,
-      inTime: <T>(answer: T | Promise<T>): Promise<T> => this.#withDeadline(answer, 'FORBIDDEN', 'the write rule'),
+      inTime: <T>(answer: T | Promise<T>): Promise<T> =>
+        this.#withDeadline(answer, 'FORBIDDEN', 'the write rule'),
     }
     try {
       for (const write of plan.writes) {

@@ -343,10 +343,12 @@ export class Connection implements Subscriber, PeerEvents {
     const acked =
       first.reply === 'results' ? Math.max(first.acked, await this.#gather(mutations)) : first.acked
     const sender = { user: this.session.user, client: this.session.client, lead: this.session.lead }
-    const results = await this.#parts.acceptor.accept(sender, mutations, acked, this.views).catch((error: unknown) => {
-      this.#hold.refused(mutations[0]?.n)
-      throw error
-    })
+    const results = await this.#parts.acceptor
+      .accept(sender, mutations, acked, this.views)
+      .catch((error: unknown) => {
+        this.#hold.refused(mutations[0]?.n)
+        throw error
+      })
     this.#hold.passed(mutations, acked)
     if (first.reply === 'results') this.#results.push(new Frame(JSON.stringify({ type: 'results', results })))
     else

@@ -156,8 +156,8 @@ export class Feed {
     return this.#head !== null && seq >= this.#start
   }
 
-  /** The changes of `entities` after `seq` up to the head, oldest first; only where `holds(seq)`. */
-  after(seq: number, entities: ReadonlySet<string>): PlacedRow[] {
+  /** The changes after `seq` up to the head, of `entities` or all, oldest first; only where `holds(seq)`. */
+  after(seq: number, entities?: ReadonlySet<string>): PlacedRow[] {
     const rows = this.#rows
     let low = 0
     let high = rows.length
@@ -170,7 +170,7 @@ export class Feed {
     const found: PlacedRow[] = []
     for (let i = low; i < rows.length; i++) {
       const row = rows[i]
-      if (row !== undefined && entities.has(row.entity)) found.push(row)
+      if (row !== undefined && entities?.has(row.entity) !== false) found.push(row)
     }
     return found
   }

@@ -38,7 +38,9 @@ export async function allowed(
     throw forbidden(planned)
   }
   const change = { action: write.action, id, data: planned.values }
-  const leave = await asking.inTime(ask(() => access.write?.(asking.views.user, change, row) ?? false, planned, asking))
+  const leave = await asking.inTime(
+    ask(() => access.write?.(asking.views.user, change, row) ?? false, planned, asking),
+  )
   if (leave === false) throw forbidden(planned)
   return leave === true ? planned : { ...planned, values: { ...planned.values, ...valuesOf(planned, leave) } }
 }
@@ -49,10 +51,17 @@ async function ask<T>(rule: () => T | Promise<T>, planned: PlannedWrite, { log }
     return await rule()
   } catch (error) {
     if (error instanceof SyncError) throw error
-    log.error({ err: error, entity: planned.info.name }, 'syncline: a write rule threw; the mutation was rejected')
-    throw new SyncError('FORBIDDEN', `the write rule of '${planned.info.name}' failed; the server's log says why`, {
-      cause: error,
-    })
+    log.error(
+      { err: error, entity: planned.info.name },
+      'syncline: a write rule threw; the mutation was rejected',
+    )
+    throw new SyncError(
+      'FORBIDDEN',
+      `the write rule of '${planned.info.name}' failed; the server's log says why`,
+      {
+        cause: error,
+      },
+    )
   }
 }
 
@@ -78,7 +87,9 @@ function valuesOf({ info }: PlannedWrite, given: Partial<Row>): Row {
     if (columns.has(column) && !info.shape.key.includes(column) && !isForbiddenName(column)) continue
     throw new SyncError('FORBIDDEN', `the write rule of '${info.name}' sets '${column}', which it cannot`)
   }
-  return Object.fromEntries(Object.entries(given).map(([name, value]): [string, Json] => [name, value ?? null]))
+  return Object.fromEntries(
+    Object.entries(given).map(([name, value]): [string, Json] => [name, value ?? null]),
+  )
 }
 
 function forbidden({ info, write }: PlannedWrite): SyncError {

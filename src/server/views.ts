@@ -59,10 +59,17 @@ export class Views {
     try {
       return makeView(info, this.user)
     } catch (cause) {
-      this.#log.error({ err: cause, entity: info.name, user: this.user.id }, 'syncline: an access rule failed')
-      throw new SyncError('INTERNAL', `the access rules of '${info.name}' failed; the server's log says why`, {
-        cause,
-      })
+      this.#log.error(
+        { err: cause, entity: info.name, user: this.user.id },
+        'syncline: an access rule failed',
+      )
+      throw new SyncError(
+        'INTERNAL',
+        `the access rules of '${info.name}' failed; the server's log says why`,
+        {
+          cause,
+        },
+      )
     }
   }
 
@@ -70,13 +77,17 @@ export class Views {
     return this.of(entity)?.shape ?? this.#entities.get(entity)?.shape
   }
 
-  /** The same text where they see the same of these entities. */
+  /** The same text where they see the same of these entities; empty: all. */
   keyOf(entities: Iterable<string>): string {
-    return Array.from(entities, entity => this.of(entity)?.key ?? '').join('\n')
+    const keys = Array.from(entities, entity => this.of(entity)?.key ?? '')
+    return keys.some(key => key !== '') ? keys.join('\n') : ''
   }
 
   get shapes(): Readonly<Record<string, EntityShape>> {
-    const shapes = Array.from(this.#entities, ([name, info]) => [name, this.of(name)?.shape ?? info.shape] as const)
+    const shapes = Array.from(
+      this.#entities,
+      ([name, info]) => [name, this.of(name)?.shape ?? info.shape] as const,
+    )
     return Object.fromEntries(shapes)
   }
 }
@@ -132,7 +143,7 @@ function has(view: View, source: { readonly json: string | null }, form: RowForm
 const parsed = new WeakMap<object, Row>()
 
 /** The routing columns of a row: of one that changed, many views ask one after the other. */
-function routedBy(info: EntityInfo, source: object, json: string, form: RowForm): Row {
+export function routedBy(info: EntityInfo, source: object, json: string, form: RowForm): Row {
   const known = parsed.get(source)
   if (known !== undefined) return known
   const slices = slicesOf(json, form)
@@ -195,7 +206,10 @@ function goneFor(moves: readonly Move[]): SeenRow[] {
 }
 
 /** What connections read from the store. */
-export type ReadStore = Pick<ServerStore, 'head' | 'changes' | 'snapshot' | 'rowsAbove' | 'places' | 'rowsById'>
+export type ReadStore = Pick<
+  ServerStore,
+  'head' | 'changes' | 'snapshot' | 'rowsAbove' | 'places' | 'rowsById'
+>
 
 /** The store as a user sees it. */
 export function viewed(store: ServerStore, views: Views): ReadStore {

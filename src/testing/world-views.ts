@@ -117,7 +117,9 @@ export class WorldViews {
   down({ id, level }: AccessUser, text: string): void {
     if (!text.startsWith('{"type":"batch"')) return
     // reason: our own server printed it
-    const { sets } = JSON.parse(text) as { sets: { entity: string; rows: unknown[][]; gone?: [string, number][] }[] }
+    const { sets } = JSON.parse(text) as {
+      sets: { entity: string; rows: unknown[][]; gone?: [string, number][] }[]
+    }
     for (const { entity, rows, gone } of sets) {
       const sight = sights[entity]?.[Number(level)]
       if (sight === undefined) continue

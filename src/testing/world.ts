@@ -393,7 +393,8 @@ class World {
       ...this.time.errors.map(String),
     )
     if (quiet)
-      for (const browser of this.browsers) problems.push(...(await unequalDisk(browser, this.database, this.#views)))
+      for (const browser of this.browsers)
+        problems.push(...(await unequalDisk(browser, this.database, this.#views)))
     return problems
   }
 

@@ -52,7 +52,9 @@ export interface Table {
 
 /** The columns whose old values are logged. Throws INVALID_CONFIG where one is named that is not there. */
 export function routingOf({ routing, name }: EntityDefinition, { columns }: Table): readonly string[] {
-  const comparable = columns.filter(({ kind }) => kind !== 'blob' && kind !== 'json').map(column => column.name)
+  const comparable = columns
+    .filter(({ kind }) => kind !== 'blob' && kind !== 'json')
+    .map(column => column.name)
   if (routing === 'all') return comparable
   for (const column of routing) {
     if (comparable.includes(column)) continue

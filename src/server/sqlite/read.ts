@@ -94,7 +94,9 @@ function movesIn(db: Connection, catalog: Catalog, { entities, after }: ChangesQ
     if (entity === undefined || image === null || id === null) return []
     const native = entity.id.decode(text(id))
     const was = wasOf(entity, image)
-    return [{ entity: entity.info.name, id: native, idJson: idJsonOf(entity.info, native), seq: integer(seq), was }]
+    return [
+      { entity: entity.info.name, id: native, idJson: idJsonOf(entity.info, native), seq: integer(seq), was },
+    ]
   })
 }
 
@@ -266,7 +268,10 @@ export interface PageQuery {
 }
 
 /** Equalities as the table can look for them: a superset, because only what means the same in both tongues is asked. */
-function pushed({ columns }: Entity, where: readonly Equality[] = []): { column: string; values: SqlValue[] }[] {
+function pushed(
+  { columns }: Entity,
+  where: readonly Equality[] = [],
+): { column: string; values: SqlValue[] }[] {
   return where.flatMap(({ column, values }) => {
     const known = columns.get(column)
     if (known === undefined || values.length > 100) return []
@@ -289,11 +294,7 @@ function pageRows(
   return db.all(sql, ...key, ...where.flatMap(({ values }) => values), limit)
 }
 
-export function readSnapshot(
-  db: Connection,
-  catalog: Catalog,
-  query: PageQuery,
-): SnapshotPage {
+export function readSnapshot(db: Connection, catalog: Catalog, query: PageQuery): SnapshotPage {
   const entity = catalog.get(query.entity)
   const { limit } = query
   const head = readHead(db)

@@ -113,11 +113,7 @@ export function installTable(db: Connection, definition: EntityDefinition, table
   if (known === undefined) {
     db.run('INSERT INTO _syncline_entities(tbl, shape, uniques) VALUES(?,?,?)', table.name, shape, uniques)
     const ent = integer(db.value('SELECT ent FROM _syncline_entities WHERE tbl=?', table.name))
-    installTriggers(
-      db,
-      table,
-      triggersOf({ ent, table, id: idCodec(table.key, table.mayBeNull), routing }),
-    )
+    installTriggers(db, table, triggersOf({ ent, table, id: idCodec(table.key, table.mayBeNull), routing }))
     return { registered: { ent, generation: 0 }, healed: false }
   }
   const ent = integer(known[0])
