@@ -20,11 +20,6 @@ export interface AccessChange<T = Row> {
 
 /** All of it is asked on the server, at every exit and entrance. Rules are called often: they must not await or read. */
 export interface AccessRules<T = Row> {
-  /**
-   * Columns that `read` may name. A write that changes one of them logs the old values of all, because whoever saw the
-   * row and sees it no more has to be told. Default: every column that can be compared.
-   */
-  readonly by?: readonly (keyof T & string)[]
   /** The rows that a user may see: a filter, or true for all of them, or false for none. Default: all. */
   readonly read?: (user: AccessUser) => Filter<T> | boolean
   /** The columns that a user may see and write; the key is always among them. Default: all. */

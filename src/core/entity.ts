@@ -54,6 +54,12 @@ export interface EntityOptions<Name extends string = string, S extends StandardS
   readonly serverOwned?: readonly string[]
   /** What a pushed field that is no column does. Default `reject`. */
   readonly unknownFields?: 'reject' | 'ignore'
+  /**
+   * Columns that access rules may go by. A write that changes one of them logs the old values of all, because whoever
+   * saw the row and sees it no more has to be told. Default: with a `read` rule every column that can be compared, else
+   * none.
+   */
+  readonly by?: readonly (keyof SchemaRow<S> & string)[]
   /** Who may see and write which rows and columns. Default: whoever may connect, all of them. */
   readonly access?: AccessRules<SchemaRow<S>>
 }
@@ -109,7 +115,7 @@ export function defineEntity<const Name extends string, S extends StandardSchema
     unknownFields: options.unknownFields ?? 'reject',
     // reason: a rule takes rows of the definition's own type; inside the engine every row is a Row
     access: options.access as AccessRules | undefined,
-    routing: options.access?.read === undefined ? [] : (options.access.by ?? 'all'),
+    routing: options.by ?? (options.access?.read === undefined ? [] : 'all'),
   }
 }
 

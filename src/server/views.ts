@@ -26,7 +26,7 @@ export interface View {
 /** A changed row with what routed it before, since the place that was asked for. */
 export interface SeenRow extends ChangedRow {
   readonly was?: readonly Row[]
-  /** It moved here and changes again beyond this page, which says what became of it. */
+  /** It may have moved here; what became of it a later page says, or nothing did. */
   readonly beyond?: true
 }
 
@@ -130,7 +130,7 @@ function checkFilter({ name, routing }: EntityInfo, filter: Filter<Row>): void {
     if (routing.includes(column)) continue
     throw new SyncError(
       'INVALID_CONFIG',
-      `the read rule of '${name}' goes by '${column}': it must be a column that can be compared, and stand in access.by where there is one`,
+      `the read rule of '${name}' goes by '${column}': it must be a column that can be compared, and stand in by, where there is one`,
     )
   }
 }
@@ -180,7 +180,7 @@ export function see(view: View, row: SeenRow, form: RowForm): ChangedRow | null 
   return { ...row, json: null, created: false, temporary: null, origin: undefined }
 }
 
-/** Rows with their moves, in `seq` order. A row that moved here and changes again beyond this page is gone for now. */
+/** Rows with their moves, in `seq` order, and rows that moved here and are not among those of this page. */
 export function withMoves({ rows, moves }: Changes): SeenRow[] {
   if (moves.length === 0) return [...rows]
   const byRow = new Map<string, Move[]>()
@@ -235,12 +235,27 @@ class ViewedStore implements ReadStore {
     const restricted = [...views.values()].some(view => view !== null)
     if (!restricted) return this.#store.changes(query)
     const page = await this.#store.changes({ ...query, moves: true })
-    const rows = withMoves(page).flatMap((row): ChangedRow[] => {
+    const seen = withMoves(page)
+    const there = await this.#stillThere(seen)
+    const rows = seen.flatMap((row): ChangedRow[] => {
       const view = views.get(row.entity) ?? null
-      const shown = view !== null ? see(view, row, query.form) : row.beyond === true ? null : row
+      if (row.beyond === true && (view === null || there.has(`${row.entity}\n${row.id}`))) return []
+      const shown = view === null ? row : see(view, row, query.form)
       return shown === null ? [] : [shown]
     })
     return { ...page, rows, moves: [] }
+  }
+
+  /** Those of the rows beyond that are in view all the same: a later page brings what changed, if anything did. */
+  async #stillThere(rows: readonly SeenRow[]): Promise<Set<string>> {
+    const there = new Set<string>()
+    const asked = new Map<string, string[]>()
+    for (const { entity, id, beyond } of rows)
+      if (beyond === true && this.#views.of(entity) !== null)
+        asked.set(entity, [...(asked.get(entity) ?? []), id])
+    for (const [entity, ids] of asked)
+      for (const { id } of await this.rowsById(entity, ids)) there.add(`${entity}\n${id}`)
+    return there
   }
 
   async snapshot(query: Parameters<ServerStore['snapshot']>[0]): Promise<SnapshotPage> {

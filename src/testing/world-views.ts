@@ -96,8 +96,8 @@ export class WorldViews {
         ...(strategy === undefined ? {} : { strategy }),
         ...(grain === undefined ? {} : { grain }),
         ...(resolver === undefined ? {} : { resolver }),
+        ...(name === 'items' ? { by: ['amount', 'revision'] } : {}),
         access: {
-          ...(name === 'items' ? { by: ['amount', 'revision'] } : {}),
           read: user => at(user).rule,
           columns: user => at(user).columns ?? allColumns[name] ?? [],
         },

@@ -60,7 +60,7 @@ export function routingOf({ routing, name }: EntityDefinition, { columns }: Tabl
     if (comparable.includes(column)) continue
     throw new SyncError(
       'INVALID_CONFIG',
-      `access rules of '${name}' cannot go by '${column}': its table has no such column, or it holds JSON or bytes`,
+      `'${name}' cannot go by '${column}': its table has no such column, or it holds JSON or bytes`,
     )
   }
   return routing
