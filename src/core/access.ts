@@ -45,11 +45,11 @@ const connectives: ReadonlySet<string> = new Set(['and', 'or', 'not'])
 /** The columns that a filter reads. Throws INVALID_CONFIG where it is no filter. */
 export function columnsOfFilter(filter: unknown): Set<string> {
   const columns = new Set<string>()
-  for (const [name, part] of Object.entries(asFilter(filter))) {
+  for (const [name, part] of entriesOf(filter)) {
     if (part === undefined) continue
     if (!connectives.has(name)) columns.add(name)
     else
-      for (const inner of Array.isArray(part) ? part : [part])
+      for (const inner of Array.isArray(part) ? listIn(part) : [part])
         for (const column of columnsOfFilter(inner)) columns.add(column)
   }
   return columns
@@ -58,20 +58,24 @@ export function columnsOfFilter(filter: unknown): Set<string> {
 /** What every row that matches holds, as far as the filter says it plainly: a database can look for that by index. */
 export function equalitiesOf(filter: unknown): Equality[] {
   const found: Equality[] = []
-  for (const [name, part] of Object.entries(asFilter(filter))) {
-    if (name === 'and' && Array.isArray(part)) found.push(...part.flatMap(equalitiesOf))
+  for (const [name, part] of entriesOf(filter)) {
+    if (name === 'and') found.push(...listIn(part).flatMap(equalitiesOf))
     if (connectives.has(name) || part === undefined || part === null) continue
     if (isScalar(part)) found.push({ column: name, values: [part] })
-    if (typeof part !== 'object' || !('in' in part) || !Array.isArray(part.in)) continue
-    const values: readonly unknown[] = part.in
+    if (typeof part !== 'object' || !('in' in part)) continue
+    const values = listIn(part.in)
     if (values.every(value => value === null || isScalar(value)))
       found.push({ column: name, values: values.filter(isScalar) })
   }
   return found
 }
 
-function asFilter(value: unknown): object {
-  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value
+function listIn(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? value : []
+}
+
+function entriesOf(value: unknown): [string, unknown][] {
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return Object.entries(value)
   throw new SyncError('INVALID_CONFIG', 'a filter is an object')
 }
 

@@ -8,8 +8,7 @@ import type { EngineParts } from './engine-parts.ts'
 import { Frame, printAcks } from './frames.ts'
 import type { Hub, Lane, Subscriber } from './hub.ts'
 import { Hold } from './hold.ts'
-import { answerTo, Inbox, Refusal } from './inbox.ts'
-import type { Message } from './inbox.ts'
+import { answerTo, firstOf, Inbox, Refusal } from './inbox.ts'
 import type { Peer, PeerEvents } from './peer.ts'
 import { Readings } from './readings.ts'
 import type { Reached } from './readings.ts'
@@ -394,9 +393,4 @@ export class Connection implements Subscriber, PeerEvents {
 
 function withoutId(frame: Frame): Frame {
   return frame.eventId === null ? frame : new Frame(frame.text)
-}
-
-/** The first mutation of a message that has numbered ones. */
-function firstOf(message: Message): number | null {
-  return message.type === 'mutate' ? (message.mutations[0]?.n ?? null) : null
 }

@@ -131,7 +131,8 @@ export class Hub {
     const concerned = this.#concerned()
     for (const members of concerned.values()) for (const { lanes } of members) this.#wake(lanes[0])
     if (head !== null) this.#flushed = head.seq
-    for (const subscriber of [...this.#unsettled]) this.#serve(subscriber, cache)
+    // those that settle leave the set
+    for (const subscriber of Array.from(this.#unsettled)) this.#serve(subscriber, cache)
     for (const [set, members] of concerned) {
       for (const subscriber of members) {
         this.#serve(subscriber, cache)

@@ -69,14 +69,16 @@ export class Interest {
 
   #of(entity: string): Places {
     let places = this.#entities.get(entity)
-    if (places === undefined)
-      this.#entities.set(entity, (places = { rest: new Set(), byColumn: new Map(), view: null }))
+    if (places === undefined) {
+      places = { rest: new Set(), byColumn: new Map<string, Map<Json, Set<ScopeSet>>>(), view: null }
+      this.#entities.set(entity, places)
+    }
     return places
   }
 
   #at({ byColumn }: Places, column: string, value: Json): Set<ScopeSet> {
     let byValue = byColumn.get(column)
-    if (byValue === undefined) byColumn.set(column, (byValue = new Map()))
+    if (byValue === undefined) byColumn.set(column, (byValue = new Map<Json, Set<ScopeSet>>()))
     let sets = byValue.get(keyOf(value))
     if (sets === undefined) byValue.set(keyOf(value), (sets = new Set()))
     return sets

@@ -71,7 +71,7 @@ function write(app: App, random: Random): void {
   const id = 1 + random.int(60)
   if (random.chance(0.15)) app.exec(`DELETE FROM t WHERE id = ${id}`)
   else if (random.chance(0.1)) app.exec(`UPDATE OR IGNORE t SET id = ${1 + random.int(60)} WHERE id = ${id}`)
-  else if (random.chance(0.1))
+  else if (random.chance(0.11))
     app.exec(`INSERT OR REPLACE INTO t(id, owner) VALUES (${id}, ${text('owner')})`)
   else if (set.length > 0)
     app.exec(
@@ -97,19 +97,19 @@ async function all(
   }
 }
 
-test('[V1] [V5] snapshot, repair, places and rows by id are what the SQL of the view says: 300 random filters', async () => {
+test('[V1] [V5] snapshot, repair, places and rows by id are what the SQL of the view says: 100 random filters', async () => {
   const random = seededRandom(3)
   const app = openHandle('node:sqlite', ':memory:')
   app.exec(ddl)
   const store = await openStore(app, [entityWith({ read: user => user['sees'] as Filter<Row> })])
   for (let i = 0; i < 200; i++) write(app, random)
-  for (let i = 0; i < 300; i++) {
+  for (let i = 0; i < 100; i++) {
     const [sees, sql] = make(random)
     const shown = viewed(store, viewsOf(store, { id: 'u', sees }))
     const ids = app
       .prepare(`SELECT id FROM t WHERE ${sql}`)
       .all()
-      .map(row => String(row['id']))
+      .map(row => JSON.stringify(row['id']))
       .sort()
     const note = `${sql} ${JSON.stringify(sees)}`
     const page = { entity: 't', limit: 7 }
@@ -141,7 +141,7 @@ test('[V2] [V3] whoever takes in the changes of a view has what its SQL says, an
       app
         .prepare(`SELECT id FROM t WHERE ${sql}`)
         .all()
-        .map(row => String(row['id']))
+        .map(row => JSON.stringify(row['id']))
         .sort()
     const held = new Set(matching())
     const everSeen = new Set(held)

@@ -30,12 +30,11 @@ export interface MemoryDatabaseOptions {
   readonly onCommit?: (changes: readonly RowChange[]) => void
 }
 
-/** What is known of one client: its last mutation, its results, its temporary ids. */
+/** What is known of one client. `temporary`: temporary id to table and id. */
 export interface ClientRecord {
   last: number
   lead: number
   readonly results: Map<number | string, MutationResult>
-  /** Temporary id to table and id. */
   readonly temporary: Map<string, string>
 }
 
@@ -61,7 +60,7 @@ export interface Backup {
   reading: number
 }
 
-/** An entry with the row before it, of which the store tells the routing columns. */
+/** With the row before it, of which the store tells the routing columns. */
 export type MemoryEntry = TailEntry & Pick<Effect, 'was'>
 
 export interface Settlement {
@@ -334,7 +333,7 @@ export class MemoryDatabase implements Home {
     }
   }
 
-  /** The log as it stands, unfolded and folded alike, up to what cleanup took. For oracles. */
+  /** The log as it stands, up to what cleanup took. */
   get tail(): readonly MemoryEntry[] {
     return this.#state.tail
   }

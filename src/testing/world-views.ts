@@ -3,6 +3,7 @@
 import { defineEntity } from '../core/index.ts'
 import type { AccessUser, EntityDefinition, Filter, Json, Row } from '../core/index.ts'
 import type { Random } from './random.ts'
+import type { WorldDatabase } from './world-database.ts'
 
 interface Sight {
   readonly rule: Filter<Row> | boolean
@@ -12,7 +13,7 @@ interface Sight {
 }
 
 const everything: Sight = { rule: true, holds: () => true }
-const text = (row: Row, column: string): string => String(row[column])
+const text = (row: Row, column: string): string => JSON.stringify(row[column]).slice(1, -1)
 
 /** By the level of a user. */
 const sights: Readonly<Record<string, readonly [Sight, ...Sight[]]>> = {
@@ -45,7 +46,7 @@ const sights: Readonly<Record<string, readonly [Sight, ...Sight[]]>> = {
 const levels = 4
 
 export class WorldViews {
-  readonly #random: Random
+  readonly random: Random
   readonly #levels = new Map<string, number>()
   /** All that a user has had: who comes back to an old one goes on from where they were. */
   readonly #had = new Map<string, Set<number>>()
@@ -56,15 +57,7 @@ export class WorldViews {
   #complete = false
 
   constructor(random: Random) {
-    this.#random = random
-  }
-
-  between(from: number, to: number): number {
-    return this.#random.between(from, to)
-  }
-
-  pick<T>(from: readonly T[]): T {
-    return this.#random.pick(from)
+    this.random = random
   }
 
   /** As the server knows them. */
@@ -79,7 +72,7 @@ export class WorldViews {
   }
 
   change(id: string): number {
-    const level = this.#random.int(levels)
+    const level = this.random.int(levels)
     this.#levels.set(id, level)
     this.#had.set(id, (this.#had.get(id) ?? new Set()).add(level))
     return level
@@ -149,11 +142,16 @@ export class WorldViews {
   /** A row was stored: whoever can see it may be told its id. */
   wrote(table: string, key: string, row: Row): void {
     this.#complete = true
-    this.there(table, key, row)
+    this.#note(table, key, row)
   }
 
-  /** It is there now that rights changed, or a backup was put in place. */
-  there(table: string, key: string, row: Row): void {
+  /** Rights changed, or a backup was put in place: rows are there without being written. */
+  survey(database: WorldDatabase): void {
+    for (const table of Object.keys(sights))
+      for (const [key, row] of database.rows(table)) this.#note(table, key, row)
+  }
+
+  #note(table: string, key: string, row: Row): void {
     for (const [user, levels] of this.#had)
       if ([...levels].some(level => sights[table]?.[level]?.holds(row)))
         this.#seen.add(`${user} ${table} ${key}`)

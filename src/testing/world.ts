@@ -189,20 +189,13 @@ class World {
 
   /** The engine asks again who somebody is, finds other rights, and has them connect anew. */
   #changeRights(views: WorldViews): void {
-    this.time.after(views.between(1000, 15_000), () => {
-      const { user } = views.pick(this.browsers)
-      const level = views.change(user)
-      this.#trace(`${user} may now see what level ${level} may`)
-      this.#survey()
+    this.time.after(views.random.between(1000, 15_000), () => {
+      const { user } = views.random.pick(this.browsers)
+      this.#trace(`${user} may now see what level ${views.change(user)} may`)
+      views.survey(this.database)
       for (const line of this.network.lines) if (line.owner.startsWith(`${user}.`)) line.cut()
       if (!this.#mended) this.#changeRights(views)
     })
-  }
-
-  /** The rows that are there without being written. */
-  #survey(): void {
-    for (const table of worldNames)
-      for (const [id, row] of this.database.rows(table)) this.#views?.there(table, id, row)
   }
 
   async #act(): Promise<void> {
@@ -340,7 +333,7 @@ class World {
     for (const screen of this.#screens.values()) screen.excuse()
     this.#stamps.forget()
     this.#restore()
-    this.#survey()
+    this.#views?.survey(this.database)
     this.#restored = true
     for (const server of this.servers) server.start()
   }

@@ -1,24 +1,24 @@
 // The readings of the port. Each is one transaction of the reader connection: one view of log and tables. What is folded
 // is read by index; the unfolded rest of the tail is settled here, by the same function that the fold uses (0003).
 import { isTemporaryId } from '../../core/index.ts'
-import type { Cursor, Equality, Json, Row } from '../../core/index.ts'
-import type { ChangedRow, Changes, Head, LookedUp, Move, RowForm, SnapshotPage } from '../store.ts'
+import type { Cursor } from '../../core/index.ts'
+import type { ChangedRow, Changes, Head, LookedUp, RowForm, SnapshotPage } from '../store.ts'
 import { realId } from './clients.ts'
 import type { ClientKey } from './clients.ts'
-import { valueOfLiteral } from './codec.ts'
 import { integer, text, textOrNull } from './driver.ts'
 import type { Connection, SqlValue } from './driver.ts'
 import { idJsonOf } from './entity.ts'
-import type { Catalog, Entity, PageWhat } from './entity.ts'
+import type { Catalog, Entity } from './entity.ts'
 import { foldedTo } from './fold.ts'
 import { lookup, originOf, settle, standingOf } from './lines.ts'
 import type { RowState } from './lines.ts'
 import type { Overlay } from './overlay.ts'
+import { movesIn } from './moves.ts'
 import { maxUnfolded } from './request.ts'
 import { meta } from './schema.ts'
 import { boundLimit } from './sql.ts'
-import { checkAt, entryColumns, groupEntries, imageIn, keyOf, mutationOf, tailHead } from './tail.ts'
-import type { Segment, Touched } from './tail.ts'
+import { checkAt, entryColumns, groupEntries, keyOf, mutationOf, tailHead } from './tail.ts'
+import type { Touched } from './tail.ts'
 
 export type PageRow = SnapshotPage['rows'][number]
 
@@ -27,7 +27,7 @@ export function readHead(db: Connection): Head {
   return { epoch: meta(db, 'epoch'), seq, check, horizon: Number(meta(db, 'horizon')) }
 }
 
-function cursorOf({ epoch, seq, check }: Head): Cursor {
+export function cursorOf({ epoch, seq, check }: Head): Cursor {
   return { epoch, seq, check }
 }
 
@@ -77,39 +77,6 @@ function cutAt(db: Connection, head: Head, rows: readonly ChangedRow[]): Changes
   const seq = rows.at(-1)?.seq ?? 0
   const to = { epoch: head.epoch, seq, check: checkAt(db, seq) ?? 0 }
   return { rows, to, more: true, horizon: head.horizon, moves: [] }
-}
-
-/** What the log says of rows that may have left a view; it says so until it is forgotten, folded or not. */
-function movesIn(db: Connection, catalog: Catalog, { entities, after }: ChangesQuery, to: number): Move[] {
-  const routed = entities.flatMap(entity => catalog.byName.get(entity) ?? []).filter(routes)
-  if (routed.length === 0 || to <= after) return []
-  const rows = db.all(
-    `SELECT seq,ent,CAST(id AS TEXT),op,old FROM _syncline_tail WHERE seq>? AND seq<=? AND old IS NOT NULL AND ent IN (${routed.map(entity => entity.ent).join(',')}) ORDER BY seq`,
-    after,
-    to,
-  )
-  return rows.flatMap(([seq, ent, id, op, old]): Move[] => {
-    const entity = catalog.byEnt.get(integer(ent))
-    const image = imageIn(text(op), text(old))
-    if (entity === undefined || image === null || id === null) return []
-    const native = entity.id.decode(text(id))
-    const was = wasOf(entity, image)
-    return [
-      { entity: entity.info.name, id: native, idJson: idJsonOf(entity.info, native), seq: integer(seq), was },
-    ]
-  })
-}
-
-const routes = ({ info }: Entity): boolean => info.routing.length > 0
-
-function wasOf({ columns }: Entity, image: readonly Segment[]): Row {
-  const was: Record<string, Json> = {}
-  for (const { column, text: written } of image) {
-    const known = columns.get(column)
-    const literal = written.slice(written.indexOf(':', JSON.stringify(column).length) + 1)
-    if (known !== undefined) was[column] = valueOfLiteral(known, literal)
-  }
-  return was
 }
 
 function unfolded(db: Connection, entities: readonly Entity[], after: number, limit: number): SqlValue[][] {
@@ -255,110 +222,6 @@ function changedState(
     temporary: line.temporary,
     origin,
   }
-}
-
-// ---- pages over all rows
-
-export interface PageQuery {
-  readonly entity: string
-  readonly after: string | null
-  readonly limit: number
-  readonly form: RowForm
-  readonly where?: readonly Equality[]
-}
-
-/** Equalities as the table can look for them: a superset, because only what means the same in both tongues is asked. */
-function pushed(
-  { columns }: Entity,
-  where: readonly Equality[] = [],
-): { column: string; values: SqlValue[] }[] {
-  return where.flatMap(({ column, values }) => {
-    const known = columns.get(column)
-    if (known === undefined || values.length > 100) return []
-    if (known.kind !== 'text' && known.kind !== 'integer' && known.kind !== 'boolean') return []
-    return [{ column, values: values.map(value => (typeof value === 'boolean' ? +value : value)) }]
-  })
-}
-
-function pageRows(
-  db: Connection,
-  entity: Entity,
-  query: Omit<PageQuery, 'entity' | 'form'>,
-  form: PageWhat['form'],
-): SqlValue[][] {
-  const { after, limit } = query
-  const where = pushed(entity, query.where)
-  const counts = where.map(({ column, values }) => [column, values.length] as const)
-  const sql = entity.sql.page({ form, first: after === null, where: counts })
-  const key = after === null ? [] : entity.id.values(after)
-  return db.all(sql, ...key, ...where.flatMap(({ values }) => values), limit)
-}
-
-export function readSnapshot(db: Connection, catalog: Catalog, query: PageQuery): SnapshotPage {
-  const entity = catalog.get(query.entity)
-  const { limit } = query
-  const head = readHead(db)
-  const found = pageRows(db, entity, query, query.form)
-  const fresh = newestUnfolded(db, entity, head.seq)
-  const rows = found.map((row): PageRow => {
-    const id = text(row[0])
-    const newer = fresh.get(id)
-    return {
-      id,
-      seq: newer?.seq ?? integer(row[1]),
-      json: text(row[3]),
-      idJson: idJsonOf(entity.info, id),
-      reading: newer?.reading ?? integer(row[2]),
-      temporary: newer?.temporary ?? textOrNull(row[4]),
-    }
-  })
-  return { rows, next: rows.length < limit ? null : (rows.at(-1)?.id ?? null), head: cursorOf(head) }
-}
-
-export function readPlaces(
-  db: Connection,
-  catalog: Catalog,
-  query: Omit<PageQuery, 'form'>,
-): { rows: (readonly [string, number])[]; next: string | null } {
-  const entity = catalog.get(query.entity)
-  const { limit } = query
-  const found = pageRows(db, entity, query, 'place')
-  const fresh = newestUnfolded(db, entity, tailHead(db).seq)
-  const rows = found.map((row): readonly [string, number] => {
-    const id = text(row[0])
-    return [id, fresh.get(id)?.seq ?? integer(row[1])]
-  })
-  return { rows, next: rows.length < limit ? null : (rows.at(-1)?.[0] ?? null) }
-}
-
-/** Where living rows stand that the fold has not reached; for them any entry but a mere suspicion is a change. */
-function newestUnfolded(db: Connection, entity: Entity, head: number): Map<string, Newest> {
-  const folded = foldedTo(db)
-  const newest = new Map<string, Newest>()
-  if (head === folded) return newest
-  const rows = db.all(
-    "SELECT CAST(id AS TEXT),max(seq),clock FROM _syncline_tail WHERE seq>? AND ent=? AND op<>'?' GROUP BY id",
-    folded,
-    entity.ent,
-  )
-  for (const [id, seq, reading] of rows)
-    newest.set(entity.id.decode(text(id)), { seq: integer(seq), reading: integer(reading), temporary: null })
-  const named = db.all(
-    'SELECT CAST(id AS TEXT),tmp FROM _syncline_tail WHERE seq>? AND ent=? AND tmp IS NOT NULL',
-    folded,
-    entity.ent,
-  )
-  for (const [id, temporary] of named) {
-    const known = newest.get(entity.id.decode(text(id)))
-    if (known !== undefined) known.temporary = textOrNull(temporary)
-  }
-  return newest
-}
-
-interface Newest {
-  readonly seq: number
-  readonly reading: number
-  temporary: string | null
 }
 
 // ---- by id

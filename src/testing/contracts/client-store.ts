@@ -81,6 +81,7 @@ export function clientStoreContract(name: string, make: () => StoreHome, kit: Te
   rowsContract(name, make, kit)
   leadContract(name, make, kit)
   numbersContract(name, make, kit)
+  standingContract(name, make, kit)
   clearingContract(name, make, kit)
 }
 
@@ -292,7 +293,9 @@ function numbersContract(name: string, make: () => StoreHome, { test, expect }: 
     await one.save(work({ identity: { ...identity, n: 2, user: 'v' } }))
     expect((await one.load([])).identity).toEqual({ client: 'c', n: 9, lead: 1, reading: 50, user: 'v' })
   })
+}
 
+function standingContract(name: string, make: () => StoreHome, { test, expect }: TestKit): void {
   test(`${name}: [T3] entities that stand where the asker stands come without their rows`, async () => {
     const [one] = await twoTabs(make)
     await one.save(
