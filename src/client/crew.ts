@@ -24,6 +24,8 @@ export interface Crew {
   welcome: string | null
   /** Others may be behind what is on disk or in the leader's memory. */
   stale: boolean
+  /** They are about to be told that what is on disk is new. */
+  saying: boolean
   /** Another tab was heard: there may be followers. */
   others: boolean
   /** What came while the disk was read; null: it is not being read. */
@@ -60,6 +62,7 @@ export function newCrew(): Crew {
     link: unheard,
     welcome: null,
     stale: false,
+    saying: false,
     others: false,
     held: null,
     again: null,
@@ -202,7 +205,7 @@ async function take(engine: Engine): Promise<void> {
     if (crew.lock === null) return step(engine, { type: 'lost' })
     ;({ identity, raised } = await store.claim(me, identity.lead))
   }
-  const loaded = await store.load(engine.entities, cursors(engine))
+  const loaded = await store.load(engine.entities, replica.state.entities)
   if (engine.crew !== crew || engine.closed) return
   crew.known = Math.max(crew.known, identity.lead)
   // the lock was stolen meanwhile, and maybe given again
@@ -230,14 +233,16 @@ export function post({ crew }: Engine, message: TabMessage): void {
 export function announce(engine: Engine, stored: boolean): void {
   const { crew } = engine
   const say = (): void => {
+    if (stored) crew.saying = false
     if (engine.crew !== crew || crew.lead.role !== 'lead') return
     const { welcome } = crew
     const { head, alias } = engine.replica.state
     const told = stored ? { head, renamed: [...alias], places: Object.fromEntries(cursors(engine)) } : null
     post(engine, { type: 'lead', lead: crew.known, link: linkOf(engine), welcome, stored: told })
   }
-  if (stored) void engine.disk.idle().then(say)
-  else say()
+  if (!stored) return say()
+  crew.saying = true
+  void engine.disk.idle().then(say)
 }
 
 /** A frame of the server has been taken in; `changes` is what it changed. */
@@ -246,7 +251,8 @@ export function forward(engine: Engine, message: Down, text: string, changes: re
   if (message.type === 'welcome') crew.welcome = text
   if (!crew.others || crew.lead.role !== 'lead') return
   if (message.type === 'results') post(engine, { type: 'results', frame: text })
-  else if (message.type === 'batch' && isLive(message))
+  // what follows rows that they have yet to read is read with them
+  else if (message.type === 'batch' && isLive(message) && !crew.saying)
     post(engine, { type: 'change', entity: message.scopes[0] ?? '', ...one(engine, changes), frame: text })
   // a snapshot or a repair is read from the disk
   else if (message.type === 'mismatch' || (message.type === 'batch' && message.to !== undefined))
@@ -365,7 +371,7 @@ async function reload(engine: Engine, now: Told): Promise<void> {
     const told = crew.again
     crew.again = null
     try {
-      const loaded = await store.load(engine.entities, cursors(engine))
+      const loaded = await store.load(engine.entities, engine.replica.state.entities)
       if (engine.crew !== crew) return
       if (crew.lead.role === 'follow') tell(engine, { type: 'reloaded', loaded, told })
     } catch (error) {

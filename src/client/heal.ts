@@ -107,6 +107,7 @@ function* places(kept: Kept, heal: Heal): Generator<Pair> {
 function finish(state: State, kept: Kept, heal: Heal): void {
   if (heal.to === null) return
   const net = new Map<string, StoredRow | null>()
+  const reshaped = kept.shape?.hash !== heal.shape.hash
   kept.shape = heal.shape
   for (const [from, to] of heal.renamed) rename(state, kept, from, to)
   for (const [id, row] of heal.staged) {
@@ -114,7 +115,7 @@ function finish(state: State, kept: Kept, heal: Heal): void {
     else putRow(kept, row, true, net)
   }
   if (kept.cursor !== null && kept.cursor.epoch !== heal.to.epoch) kept.marks = []
-  advance(state, kept, heal.to, net, false)
+  advance(state, kept, heal.to, net, false, reshaped)
   kept.heal = null
   answered(kept)
 }

@@ -4,11 +4,10 @@
 // Every save is one short transaction: all its requests are made in one burst and it is committed by hand, so that a
 // frozen tab does not hold it open.
 import { sameCursor, SyncError } from '../core/index.ts'
-import type { Cursor } from '../core/index.ts'
 import { readRows, writeRows } from './idb-rows.ts'
 import type { Place } from './idb-rows.ts'
 import { upgrade } from './idb-upgrade.ts'
-import { claimed, fenced, merged, numbered, replaces, taken } from './store.ts'
+import { claimed, fenced, merged, numbered, replaces, standsAs, taken } from './store.ts'
 import type {
   Claimed,
   ClientStore,
@@ -19,6 +18,7 @@ import type {
   PendingRecord,
   Saved,
   Saving,
+  Standing,
   StoredRow,
 } from './store.ts'
 
@@ -192,7 +192,7 @@ export const entityKey = (entity: string): string => `entity:${entity}`
 async function read(
   db: IDBDatabase,
   entities: readonly string[],
-  known?: ReadonlyMap<string, Cursor | null>,
+  known?: ReadonlyMap<string, Standing>,
 ): Promise<Loaded> {
   const transaction = db.transaction(['_meta', '_pending', '_pages', ...entities], 'readonly')
   // reason: the DOM types know nothing of what `write` stores
@@ -205,7 +205,7 @@ async function read(
     const request = meta.get(entityKey(entity))
     request.onsuccess = guarded(transaction, () => {
       const stored = metaIn(request)
-      const isKnown = known !== undefined && sameCursor(known.get(entity) ?? null, stored?.cursor ?? null)
+      const isKnown = known !== undefined && standsAs(known.get(entity), stored)
       reads.push([entity, stored, isKnown ? () => [] : readRows(transaction, entity)])
     })
   }

@@ -1,7 +1,7 @@
 // A store that forgets: for Node, for pages without IndexedDB, and for the tabs that do not lead.
 import type { Cursor } from '../core/index.ts'
 import { sameCursor, SyncError } from '../core/index.ts'
-import { claimed, fenced, merged, numbered, replaces, taken } from './store.ts'
+import { claimed, fenced, merged, numbered, replaces, standsAs, taken } from './store.ts'
 import type { ClientStore, Held, Identity, PendingRecord, Saving, StoredRow } from './store.ts'
 
 interface Table extends Omit<Held, 'rows'> {
@@ -19,7 +19,7 @@ export function memoryStore(): ClientStore {
       for (const entity of entities) {
         const table = tables.get(entity)
         if (table === undefined) continue
-        const same = known !== undefined && sameCursor(known.get(entity) ?? null, table.cursor)
+        const same = known !== undefined && standsAs(known.get(entity), table)
         held.set(entity, { ...table, rows: same ? [] : [...table.rows.values()] })
       }
       return { identity, entities: held, pending: [...pending.values()].sort((a, b) => a.n - b.n) }

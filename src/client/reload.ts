@@ -8,6 +8,7 @@ import { bury, settledElsewhere } from './settle.ts'
 import { touch } from './state.ts'
 import type { Kept, State } from './state.ts'
 import type { Told } from './tabs.ts'
+import { standsAs } from './store.ts'
 import type { Held, Loaded, StoredRow } from './store.ts'
 import { know, place } from './write.ts'
 
@@ -56,9 +57,12 @@ function overwrite(state: State, kept: Kept, from: Cursor | null): void {
  * the leader has not heard yet what the one before it had forwarded. A new leader takes what is ahead: where that is
  * wrong, the server says so.
  */
-function isBetter({ name, cursor }: Kept, { cursor: stored }: Held, told: Told | null): boolean {
-  if (stored === null || sameCursor(stored, cursor)) return false
+function isBetter(kept: Kept, held: Held, told: Told | null): boolean {
+  const { name, cursor } = kept
+  const { cursor: stored } = held
+  if (stored === null || standsAs(kept, held)) return false
   if (cursor === null || stored.epoch !== cursor.epoch || stored.seq > cursor.seq) return true
+  if (sameCursor(stored, cursor)) return true
   const place = told?.places[name] ?? null
   if (told === null || place === null || sameCursor(place, cursor)) return false
   return cursor.seq > told.head || place.seq >= cursor.seq

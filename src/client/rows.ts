@@ -12,11 +12,12 @@ export function advance(
   to: Cursor,
   net: ReadonlyMap<string, StoredRow | null>,
   replace: boolean,
+  reshaped = false,
 ): void {
   const from = kept.cursor
   if (from !== null && !sameCursor(from, to)) kept.marks = keepMark(kept.marks, from)
   kept.cursor = to
-  if (sameCursor(from, to) && net.size === 0) return
+  if (sameCursor(from, to) && net.size === 0 && !reshaped) return
   const puts: StoredRow[] = []
   const deletes: string[] = []
   for (const [id, row] of net) {

@@ -2,7 +2,7 @@
 // Rules for every implementation: a resolved promise means durable (a transaction's `complete`); nothing foreign is
 // awaited inside a transaction; one `save` is one transaction, whole or not at all; `_pending` is removed by key, per
 // mutation, never cleared.
-import { SyncError } from '../core/index.ts'
+import { sameCursor, SyncError } from '../core/index.ts'
 import type { Cursor, EntityShape, Mutation, Row } from '../core/index.ts'
 
 export interface StoredRow {
@@ -105,6 +105,17 @@ export interface Saved {
   readonly others: readonly PendingRecord[]
 }
 
+/** Which rows of an entity somebody has. */
+export interface Standing {
+  readonly cursor: Cursor | null
+  readonly shape: EntityShape | null
+}
+
+/** A repair may bring other rows to the same place of the log; its shape is another one then. */
+export function standsAs(a: Standing | undefined, b: Standing | undefined): boolean {
+  return sameCursor(a?.cursor ?? null, b?.cursor ?? null) && a?.shape?.hash === b?.shape?.hash
+}
+
 export interface Claimed {
   readonly identity: Identity
   readonly raised: boolean
@@ -112,8 +123,8 @@ export interface Claimed {
 
 export interface ClientStore {
   readonly kind: 'memory' | 'indexeddb'
-  /** Opens (and upgrades) the store for these entities and reads all it holds; no rows of those that stand at `known`. */
-  load(entities: readonly string[], known?: ReadonlyMap<string, Cursor | null>): Promise<Loaded>
+  /** Opens (and upgrades) the store for these entities and reads all it holds; no rows of those that stand as in `known`. */
+  load(entities: readonly string[], known?: ReadonlyMap<string, Standing>): Promise<Loaded>
   /**
    * Who we are: what is stored, else `fresh`. With `from`, the stored lead is raised by one, if it still is that one.
    * One transaction, so of several tabs that ask at once one alone has raised it.

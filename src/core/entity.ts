@@ -1,4 +1,5 @@
 // A synced table as the user names it: a bare name, or a definition with types, validation and rules.
+import type { AccessRules } from './access.ts'
 import { SyncError } from './errors.ts'
 import type { Row } from './ids.ts'
 import { isForbiddenName } from './ids.ts'
@@ -53,6 +54,14 @@ export interface EntityOptions<Name extends string = string, S extends StandardS
   readonly serverOwned?: readonly string[]
   /** What a pushed field that is no column does. Default `reject`. */
   readonly unknownFields?: 'reject' | 'ignore'
+  /**
+   * Columns that access rules may go by. A write that changes one of them logs the old values of all, because whoever
+   * saw the row and sees it no more has to be told. Default: with a `read` rule every column that can be compared, else
+   * none.
+   */
+  readonly by?: readonly (keyof SchemaRow<S> & string)[]
+  /** Who may see and write which rows and columns. Default: whoever may connect, all of them. */
+  readonly access?: AccessRules<SchemaRow<S>>
 }
 
 /** A definition, checked; made by `defineEntity`. */
@@ -66,8 +75,9 @@ export interface EntityDefinition<Name extends string = string, T = Row> {
   readonly grain: Grain | undefined
   readonly serverOwned: readonly string[]
   readonly unknownFields: 'reject' | 'ignore'
-  /** Columns that access rules and scopes read; a write that changes one is a move. */
-  readonly routing: readonly string[]
+  readonly access: AccessRules | undefined
+  /** Columns that access rules and scopes read; a write that changes one is a move. `'all'`: every one that compares. */
+  readonly routing: readonly string[] | 'all'
 }
 
 export type SchemaRow<S> = [StandardSchema] extends [S] ? Row : SchemaInput<S>
@@ -103,7 +113,9 @@ export function defineEntity<const Name extends string, S extends StandardSchema
     grain: options.grain,
     serverOwned: options.serverOwned ?? [],
     unknownFields: options.unknownFields ?? 'reject',
-    routing: [],
+    // reason: a rule takes rows of the definition's own type; inside the engine every row is a Row
+    access: options.access as AccessRules | undefined,
+    routing: options.by ?? (options.access?.read === undefined ? [] : 'all'),
   }
 }
 

@@ -1,4 +1,5 @@
 // The door of core: the one vocabulary of both ends.
+export * from './access.ts'
 export * from './backoff.ts'
 export * from './change.ts'
 export * from './clock.ts'

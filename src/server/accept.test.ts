@@ -4,6 +4,7 @@ import { defineEntity } from '../core/index.ts'
 import type { Mutation } from '../core/index.ts'
 import { MemoryDatabase, memoryStore } from '../testing/index.ts'
 import { Acceptor } from './accept.ts'
+import { Views } from './views.ts'
 import { nodeEnv } from './env.ts'
 
 const quiet = { debug() {}, info() {}, warn() {}, error() {} }
@@ -43,10 +44,11 @@ test('rows are looked up at once, and again only where one was written in betwee
     writes: [{ entity: 't', id, action: 'update', data: { v } }],
   })
   const sender = { user: 'u', client: null, lead: null }
+  const views = new Views({ id: 'u' }, store.entities, quiet)
   const all = Array.from({ length: 100 }, (_, i) => change(`r${i}`, 'b'))
-  expect(await acceptor.accept(sender, all, 0)).toHaveLength(100)
+  expect(await acceptor.accept(sender, all, 0, views)).toHaveLength(100)
   expect(looks).toBe(1)
-  await acceptor.accept(sender, [change('r1', 'c'), change('r2', 'c'), change('r1', 'b')], 0)
+  await acceptor.accept(sender, [change('r1', 'c'), change('r2', 'c'), change('r1', 'b')], 0, views)
   expect(looks).toBe(3)
   expect(database.rows('t').get('r1')).toEqual({ id: 'r1', v: 'b' })
   await store.close()

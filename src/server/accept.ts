@@ -5,17 +5,19 @@ import { clampStamp, cut, decide, SyncError } from '../core/index.ts'
 import type {
   Attempt,
   ErrorBody,
+  ErrorCode,
   FieldMergeStrategy,
   Grain,
   Mutation,
   MutationResult,
-  Row,
   Rules,
 } from '../core/index.ts'
 import type { Logger, ServerEnv } from './env.ts'
 import { Draft, independent, plan, rowName, validate } from './plan.ts'
 import type { Plan, PlannedWrite } from './plan.ts'
+import { allowed } from './rights.ts'
 import type { Accepted, LookedUp, Prepared, PreparedWrite, Sender, ServerStore } from './store.ts'
+import type { Views } from './views.ts'
 
 export interface AcceptOptions {
   readonly strategy: FieldMergeStrategy
@@ -23,6 +25,15 @@ export interface AcceptOptions {
   readonly maxDriftMs: number
   /** How long a resolver may take. */
   readonly resolverDeadlineMs: number
+}
+
+/** What is the same for all mutations of one call. */
+interface Request {
+  readonly sender: Sender
+  readonly acked: number
+  /** The sender's. */
+  readonly views: Views
+  readonly epoch: string
 }
 
 /** A row that moves under its resolver this often is given up: the mutation is rejected and can be sent again. */
@@ -47,20 +58,27 @@ export class Acceptor {
    * Results in the order of the mutations. Throws what `store.accept` throws; then nothing of the rest was stored, while
    * what came before a row's second mutation may be.
    */
-  async accept(sender: Sender, mutations: readonly Mutation[], acked: number): Promise<MutationResult[]> {
+  async accept(
+    sender: Sender,
+    mutations: readonly Mutation[],
+    acked: number,
+    views: Views,
+  ): Promise<MutationResult[]> {
     const epoch = (this.#epoch ??= (await this.#store.head()).epoch)
+    const request: Request = { sender, acked, views, epoch }
     const results: MutationResult[] = []
     for (let rest = mutations.map(mutation => plan(this.#store.entities, mutation)); rest.length > 0;) {
       // a row is read after what the same call wrote to it, or the later write would be cut against the past
       const count = independent(rest)
-      const queue = await this.#prepareAll(rest.slice(0, count), sender, epoch)
-      results.push(...(await this.#acceptAll(sender, queue, acked)))
+      const queue = await this.#prepareAll(rest.slice(0, count), request)
+      results.push(...(await this.#acceptAll(queue, request)))
       rest = rest.slice(count)
     }
     return results
   }
 
-  async #acceptAll(sender: Sender, mutations: readonly Prepared[], acked: number): Promise<MutationResult[]> {
+  async #acceptAll(mutations: readonly Prepared[], request: Request): Promise<MutationResult[]> {
+    const { sender, acked } = request
     const results: MutationResult[] = []
     let queue = mutations
     for (let rounds = 0; queue.length > 0;) {
@@ -70,11 +88,15 @@ export class Acceptor {
       )
       results.push(...done.map(item => item.result))
       const unresolved = outcome[done.length]
-      if (unresolved === undefined || unresolved.kind !== 'resolve') break
+      if (unresolved === undefined || unresolved.kind === 'result') break
       rounds = done.length > 0 ? 1 : rounds + 1
       const [next, ...rest] = queue.slice(done.length)
       if (next === undefined) break
-      queue = [await this.#resolve(next, unresolved, rounds, sender), ...rest]
+      const again =
+        unresolved.kind === 'resolve'
+          ? await this.#resolve(next, unresolved, rounds, sender)
+          : await this.#judgeAgain(next, rounds, request)
+      queue = [again, ...rest]
     }
     return results
   }
@@ -103,33 +125,47 @@ export class Acceptor {
     }
   }
 
-  async #prepareAll(plans: readonly Plan[], sender: Sender, epoch: string): Promise<Prepared[]> {
-    const found = await this.#look(plans, sender)
+  async #prepareAll(plans: readonly Plan[], request: Request): Promise<Prepared[]> {
+    const found = await this.#look(plans, request.sender)
     const queue: Prepared[] = []
     for (const planned of plans) {
-      // only a schema is waited for: a promise for each mutation costs more than preparing it
-      const refused = planned.judged ? await this.#judge(planned, found) : undefined
-      queue.push(refused ?? this.#prepare(planned, found, sender, epoch))
+      // only schemas and access rules are waited for: a promise for each mutation costs more than preparing it
+      const judged = planned.judged ? await this.#judge(planned, found, request.views) : planned
+      queue.push('attempts' in judged ? judged : this.#prepare(judged, found, request))
     }
     return queue
   }
 
-  /** What the schemas say of it; undefined: nothing against it. */
-  async #judge(
-    { mutation, writes }: Plan,
-    found: ReadonlyMap<string, LookedUp>,
-  ): Promise<Prepared | undefined> {
+  /** As access rules and schemas let it pass. */
+  async #judge(plan: Plan, found: ReadonlyMap<string, LookedUp>, views: Views): Promise<Plan | Prepared> {
     const draft = new Draft(found)
+    const writes: PlannedWrite[] = []
+    const asking = {
+      views,
+      log: this.#log,
+      inTime: <T>(answer: T | Promise<T>): Promise<T> =>
+        this.#withDeadline(answer, 'FORBIDDEN', 'the write rule'),
+    }
     try {
-      for (const planned of writes) {
-        const { id, row } = draft.get(planned)
+      for (const write of plan.writes) {
+        const { id, row } = draft.get(write)
+        const planned = await allowed(write, { id, row }, asking)
+        if (planned === null) continue
         await validate(planned, id, row, this.#log)
         draft.note(planned)
+        writes.push(planned)
       }
-      return undefined
+      return { ...plan, writes }
     } catch (error) {
-      return refusedBy(mutation, error)
+      return refusedBy(plan.mutation, error)
     }
+  }
+
+  async #judgeAgain(prepared: Prepared, rounds: number, request: Request): Promise<Prepared> {
+    const { mutation } = prepared
+    if (rounds > maxResolveRounds) return { mutation, attempts: [], rejected: movedTooOften().toJSON() }
+    const [again] = await this.#prepareAll([plan(this.#store.entities, mutation)], request)
+    return again ?? prepared
   }
 
   /** One question per entity: each costs the store a view of its unfolded log. */
@@ -151,8 +187,7 @@ export class Acceptor {
   #prepare(
     { mutation, writes, rejected, needsRow }: Plan,
     found: ReadonlyMap<string, LookedUp>,
-    sender: Sender,
-    epoch: string,
+    { sender, epoch }: Request,
   ): Prepared {
     if (rejected !== undefined) return { mutation, attempts: [], rejected }
     try {
@@ -183,6 +218,7 @@ export class Acceptor {
       entity: write.entity,
       id: planned.sent,
       values: planned.key === null ? cutValues : { ...planned.key, ...cutValues },
+      judged: planned.info.definition.access === undefined ? undefined : draft?.seqOf(planned),
       attempt: {
         action: write.action,
         columns: Object.keys(cutValues),
@@ -201,8 +237,7 @@ export class Acceptor {
     sender: Sender,
   ): Promise<Prepared> {
     try {
-      if (rounds > maxResolveRounds)
-        throw new SyncError('CONFLICT', 'the row kept changing while its resolver ran; send the change again')
+      if (rounds > maxResolveRounds) throw movedTooOften()
       const attempts = [...prepared.attempts]
       for (const { index, columns } of asked.writes) {
         const write = attempts[index]
@@ -239,6 +274,8 @@ export class Acceptor {
         ...this.#stampsOf(found, write.attempt),
         columns,
       }),
+      'RESOLVER_FAILED',
+      'the resolver',
     )
     return {
       ...write,
@@ -261,15 +298,19 @@ export class Acceptor {
     return { serverStamp: serverStamp === '' ? null : serverStamp, clientStamp }
   }
 
-  #withDeadline(result: Row | Promise<Row>): Promise<Row> {
+  #withDeadline<T>(result: T | Promise<T>, code: ErrorCode, who: string): Promise<T> {
     return new Promise((resolve, reject) => {
       const ms = this.#options.resolverDeadlineMs
       const cancel = this.#env.after(ms, () =>
-        reject(new SyncError('RESOLVER_FAILED', `the resolver took longer than ${ms} ms`)),
+        reject(new SyncError(code, `${who} took longer than ${ms} ms`)),
       )
       Promise.resolve(result).then(resolve, reject).finally(cancel)
     })
   }
+}
+
+function movedTooOften(): SyncError {
+  return new SyncError('CONFLICT', 'the row kept changing while the change was judged; send it again')
 }
 
 /** What cannot succeed by being sent again is booked as rejected. */

@@ -1,21 +1,21 @@
 // The shell of one session: decodes its frames, carries out what the machine decides, keeps two queues (what it reads
 // and what it writes) and joins the hub. Neighbours: a peer (WebSocket, event stream) in front, hub, reader and
 // acceptor behind.
-import type { Cursor, EntityShape, Mutate, Mutation, ScopeRequest } from '../core/index.ts'
+import type { AccessUser, Cursor, Mutate, Mutation, ScopeRequest } from '../core/index.ts'
 import { protocolVersion, SyncError } from '../core/index.ts'
 import { asErrorBody } from './accept.ts'
 import type { EngineParts } from './engine-parts.ts'
 import { Frame, printAcks } from './frames.ts'
 import type { Hub, Lane, Subscriber } from './hub.ts'
 import { Hold } from './hold.ts'
-import { answerTo, Inbox, Refusal } from './inbox.ts'
-import type { Message } from './inbox.ts'
+import { answerTo, firstOf, Inbox, Refusal } from './inbox.ts'
 import type { Peer, PeerEvents } from './peer.ts'
 import { Readings } from './readings.ts'
 import type { Reached } from './readings.ts'
 import { openSession, step } from './session.ts'
 import type { Effect, Session, SessionEvent } from './session.ts'
 import { verifyScopes } from './verify.ts'
+import { viewed, Views } from './views.ts'
 
 type AcceptEffect = Extract<Effect, { type: 'accept' }>
 /** Times `maxBuffered` that wait for a sender of refused frames before it is given up. */
@@ -30,6 +30,8 @@ const probesMissed = 2
 export class Connection implements Subscriber, PeerEvents {
   lanes: Lane[] = []
   readonly session: Session
+  /** What its user may see. */
+  readonly views: Views
   readonly #parts: EngineParts
   readonly #peer: Peer
   #open = true
@@ -47,13 +49,14 @@ export class Connection implements Subscriber, PeerEvents {
   /** The greatest version that a result named: also lanes that join later bring the client's cursor there. */
   #settledAt = 0
 
-  constructor(parts: EngineParts, peer: Peer, user: string) {
+  constructor(parts: EngineParts, peer: Peer, user: AccessUser) {
     this.#parts = parts
     this.#peer = peer
-    this.session = openSession(user)
+    this.session = openSession(user.id)
+    this.views = new Views(user, parts.store.entities, parts.log)
     this.#inbox = new Inbox(peer, parts.limits, () => parts.env.now())
     this.heard = parts.env.now()
-    this.#readings = new Readings(parts, {
+    this.#readings = new Readings(parts, viewed(parts.store, this.views), {
       session: this.session,
       open: () => this.#open,
       ready: () => this.ready(),
@@ -63,7 +66,7 @@ export class Connection implements Subscriber, PeerEvents {
       failed: (error, re) => this.#failed(error, re),
       close: (code, reason, retryAfterMs) => this.close(code, reason, retryAfterMs),
     })
-    parts.log.debug({ kind: peer.kind, user }, 'syncline: connection opened')
+    parts.log.debug({ kind: peer.kind, user: user.id }, 'syncline: connection opened')
   }
 
   // ---- from the peer
@@ -228,7 +231,7 @@ export class Connection implements Subscriber, PeerEvents {
   }
 
   async #apply(event: SessionEvent): Promise<void> {
-    for (const effect of step(this.session, event, this.#parts)) await this.#perform(effect)
+    for (const effect of step(this.session, event, this.views)) await this.#perform(effect)
   }
 
   async #perform(effect: Effect): Promise<void> {
@@ -285,7 +288,7 @@ export class Connection implements Subscriber, PeerEvents {
       last: this.#last,
       server_time: this.#parts.env.now(),
       max_payload: this.#parts.limits.maxPayload,
-      entities: this.#parts.shapes(),
+      entities: this.views.shapes,
     })
   }
 
@@ -339,10 +342,12 @@ export class Connection implements Subscriber, PeerEvents {
     const acked =
       first.reply === 'results' ? Math.max(first.acked, await this.#gather(mutations)) : first.acked
     const sender = { user: this.session.user, client: this.session.client, lead: this.session.lead }
-    const results = await this.#parts.acceptor.accept(sender, mutations, acked).catch((error: unknown) => {
-      this.#hold.refused(mutations[0]?.n)
-      throw error
-    })
+    const results = await this.#parts.acceptor
+      .accept(sender, mutations, acked, this.views)
+      .catch((error: unknown) => {
+        this.#hold.refused(mutations[0]?.n)
+        throw error
+      })
     this.#hold.passed(mutations, acked)
     if (first.reply === 'results') this.#results.push(new Frame(JSON.stringify({ type: 'results', results })))
     else
@@ -362,7 +367,7 @@ export class Connection implements Subscriber, PeerEvents {
     const room = (message: Mutate): boolean =>
       mutations.length < this.#parts.limits.maxItems && !this.#hold.holds(message.mutations, message.acked)
     for (const message of this.#inbox.takeMutations(room)) {
-      for (const effect of step(this.session, { type: 'up', message }, this.#parts)) {
+      for (const effect of step(this.session, { type: 'up', message }, this.views)) {
         if (effect.type !== 'accept') continue
         mutations.push(...effect.mutations)
         acked = Math.max(acked, effect.acked)
@@ -388,11 +393,4 @@ export class Connection implements Subscriber, PeerEvents {
 
 function withoutId(frame: Frame): Frame {
   return frame.eventId === null ? frame : new Frame(frame.text)
-}
-
-export type Shapes = Readonly<Record<string, EntityShape>>
-
-/** The first mutation of a message that has numbered ones. */
-function firstOf(message: Message): number | null {
-  return message.type === 'mutate' ? (message.mutations[0]?.n ?? null) : null
 }

@@ -1,10 +1,9 @@
 // What a connection may use of the engine.
 import type { Limits } from '../core/index.ts'
 import type { Acceptor } from './accept.ts'
-import type { Connection, Shapes } from './connection.ts'
+import type { Connection } from './connection.ts'
 import type { Logger, ServerEnv } from './env.ts'
 import type { Form, Hub } from './hub.ts'
-import type { Known } from './session.ts'
 import type { ServerStore } from './store.ts'
 
 export interface ServerLimits extends Limits {
@@ -12,7 +11,7 @@ export interface ServerLimits extends Limits {
   readonly maxBuffered: number
 }
 
-export interface EngineParts extends Known {
+export interface EngineParts {
   readonly env: ServerEnv
   readonly log: Logger
   readonly limits: ServerLimits
@@ -20,7 +19,6 @@ export interface EngineParts extends Known {
   readonly acceptor: Acceptor
   readonly hubs: Readonly<Record<Form, Hub>>
   readonly connections: Set<Connection>
-  shapes(): Shapes
   /** Makes sure that the feed of this form reads along. */
   listening(form: Form): Promise<void>
   /** Something may have changed: read the log and flush; resolves when what was committed before the call is flushed. */

@@ -1,10 +1,10 @@
 // The server's root: wires store, feeds, hubs, acceptor and routes, and decides nothing about sync.
-import type { EntityShape } from '../core/index.ts'
+import type { AccessUser } from '../core/index.ts'
 import { SyncError } from '../core/index.ts'
 import { Acceptor } from './accept.ts'
 import type { SyncConfig, SyncOptions, Settings } from './config.ts'
 import { readConfig } from './config.ts'
-import type { Connection, Shapes } from './connection.ts'
+import type { Connection } from './connection.ts'
 import { beatMs, Connection as ConnectionShell } from './connection.ts'
 import type { EngineParts } from './engine-parts.ts'
 import { Feed } from './feed.ts'
@@ -77,9 +77,6 @@ export class SyncEngine {
         canonical: new Hub(this.#feeds.canonical, 'canonical'),
       },
       connections: new Set<Connection>(),
-      shapeOf: (entity): EntityShape | undefined => store.entities.get(entity)?.shape,
-      shapes: (): Shapes =>
-        Object.fromEntries(Array.from(store.entities.values(), info => [info.name, info.shape])),
       listening: async form => void (this.#feeds[form].head ?? (await this.#feeds[form].advance())),
       wake: () => this.#wake(),
     }
@@ -158,7 +155,7 @@ export class SyncEngine {
   }
 
   /** A connection of any kind: give its frames to what is returned. */
-  connect(peer: Peer, user = 'anon'): Connection {
+  connect(peer: Peer, user: AccessUser = anybody): Connection {
     if (this.#closing !== null) throw new SyncError('CLOSED', 'the engine is closed')
     const connection = new ConnectionShell(this.#parts, peer, user)
     this.#parts.connections.add(connection)
@@ -235,6 +232,9 @@ function openStore(settings: Settings): ServerStore {
     'db must be an open DatabaseSync of node:sqlite or a better-sqlite3 Database',
   )
 }
+
+/** Everybody, where nobody is asked who they are. */
+export const anybody: AccessUser = { id: 'anon' }
 
 /** The same as `SyncEngine.create`. */
 export const createSyncEngine = (config: SyncOptions | SyncConfig): Promise<SyncEngine> =>

@@ -2,7 +2,9 @@
 // lies inside the window is served from it; one further behind is caught up from the store by its connection.
 // Neighbours on the line: the store (capture) and the bus wake it; the hub asks it what a session lacks.
 import type { Cursor } from '../core/index.ts'
-import type { ChangedRow, Changes, RowForm, ServerStore } from './store.ts'
+import type { ChangedRow, Changes, Move, RowForm, ServerStore } from './store.ts'
+import { withMoves } from './views.ts'
+import type { SeenRow } from './views.ts'
 
 /** Rows that the window holds at the most; older ones are read from the store by those who need them. */
 const windowRows = 10_000
@@ -10,7 +12,7 @@ const windowRows = 10_000
 const windowChars = 16 * 1024 * 1024
 const pageRows = 2_000
 
-export interface PlacedRow extends ChangedRow {
+export interface PlacedRow extends SeenRow {
   /** Version of the entity's change before this one. */
   readonly previous: number
 }
@@ -78,6 +80,7 @@ export class Feed {
     const from = this.#head
     let after = from.seq
     const fresh: ChangedRow[] = []
+    const moved: Move[] = []
     let chars = 0
     for (;;) {
       const page = await this.#store.changes({
@@ -85,10 +88,12 @@ export class Feed {
         after,
         limit: pageRows,
         form: this.#form,
+        moves: this.#routed,
       })
       if (this.#head !== from) return false // reset meanwhile: what was read belongs to nobody
       fresh.push(...page.rows)
-      if (!page.more) return this.#finish(fresh, page)
+      moved.push(...page.moves)
+      if (!page.more) return this.#finish({ ...page, rows: fresh, moves: moved })
       after = page.to.seq
       chars += page.rows.reduce((sum, row) => sum + charsOf(row), 0)
       if (fresh.length > windowRows || chars > windowChars) return this.#skipTo()
@@ -96,16 +101,24 @@ export class Feed {
   }
 
   /** A cleanup may have overtaken the reading: then deletes are missing in it, and every session has to look for itself. */
-  #finish(fresh: readonly ChangedRow[], { to, horizon }: Changes): Promise<boolean> | boolean {
+  #finish(changes: Changes): Promise<boolean> | boolean {
     const from = this.#head
+    const { to, horizon } = changes
     const overtaken = from !== null && to.seq !== from.seq && horizon > from.seq
-    return overtaken ? this.#skipTo() : this.#append(fresh, to)
+    return overtaken ? this.#skipTo() : this.#append(withMoves(changes), to)
   }
 
-  #append(fresh: readonly ChangedRow[], to: Cursor): boolean {
+  /** Whether anybody's view goes by columns of these tables. */
+  get #routed(): boolean {
+    return this.#entities.some(entity => (this.#store.entities.get(entity)?.routing.length ?? 0) > 0)
+  }
+
+  #append(fresh: readonly SeenRow[], to: Cursor): boolean {
     const from = this.#head
     if (from === null || (to.seq === from.seq && to.epoch === from.epoch)) return false
     for (const row of fresh) {
+      // suspected only, or of two pages: the later one has it
+      if (row.beyond === true) continue
       this.#rows.push({ ...row, previous: this.#latest.get(row.entity) ?? from.seq })
       this.#latest.set(row.entity, row.seq)
       this.#chars += charsOf(row)
@@ -143,8 +156,8 @@ export class Feed {
     return this.#head !== null && seq >= this.#start
   }
 
-  /** The changes of `entities` after `seq` up to the head, oldest first; only where `holds(seq)`. */
-  after(seq: number, entities: ReadonlySet<string>): PlacedRow[] {
+  /** The changes after `seq` up to the head, of `entities` or all, oldest first; only where `holds(seq)`. */
+  after(seq: number, entities?: ReadonlySet<string>): PlacedRow[] {
     const rows = this.#rows
     let low = 0
     let high = rows.length
@@ -157,7 +170,7 @@ export class Feed {
     const found: PlacedRow[] = []
     for (let i = low; i < rows.length; i++) {
       const row = rows[i]
-      if (row !== undefined && entities.has(row.entity)) found.push(row)
+      if (row !== undefined && entities?.has(row.entity) !== false) found.push(row)
     }
     return found
   }

@@ -4,6 +4,7 @@ import type { Frame } from './frames.ts'
 import { Hub } from './hub.ts'
 import type { Form, Lane, Subscriber } from './hub.ts'
 import type { ChangedRow, Changes, ServerStore } from './store.ts'
+import { Views } from './views.ts'
 
 const cursor = (seq: number): { epoch: string; seq: number; check: number } => ({
   epoch: 'e',
@@ -50,14 +51,20 @@ class Log {
         to: cursor(this.rows.length),
         more: false,
         horizon: this.horizon,
+        moves: [],
       })
     }
-    return { head, changes } as unknown as ServerStore
+    return { head, changes, entities: new Map() } as unknown as ServerStore
   }
 }
 
+const silent = (): void => {}
+const log = { debug: silent, info: silent, warn: silent, error: silent }
+const everything = new Views({ id: 'anon' }, new Map(), log)
+
 class Screen implements Subscriber {
   lanes: Lane[] = []
+  readonly views = everything
   open = true
   writes: (readonly Frame[])[] = []
   behind: Lane[] = []

@@ -5,19 +5,26 @@ import type { Cursor } from '../core/index.ts'
 import { scopesKey } from '../core/index.ts'
 import type { Feed, PlacedRow } from './feed.ts'
 import { Frame, printBatchParts, printPlain } from './frames.ts'
+import { Interest } from './interest.ts'
+import type { RowForm } from './store.ts'
+import { see } from './views.ts'
+import type { View, Views } from './views.ts'
 
 export interface ScopeSet {
   readonly key: string
   readonly list: readonly string[]
   readonly entities: ReadonlySet<string>
+  /** Those of the entities that are not seen whole. */
+  readonly views: ReadonlyMap<string, View>
 }
 
 export interface Lane {
   scopes: ScopeSet
   /** The client's cursor: what the last frame of this lane brought it to. */
   at: Cursor
-  /** Nothing of these scopes happened between `at.seq` and here. */
+  /** Nothing of these scopes happened between `at.seq` and here; or, of one that is settled, since it was settled. */
   through: number
+  settled: boolean
   /** A result names this version: bring the client's cursor there even if nothing else changed. */
   owed: number
 }
@@ -25,6 +32,7 @@ export interface Lane {
 /** A connection as the hub sees it. */
 export interface Subscriber {
   lanes: Lane[]
+  readonly views: Views
   /** Whether it takes data now; a slow one is asked again when it has drained. */
   ready(): boolean
   /** Frames of data for it; whatever else waits for this client goes in the same write. */
@@ -40,26 +48,38 @@ const maxSets = 1000
 export class Hub {
   readonly #feed: Feed
   readonly #form: Form
+  readonly #rowForm: RowForm
   readonly #sets = new Map<string, ScopeSet>()
-  readonly #subscribers = new Set<Subscriber>()
+  /** Those who have one lane, stand at `#flushed` and are owed nothing: a change that is not theirs costs them nothing. */
+  readonly #settled = new Map<ScopeSet, Set<Subscriber>>()
+  readonly #interest: Interest
+  /** All others. */
+  readonly #unsettled = new Set<Subscriber>()
+  #flushed = -1
+  #size = 0
 
   constructor(feed: Feed, form: Form) {
     this.#feed = feed
     this.#form = form
+    this.#rowForm = form === 'canonical' ? 'values' : 'object'
+    this.#interest = new Interest(this.#rowForm)
   }
 
   get size(): number {
-    return this.#subscribers.size
+    return this.#size
   }
 
-  scopeSet(entities: Iterable<string>): ScopeSet {
-    const key = scopesKey(entities)
+  scopeSet(entities: Iterable<string>, views: Views): ScopeSet {
+    const list = [...entities].sort()
+    const seen = views.keyOf(list)
+    const key = seen === '' ? scopesKey(list) : `${scopesKey(list)}\n${seen}`
     let set = this.#sets.get(key)
     if (set === undefined) {
       // clients choose the combinations; forgetting them costs only the sharing of frames
       if (this.#sets.size >= maxSets) this.#sets.clear()
-      const list = [...entities].sort()
-      this.#sets.set(key, (set = { key, list, entities: new Set(list) }))
+      const restricted = list.flatMap(entity => views.of(entity) ?? [])
+      const byName = new Map(restricted.map(view => [view.entity, view]))
+      this.#sets.set(key, (set = { key, list, entities: new Set(list), views: byName }))
     }
     return set
   }
@@ -69,25 +89,36 @@ export class Hub {
    * one. `owed` as in a lane. Follow it by `flushOne`: the feed may be ahead of `at`, and wakes nobody twice for the same change.
    */
   join(subscriber: Subscriber, entities: readonly string[], at: Cursor, owed = 0): void {
-    this.#subscribers.add(subscriber)
+    if (!this.#unsettle(subscriber)) {
+      this.#unsettled.add(subscriber)
+      this.#size += 1
+    }
     const fresh = entities.filter(entity => !subscriber.lanes.some(lane => lane.scopes.entities.has(entity)))
     if (fresh.length === 0) return
-    subscriber.lanes.push({ scopes: this.scopeSet(fresh), at, through: at.seq, owed })
+    subscriber.lanes.push({
+      scopes: this.scopeSet(fresh, subscriber.views),
+      at,
+      through: at.seq,
+      settled: false,
+      owed,
+    })
     this.#merge(subscriber)
   }
 
   leave(subscriber: Subscriber, entities?: readonly string[]): void {
+    this.#unsettle(subscriber)
     if (entities !== undefined) {
       for (const lane of subscriber.lanes) {
-        lane.scopes = this.scopeSet(lane.scopes.list.filter(entity => !entities.includes(entity)))
+        const left = lane.scopes.list.filter(entity => !entities.includes(entity))
+        lane.scopes = this.scopeSet(left, subscriber.views)
       }
       subscriber.lanes = subscriber.lanes.filter(lane => lane.scopes.list.length > 0)
       if (subscriber.lanes.length > 0) return
     } else {
       subscriber.lanes = []
     }
-    this.#subscribers.delete(subscriber)
-    if (this.#subscribers.size === 0) {
+    if (this.#unsettled.delete(subscriber)) this.#size -= 1
+    if (this.#size === 0) {
       this.#sets.clear()
       this.#feed.reset()
     }
@@ -95,14 +126,85 @@ export class Hub {
 
   /** Brings every ready subscriber to the feed's head, in one write each. */
   flush(): void {
+    const { head } = this.#feed
     const cache = new FrameCache()
-    for (const subscriber of this.#subscribers) this.#serve(subscriber, cache)
+    const concerned = this.#concerned()
+    for (const members of concerned.values()) for (const { lanes } of members) this.#wake(lanes[0])
+    if (head !== null) this.#flushed = head.seq
+    // those that settle leave the set
+    for (const subscriber of Array.from(this.#unsettled)) this.#serve(subscriber, cache)
+    for (const [set, members] of concerned) {
+      for (const subscriber of members) {
+        this.#serve(subscriber, cache)
+        const [lane] = subscriber.lanes
+        if (lane !== undefined && this.#isSettled(subscriber)) lane.settled = true
+        // who left meanwhile is in neither
+        else if (members.delete(subscriber)) this.#unsettled.add(subscriber)
+      }
+      if (members.size === 0) this.#forget(set, members)
+    }
+  }
+
+  /** From here on it says itself where it stands. */
+  #wake(lane: Lane | undefined): void {
+    if (lane?.settled !== true) return
+    lane.settled = false
+    lane.through = Math.max(lane.through, this.#flushed)
+  }
+
+  /** The settled ones whose rows changed since the last flush. */
+  #concerned(): ReadonlyMap<ScopeSet, Set<Subscriber>> {
+    const concerned = new Map<ScopeSet, Set<Subscriber>>()
+    if (this.#settled.size === 0 || this.#feed.head === null) return concerned
+    if (!this.#feed.holds(this.#flushed)) return new Map(this.#settled)
+    for (const set of this.#interest.in(this.#feed.after(this.#flushed))) {
+      const members = this.#settled.get(set)
+      if (members !== undefined) concerned.set(set, members)
+    }
+    return concerned
   }
 
   /** The same for one that has drained, joined, or waits for a result. */
   flushOne(subscriber: Subscriber): void {
-    if (this.#subscribers.has(subscriber)) this.#serve(subscriber, new FrameCache())
-    else subscriber.deliver([])
+    if (subscriber.lanes.length === 0) return subscriber.deliver([])
+    this.#unsettle(subscriber)
+    this.#serve(subscriber, new FrameCache())
+  }
+
+  #isSettled({ lanes }: Subscriber): boolean {
+    const [lane] = lanes
+    return (
+      lane !== undefined && lanes.length === 1 && lane.through === this.#flushed && lane.owed <= lane.at.seq
+    )
+  }
+
+  #settle(subscriber: Subscriber): void {
+    const [lane] = subscriber.lanes
+    if (lane === undefined || !this.#isSettled(subscriber) || !this.#unsettled.delete(subscriber)) return
+    lane.settled = true
+    const members = this.#settled.get(lane.scopes)
+    if (members !== undefined) return void members.add(subscriber)
+    this.#settled.set(lane.scopes, new Set([subscriber]))
+    this.#interest.add(lane.scopes)
+  }
+
+  /** With every flush it is looked at, until it is settled again. False: it is not known here. */
+  #unsettle(subscriber: Subscriber): boolean {
+    if (this.#unsettled.has(subscriber)) return true
+    const [lane] = subscriber.lanes
+    const members = lane === undefined ? undefined : this.#settled.get(lane.scopes)
+    if (lane === undefined || members?.delete(subscriber) !== true) return false
+    this.#unsettled.add(subscriber)
+    this.#wake(lane)
+    if (members.size === 0) this.#forget(lane.scopes, members)
+    return true
+  }
+
+  #forget(set: ScopeSet, members: ReadonlySet<Subscriber>): void {
+    // others may have settled there since it was emptied
+    if (this.#settled.get(set) !== members) return
+    this.#settled.delete(set)
+    this.#interest.remove(set)
   }
 
   #serve(subscriber: Subscriber, cache: FrameCache): void {
@@ -110,7 +212,12 @@ export class Hub {
     if (!subscriber.ready()) return
     if (head === null) return subscriber.deliver(none)
     const [lane] = subscriber.lanes
-    if (lane === undefined || subscriber.lanes.length > 1) return this.#serveLanes(subscriber, head, cache)
+    if (lane === undefined || subscriber.lanes.length > 1) this.#serveLanes(subscriber, head, cache)
+    else this.#serveLane(subscriber, lane, head, cache)
+    this.#settle(subscriber)
+  }
+
+  #serveLane(subscriber: Subscriber, lane: Lane, head: Cursor, cache: FrameCache): void {
     const frames = this.#bring(lane, head, cache)
     if (frames === null) {
       subscriber.lanes = []
@@ -152,13 +259,23 @@ export class Hub {
   #framesFor(lane: Lane, head: Cursor, cache: FrameCache): readonly Frame[] {
     let frames = cache.get(lane)
     if (frames === undefined) {
-      const rows = newestOnly(this.#feed.after(lane.through, lane.scopes.entities))
+      const changed = newestOnly(this.#feed.after(lane.through, lane.scopes.entities))
+      const rows = lane.scopes.views.size === 0 ? changed : this.#seen(changed, lane.scopes.views)
       frames = rows.length === 0 ? none : this.#print(lane, head, rows)
       cache.set(lane, frames)
     }
     if (frames.length === 0 && lane.owed > lane.at.seq && this.#form === 'canonical')
       return this.#print(lane, head, [])
     return frames
+  }
+
+  /** Rules V1 to V3. */
+  #seen(rows: readonly PlacedRow[], views: ReadonlyMap<string, View>): PlacedRow[] {
+    return rows.flatMap(row => {
+      const view = views.get(row.entity)
+      const shown = view === undefined ? row : see(view, row, this.#rowForm)
+      return shown === null ? [] : [{ ...shown, previous: row.previous }]
+    })
   }
 
   #print(lane: Lane, head: Cursor, rows: readonly PlacedRow[]): readonly Frame[] {
@@ -178,7 +295,8 @@ export class Hub {
       if (same === undefined) {
         merged.push(lane)
       } else {
-        same.scopes = this.scopeSet(new Set([...same.scopes.list, ...lane.scopes.list]))
+        const both = new Set([...same.scopes.list, ...lane.scopes.list])
+        same.scopes = this.scopeSet(both, subscriber.views)
         same.owed = Math.max(same.owed, lane.owed)
       }
     }
@@ -217,6 +335,12 @@ class FrameCache {
   }
 }
 
+function newer(earlier: PlacedRow, row: PlacedRow): PlacedRow {
+  const created = earlier.created || row.created
+  if (earlier.was === undefined && created === row.created) return row
+  return { ...row, created, was: [...(earlier.was ?? []), ...(row.was ?? [])] }
+}
+
 /** A row that changed several times since is sent once, as it is now; created if any of them created it. */
 function newestOnly(rows: PlacedRow[]): PlacedRow[] {
   if (rows.length < 2) return rows
@@ -225,7 +349,7 @@ function newestOnly(rows: PlacedRow[]): PlacedRow[] {
     const key = `${row.entity}\n${row.id}`
     const earlier = newest.get(key)
     newest.delete(key) // a key that is set again keeps its place, and rows go out in the order of their seq
-    newest.set(key, earlier?.created === true && !row.created ? { ...row, created: true } : row)
+    newest.set(key, earlier === undefined ? row : newer(earlier, row))
   }
   return newest.size === rows.length ? rows : [...newest.values()]
 }

@@ -13,6 +13,11 @@ const fullChars = 4 * 1024 * 1024
 /** Undecodable frames in a row after which the sender is given up. */
 const maxAbuse = 20
 
+/** The first mutation of a message that has numbered ones. */
+export function firstOf(message: Message): number | null {
+  return message.type === 'mutate' ? (message.mutations[0]?.n ?? null) : null
+}
+
 /** A message of a known type that could not be decoded. */
 export class Refusal {
   readonly error: unknown

@@ -9,7 +9,7 @@ export interface Plan {
   readonly mutation: Mutation
   readonly writes: readonly PlannedWrite[]
   readonly rejected?: ErrorBody | undefined
-  /** A schema has to be asked. */
+  /** A schema or an access rule has to be asked. */
   readonly judged: boolean
   /** One of the writes takes its row as it is before. */
   readonly needsRow: boolean
@@ -25,7 +25,7 @@ export interface PlannedWrite {
   /** Key columns for the store, where a create carries a temporary id and its own key. */
   readonly key: Row | null
   readonly values: Row
-  /** Cutting or validating it takes the row as it is before this write. */
+  /** Cutting, validating or allowing it takes the row as it is before this write. */
   readonly needsRow: boolean
 }
 
@@ -41,7 +41,9 @@ export function plan(entities: ReadonlyMap<string, EntityInfo>, mutation: Mutati
       )
       writes.push(same === undefined ? planned : { ...planned, id: same.id })
     }
-    const judged = writes.some(({ info }) => info.definition.schema !== undefined)
+    const judged = writes.some(
+      ({ info: { definition } }) => definition.schema !== undefined || definition.access !== undefined,
+    )
     return { mutation, writes, judged, needsRow: writes.some(planned => planned.needsRow) }
   } catch (error) {
     if (error instanceof SyncError && !error.retryable)
@@ -67,8 +69,10 @@ function planWrite(
     : null
   // an upsert matters where a later write of the same mutation builds on the row
   const builds = write.action === 'create' && write.upsert === true && mutation.writes.length > 1
+  const { schema, access } = info.definition
   const needsRow =
-    (write.action === 'update' || builds) && (info.definition.schema !== undefined || mutation.base === null)
+    access !== undefined ||
+    ((write.action === 'update' || builds) && (schema !== undefined || mutation.base === null))
   return { info, write, id, sent: named ? write.id : id, key, values, needsRow }
 }
 
@@ -121,16 +125,25 @@ export class Draft {
     return { id, row: drafted === undefined ? (found?.row ?? null) : drafted }
   }
 
+  /** The newest place of the stored row, where one was looked for. */
+  seqOf({ info, id }: PlannedWrite): number | undefined {
+    return this.#found.get(rowName(info.name, id))?.standing.seq
+  }
+
   note(planned: PlannedWrite): void {
-    const { info, write, values } = planned
+    const { info, write } = planned
     const { id, row } = this.get(planned)
     const name = rowName(info.name, id)
     if (write.action === 'delete') this.#rows.set(name, null)
-    else if (write.action === 'create') {
-      const before = write.upsert === true ? row : null
-      this.#rows.set(name, { ...before, ...keyColumns(info, write.data ?? {}, id), ...values })
-    } else if (row !== null) this.#rows.set(name, { ...row, ...values })
+    else if (write.action === 'create' || row !== null) this.#rows.set(name, rowWith(planned, id, row))
   }
+}
+
+/** The row as a create or update of it leaves it, as far as can be said without the database. */
+export function rowWith({ info, write, values }: PlannedWrite, id: string, row: Row | null): Row {
+  if (write.action === 'update' && row !== null) return { ...row, ...values }
+  const before = write.upsert === true ? row : null
+  return { ...before, ...keyColumns(info, write.data ?? {}, id), ...values }
 }
 
 /** The written columns without the key, checked against the table; unknown ones are refused or dropped as configured. */

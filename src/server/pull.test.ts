@@ -44,7 +44,7 @@ class Vanishing {
   changes(): Promise<Changes> {
     if (this.#when === 'changes') this.#vanish()
     const rows: ChangedRow[] = []
-    return Promise.resolve({ rows, to: at(this.seq), more: false, horizon: this.horizon })
+    return Promise.resolve({ rows, to: at(this.seq), more: false, horizon: this.horizon, moves: [] })
   }
 }
 

@@ -4,11 +4,12 @@ import { jsonAnswer } from './http.ts'
 import type { SyncAnswer } from './http.ts'
 import { plainChange } from './frames.ts'
 import { asChanged } from './reconcile.ts'
-import type { Changes, ServerStore } from './store.ts'
+import type { Changes } from './store.ts'
+import type { ReadStore } from './views.ts'
 
 const pageRows = 1_000
 
-type PullStore = Pick<ServerStore, 'head' | 'changes' | 'snapshot'>
+type PullStore = Pick<ReadStore, 'head' | 'changes' | 'snapshot'>
 
 export async function changesSince(
   store: PullStore,

@@ -6,7 +6,8 @@ import { printChangeFrame, printChangesFrame, printPlainReset, printSyncComplete
 import { Frame, plainChange, printBatchParts } from './frames.ts'
 import { asChanged, asForgotten, findRepairs } from './reconcile.ts'
 import { Slice } from './slice.ts'
-import type { ChangedRow, Changes, RowForm, ServerStore, SnapshotPage } from './store.ts'
+import type { ChangedRow, Changes, RowForm, SnapshotPage } from './store.ts'
+import type { ReadStore } from './views.ts'
 
 /** Rows that are asked for by id at once. */
 const idRows = 250
@@ -23,11 +24,11 @@ export interface Outlet {
 }
 
 export class Reader {
-  readonly #store: ServerStore
+  readonly #store: ReadStore
   readonly #outlet: Outlet
   readonly #slice = new Slice()
 
-  constructor(store: ServerStore, outlet: Outlet) {
+  constructor(store: ReadStore, outlet: Outlet) {
     this.#store = store
     this.#outlet = outlet
   }

@@ -9,6 +9,7 @@ import type { Peer } from './peer.ts'
 import { Reader } from './reader.ts'
 import { compareSummaries } from './reconcile.ts'
 import type { Effect, Session, SessionEvent } from './session.ts'
+import type { ReadStore } from './views.ts'
 
 type ReadEffect = Extract<
   Effect,
@@ -42,13 +43,15 @@ const retryMs = 1000
 
 export class Readings {
   readonly #parts: EngineParts
+  readonly #store: ReadStore
   readonly #host: ReadingHost
   #queue: Promise<void> = Promise.resolve()
   #waiting: ((room: boolean) => void)[] = []
   readonly #unfinished = new Map<string, number>()
 
-  constructor(parts: EngineParts, host: ReadingHost) {
+  constructor(parts: EngineParts, store: ReadStore, host: ReadingHost) {
     this.#parts = parts
+    this.#store = store
     this.#host = host
   }
 
@@ -70,7 +73,7 @@ export class Readings {
 
   /** Readings follow each other; none begins while the one before still waits for the network. */
   #read(alive: Alive, job: Job, failed: (error: unknown) => void): void {
-    const reader = new Reader(this.#parts.store, {
+    const reader = new Reader(this.#store, {
       room: async () => (await this.room()) && alive(),
       deliver: frames => this.#host.write(frames),
       overtaken: () => this.#host.close(1012, 'a cleanup overtook this reading', 0),
@@ -134,7 +137,7 @@ export class Readings {
       case 'compare': {
         const { entity, cursor, hashes } = effect
         const turn = async (): Promise<boolean> => (await this.#turn()) && alive()
-        const buckets = await compareSummaries(this.#parts.store, entity, hashes, turn)
+        const buckets = await compareSummaries(this.#store, entity, hashes, turn)
         return buckets === null ? undefined : apply({ type: 'compared', entity, cursor, buckets })
       }
       case 'repairHeld': {

@@ -1,7 +1,8 @@
 // The server's half of healing a scope (rule S7): sums its rows, and repairs the buckets in which the client differs.
 // It never names an id that the client did not name, other than by sending the row itself.
 import { bucketOf, Summary, unequalBuckets } from '../core/index.ts'
-import type { ChangedRow, ServerStore, SnapshotPage } from './store.ts'
+import type { ChangedRow, SnapshotPage } from './store.ts'
+import type { ReadStore } from './views.ts'
 
 const pageRows = 2_000
 
@@ -10,7 +11,7 @@ type Turn = () => Promise<boolean>
 
 /** Every (id, seq) of the table, page by page, each its own short read. False: it was given up before its end. */
 async function eachPlace(
-  store: ServerStore,
+  store: Pick<ReadStore, 'places'>,
   entity: string,
   turn: Turn,
   visit: (id: string, seq: number) => void,
@@ -27,7 +28,7 @@ async function eachPlace(
 
 /** The buckets that differ; null: given up. */
 export async function compareSummaries(
-  store: ServerStore,
+  store: Pick<ReadStore, 'places'>,
   entity: string,
   theirs: readonly number[],
   turn: Turn,
@@ -46,7 +47,7 @@ export interface Repair {
 
 /** Null: given up. */
 export async function findRepairs(
-  store: ServerStore,
+  store: Pick<ReadStore, 'places'>,
   entity: string,
   buckets: readonly number[],
   held: readonly (readonly [string, number])[],

@@ -11,8 +11,10 @@ import {
   plainResult,
   SyncError,
 } from '../core/index.ts'
+import type { AccessUser } from '../core/index.ts'
 import type { Settings } from './config.ts'
 import type { EngineParts } from './engine-parts.ts'
+import { anybody } from './engine.ts'
 import type { SyncEngine } from './engine.ts'
 import { eventStreamPeer, eventStreamHeaders, namedEvent, prelude } from './event-stream.ts'
 import type { Connection } from './connection.ts'
@@ -26,6 +28,7 @@ import type { OriginRule } from './origin.ts'
 import { answerScript, currentScript } from './scripts.ts'
 import { fetchAdapter, nodeAdapter } from './route-adapters.ts'
 import { makeUpgrader } from './upgrade.ts'
+import { viewed, Views } from './views.ts'
 
 export interface SyncRoutes {
   /** Node, Connect and Express middleware. Foreign paths go to `next()`; without one they are left to others on the server, or 404. */
@@ -101,6 +104,10 @@ class Routes {
     throw new SyncError('UNKNOWN_ENTITY', `no entity '${name.slice(0, 80)}' is synced here`)
   }
 
+  #views(user: AccessUser): Views {
+    return new Views(user, this.#parts.store.entities, this.#parts.log)
+  }
+
   #pull(entity: string, request: SyncRequest): Promise<SyncAnswer> {
     this.#entity(entity)
     const since = sinceOf(request.query.get('since'))
@@ -108,7 +115,7 @@ class Routes {
       10_000,
       Math.max(1, Math.trunc(Number(request.query.get('limit') ?? 1000) || 1000)),
     )
-    return changesSince(this.#parts.store, entity, since, limit)
+    return changesSince(viewed(this.#parts.store, this.#views(anybody)), entity, since, limit)
   }
 
   async #push(entity: string, request: SyncRequest): Promise<SyncAnswer> {
@@ -120,7 +127,8 @@ class Routes {
     const changes = asArray(body['changes'], 'changes', limits)
     const mutations = changes.map(item => decodePush(asObject(item, 'a change'), entity, limits, env.now()))
     const client = typeof body['client_id'] === 'string' ? body['client_id'].slice(0, 64) : null
-    const results = await acceptor.accept({ user: 'anon', client, lead: null }, mutations, 0)
+    const sender = { user: anybody.id, client, lead: null }
+    const results = await acceptor.accept(sender, mutations, 0, this.#views(anybody))
     void this.#parts.wake()
     const numeric = store.entities.get(entity)?.integerKey === true
     const printed = results.map((result, i) => {

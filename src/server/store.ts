@@ -13,6 +13,7 @@ import type {
   Decision,
   EntityDefinition,
   EntityShape,
+  Equality,
   Mutation,
   MutationResult,
   Row,
@@ -31,6 +32,8 @@ export interface EntityInfo {
   readonly assignsKey: boolean
   /** Columns that the database computes and nobody may write. */
   readonly generated: ReadonlySet<string>
+  /** Columns that views may go by: the log keeps their old values. */
+  readonly routing: readonly string[]
 }
 
 /** Where the log stands. */
@@ -62,6 +65,17 @@ export interface ChangedRow {
   readonly origin?: { readonly client: string; readonly mutation: number | string } | undefined
 }
 
+/** A row was at `seq` changed in a routing column, or deleted, and may have left somebody's view. */
+export interface Move {
+  readonly entity: string
+  readonly id: string
+  /** JSON text of the native id. */
+  readonly idJson: string
+  readonly seq: number
+  /** Its routing columns as they were before. */
+  readonly was: Row
+}
+
 export interface Changes {
   /** In `seq` order: the newest state of each row whose newest entry lies in (after, to]. */
   readonly rows: readonly ChangedRow[]
@@ -70,6 +84,8 @@ export interface Changes {
   readonly more: boolean
   /** As in a head of the same view: where it is above the asked place, deletes may be missing here. */
   readonly horizon: number
+  /** In (after, to], in `seq` order; where they were asked for. */
+  readonly moves: readonly Move[]
 }
 
 export interface SnapshotPage {
@@ -124,11 +140,16 @@ export interface PreparedWrite {
    */
   readonly values: Row
   readonly attempt: Attempt
+  /** It was allowed for the row as it stood at this place: at another one it is `stale`. */
+  readonly judged?: number | undefined
 }
 
 export type Decide = (entity: string, standing: Standing, attempt: Attempt, horizon: number) => Decision
 
-/** The outcome per mutation; `resolve`: the resolver must run on these rows first and the mutation come again. */
+/**
+ * The outcome per mutation; `resolve`: the resolver must run on these rows first and the mutation come again; `stale`: a
+ * row has moved since its write was judged, nothing of the mutation was stored, and it must be judged again.
+ */
 export type Accepted =
   | { readonly kind: 'result'; readonly result: MutationResult }
   | {
@@ -139,6 +160,7 @@ export type Accepted =
         readonly columns: readonly string[]
       }[]
     }
+  | { readonly kind: 'stale' }
 
 export interface LookedUp {
   readonly id: string
@@ -173,13 +195,18 @@ export interface ServerStore {
     readonly after: number
     readonly limit: number
     readonly form: RowForm
+    readonly moves?: boolean
   }): Promise<Changes>
-  /** One keyset page of all rows; `after` is null or the last page's `next`. */
+  /**
+   * One keyset page of all rows; `after` is null or the last page's `next`. With `where`, rows that do not hold all of
+   * it may be left out.
+   */
   snapshot(query: {
     readonly entity: string
     readonly after: string | null
     readonly limit: number
     readonly form: RowForm
+    readonly where?: readonly Equality[]
   }): Promise<SnapshotPage>
   /** A page of rows whose own `seq` is above `above` (-1: all, baseline rows included), for repair. Same paging as `snapshot`. */
   rowsAbove(query: {
@@ -187,6 +214,7 @@ export interface ServerStore {
     readonly above: number
     readonly after: string | null
     readonly limit: number
+    readonly where?: readonly Equality[]
   }): Promise<SnapshotPage>
   /** Keyset pages of (id, seq) over all rows, for reconcile. */
   places(query: { readonly entity: string; readonly after: string | null; readonly limit: number }): Promise<{

@@ -1,8 +1,10 @@
 // A client's mutations, stored as one transaction of the memory database. Neighbours: the engine's accept before it,
 // the log behind it. Everything here is one synchronous step, as the inside of a transaction has to be.
 import { SyncError, idOfValue, isTemporaryId, readingOf, temporaryPrefix } from '../core/index.ts'
-import type { Decision, ErrorBody, ErrorCode, Json, MutationResult, Row, Standing } from '../core/index.ts'
+import type { Decision, Json, MutationResult, Row, Standing } from '../core/index.ts'
 import type { Accepted, Decide, EntityInfo, Prepared, PreparedWrite, Sender } from '../server/index.ts'
+import { firstRefusal, lostOf, named, refusal, rejected } from './memory-outcome.ts'
+import type { Outcome } from './memory-outcome.ts'
 import type { ClientRecord, MemoryDatabase } from './memory-database.ts'
 import { ConstraintError, integerKeyOf, keyOfId } from './memory-table.ts'
 import type { TableSpec } from './memory-table.ts'
@@ -14,20 +16,6 @@ export interface AcceptRequest {
   readonly decide: Decide
   readonly acked: number
 }
-
-/** How one write of a mutation went. */
-type Outcome =
-  | { readonly kind: 'stored'; readonly lost: readonly string[]; readonly merged: boolean }
-  | {
-      readonly kind: 'refused'
-      readonly status: 'conflict' | 'rejected'
-      readonly code: ErrorCode
-      readonly message: string
-      readonly lost: readonly string[]
-    }
-  | { readonly kind: 'resolve'; readonly seq: number; readonly columns: readonly string[] }
-
-type Refused = Extract<Outcome, { kind: 'refused' }>
 
 /** Senders without a name share their names for mutations: only the same writes are a repetition. */
 function keyOf({ n, mutationId, writes }: Prepared['mutation']): number | string | undefined {
@@ -120,6 +108,10 @@ class Accept {
       this.#book(prepared, { ...named(prepared), status: 'rejected', version: 0, error: prepared.rejected })
       return true
     }
+    if (prepared.attempts.some(write => this.#isStale(write))) {
+      this.outcomes.push(() => ({ kind: 'stale' }))
+      return false
+    }
     const undo = this.transaction.savepoint()
     const temporary = new Map(this.record.temporary)
     const outcomes = prepared.attempts.map(write => this.#write(prepared, write))
@@ -200,8 +192,8 @@ class Accept {
     const spec = this.#database.spec(info.table)
     const id = this.#realId(write, spec)
     const values = this.#realValues(spec, write.values)
-    const standing = id === null ? absent : this.#database.standing(spec.name, id, this.transaction)
-    const decision = this.#request.decide(write.entity, standing, write.attempt, this.#database.horizon)
+    const { decide } = this.#request
+    const decision = decide(write.entity, this.#standing(info, id), write.attempt, this.#database.horizon)
     try {
       return this.#carryOut(prepared, spec, id, { ...write, values }, decision)
     } catch (error) {
@@ -209,6 +201,16 @@ class Accept {
       const code = decision.kind === 'insert' ? decision.ifRefused : 'CONSTRAINT_FAILED'
       return rejected(code, error.message)
     }
+  }
+
+  #isStale(write: PreparedWrite): boolean {
+    const info = this.#entities.get(write.entity)
+    if (write.judged === undefined || info === undefined) return false
+    return this.#standing(info, this.#realId(write, this.#database.spec(info.table))).seq !== write.judged
+  }
+
+  #standing({ table }: EntityInfo, id: string | null): Standing {
+    return id === null ? absent : this.#database.standing(table, id, this.transaction)
   }
 
   /** Null: the database will assign it. */
@@ -347,53 +349,4 @@ function picked(values: Row, columns: readonly string[]): Record<string, Json> {
   return Object.fromEntries(
     columns.filter(column => Object.hasOwn(values, column)).map(column => [column, values[column] ?? null]),
   )
-}
-
-function named({ mutation }: Prepared): { n: number | null; mutation_id?: string } {
-  return { n: mutation.n, ...(mutation.mutationId === undefined ? {} : { mutation_id: mutation.mutationId }) }
-}
-
-function rejected(code: ErrorCode, message: string): Refused {
-  return { kind: 'refused', status: 'rejected', code, message, lost: [] }
-}
-
-/** Why the mutation cannot be stored as a whole: a write that was refused, or a transaction of which a part would be lost. */
-function firstRefusal(outcomes: readonly Outcome[]): Refused | undefined {
-  const refused = outcomes.find((outcome): outcome is Refused => outcome.kind === 'refused')
-  if (refused !== undefined || outcomes.length === 1) return refused
-  const partial = outcomes.find(outcome => outcome.kind === 'stored' && outcome.lost.length > 0)
-  if (partial === undefined) return undefined
-  return {
-    kind: 'refused',
-    status: 'conflict',
-    code: 'CONFLICT',
-    message: 'a part of the transaction met another write',
-    lost: [],
-  }
-}
-
-function refusal(prepared: Prepared, refused: Refused, outcomes: readonly Outcome[]): MutationResult {
-  const error: ErrorBody = { code: refused.code, message: refused.message }
-  const lost = refused.status === 'rejected' ? [] : lostOf(prepared, outcomes, true)
-  return {
-    ...named(prepared),
-    status: refused.status,
-    version: 0,
-    error,
-    ...(lost.length === 0 ? {} : { lost }),
-  }
-}
-
-/** `whole`: nothing of the mutation was stored, so every written column is lost. */
-function lostOf(
-  prepared: Prepared,
-  outcomes: readonly Outcome[],
-  whole = false,
-): { entity: string; id: string; columns: readonly string[] }[] {
-  return prepared.attempts.flatMap(({ entity, id, attempt }, i) => {
-    const outcome = outcomes[i]
-    const partly = outcome?.kind === 'stored' ? outcome.lost : []
-    const columns = whole ? attempt.columns : partly
-    return columns.length === 0 ? [] : [{ entity, id, columns }]
-  })
 }

@@ -30,12 +30,11 @@ export interface MemoryDatabaseOptions {
   readonly onCommit?: (changes: readonly RowChange[]) => void
 }
 
-/** What is known of one client: its last mutation, its results, its temporary ids. */
+/** What is known of one client. `temporary`: temporary id to table and id. */
 export interface ClientRecord {
   last: number
   lead: number
   readonly results: Map<number | string, MutationResult>
-  /** Temporary id to table and id. */
   readonly temporary: Map<string, string>
 }
 
@@ -53,13 +52,16 @@ export interface Backup {
   readonly lines: Map<string, Line>
   readonly gone: Map<string, Gone>
   readonly nonces: Map<number, number>
-  tail: TailEntry[]
+  tail: MemoryEntry[]
   waiting: Committed[]
   seq: number
   folded: number
   horizon: number
   reading: number
 }
+
+/** With the row before it, of which the store tells the routing columns. */
+export type MemoryEntry = TailEntry & Pick<Effect, 'was'>
 
 export interface Settlement {
   readonly line: Line | null
@@ -87,7 +89,7 @@ export class MemoryDatabase implements Home {
   readonly #waiters = new Set<() => void>()
   #state: Backup
   /** Tail entries above `folded`, by row; derived from the tail. */
-  #fresh = new Map<string, TailEntry[]>()
+  #fresh = new Map<string, MemoryEntry[]>()
 
   constructor(options: MemoryDatabaseOptions) {
     this.env = options.env
@@ -254,12 +256,12 @@ export class MemoryDatabase implements Home {
     for (const listener of Array.from(this.listeners)) listener.wake()
   }
 
-  #append(entry: TailEntry): void {
+  #append(entry: MemoryEntry): void {
     this.#state.tail.push(entry)
     this.#index(entry)
   }
 
-  #index(entry: TailEntry): void {
+  #index(entry: MemoryEntry): void {
     const key = rowKey(entry.entity, entry.id)
     const list = this.#fresh.get(key)
     if (list === undefined) this.#fresh.set(key, [entry])
@@ -331,8 +333,8 @@ export class MemoryDatabase implements Home {
     }
   }
 
-  /** The log as it stands, unfolded and folded alike, up to what cleanup took. For oracles. */
-  get tail(): readonly TailEntry[] {
+  /** The log as it stands, up to what cleanup took. */
+  get tail(): readonly MemoryEntry[] {
     return this.#state.tail
   }
 

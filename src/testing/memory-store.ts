@@ -1,7 +1,7 @@
 // The server store port in memory: ordinary semantics of an SQL table, and every liberty that the port allows taken on
 // purpose. Calls take time before and after their one atomic step, seqs come late, wake-ups are lost or come for
 // nothing. What works over it does not lean on the habits of one database.
-import { SyncError, isSeq, tableCandidates } from '../core/index.ts'
+import { SyncError, compareValues, isSeq, tableCandidates } from '../core/index.ts'
 import type { Cursor, CursorState, EntityDefinition, EntityShape, Json, Row } from '../core/index.ts'
 import type {
   Accepted,
@@ -12,6 +12,7 @@ import type {
   Head,
   Identified,
   LookedUp,
+  Move,
   Prepared,
   RowForm,
   Sender,
@@ -80,6 +81,7 @@ class MemoryStore implements ServerStore {
       integerKey,
       assignsKey: integerKey,
       generated: new Set(),
+      routing: definition.routing === 'all' ? Object.keys(spec.columns) : definition.routing,
     }
   }
 
@@ -108,7 +110,19 @@ class MemoryStore implements ServerStore {
       const more = taken.length < found.length
       const to = more && last !== undefined ? this.#database.cursorAt(last) : this.#database.head
       const rows = taken.map(row => this.#changedRow(row.info, row.id, row.settlement, query))
-      return { rows, to, more, horizon: this.#database.horizon }
+      const moves = query.moves === true ? this.#moves(query, to.seq) : []
+      return { rows, to, more, horizon: this.#database.horizon, moves }
+    })
+  }
+
+  #moves({ entities, after }: { entities: readonly string[]; after: number }, to: number): Move[] {
+    const infos = new Map(entities.map(name => [this.#info(name).table, this.#info(name)]))
+    return this.#database.tail.flatMap(({ seq, entity: table, id, was, columns }): Move[] => {
+      const info = infos.get(table)
+      if (info === undefined || was === null || seq <= after || seq > to) return []
+      if (columns.length > 0 && !columns.some(column => info.routing.includes(column))) return []
+      const routing = info.routing.map(column => [column, was[column] ?? null] as const)
+      return [{ entity: info.name, id, idJson: idJson(info, id), seq, was: Object.fromEntries(routing) }]
     })
   }
 
@@ -144,12 +158,17 @@ class MemoryStore implements ServerStore {
   }
 
   #page(
-    query: { readonly entity: string; readonly after: string | null; readonly limit: number },
+    query: Pick<Parameters<ServerStore['rowsAbove']>[0], 'entity' | 'after' | 'limit' | 'where'>,
     form: RowForm,
     above: number,
   ): SnapshotPage {
     const info = this.#info(query.entity)
-    const places = this.#places(info).filter(([, seq]) => seq > above)
+    const rows = this.#database.rows(info.table)
+    const holds = (id: string): boolean =>
+      (query.where ?? []).every(({ column, values }) =>
+        values.some(value => compareValues(rows.get(id)?.[column] ?? null, value) === 0),
+      )
+    const places = this.#places(info).filter(([id, seq]) => seq > above && holds(id))
     const { taken, next } = paged(places, query, this.#order(info))
     return { rows: taken.map(([id]) => this.#row(info, id, form)), next, head: this.#database.head }
   }

@@ -19,6 +19,8 @@ import type { TableSpec } from './memory-table.ts'
 /** An entry of the log that has no place in it yet; accept stamps those of a client's write. */
 export type Effect = { -readonly [K in Exclude<keyof TailEntry, 'seq' | 'entity'>]: TailEntry[K] } & {
   readonly table: string
+  /** The row before, of which the store tells the routing columns; null where it was created. */
+  readonly was: Row | null
 }
 
 export interface RowChange {
@@ -159,7 +161,7 @@ export class MemoryTransaction {
     const id = idOf(spec, row)
     this.#check(spec, row, null)
     this.#put(spec.name, id, row)
-    this.#log(spec.name, id, 'c', [])
+    this.#log(spec.name, id, 'c', [], null)
     return id
   }
 
@@ -172,14 +174,15 @@ export class MemoryTransaction {
     if (columns.length === 0) return true
     this.#check(spec, row, id)
     this.#put(spec.name, id, row)
-    this.#log(spec.name, id, 'u', columns)
+    this.#log(spec.name, id, 'u', columns, old)
     return true
   }
 
   #remove(spec: TableSpec, id: string, op: 'd' | '?'): boolean {
-    if (this.read(spec.name, id) === null) return false
+    const was = this.read(spec.name, id)
+    if (was === null) return false
     this.#put(spec.name, id, null)
-    this.#log(spec.name, id, op, [])
+    this.#log(spec.name, id, op, [], was)
     for (const [child, column, onDelete] of this.#childrenOf(spec.name)) {
       const refers = (row: Row): boolean => idOfValue(row[column]) === id
       this.#avoidOthers(child.name, refers)
@@ -269,12 +272,13 @@ export class MemoryTransaction {
     rows.set(id, row)
   }
 
-  #log(table: string, id: string, op: Effect['op'], columns: readonly string[]): void {
+  #log(table: string, id: string, op: Effect['op'], columns: readonly string[], was: Row | null): void {
     this.effects.push({
       table,
       id,
       op,
       columns,
+      was,
       reading: this.#home.read(),
       stamp: null,
       client: null,

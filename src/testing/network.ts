@@ -2,6 +2,7 @@
 // POSTs; what can go wrong is what goes wrong with those: it is cut, with or without a word to either end; it freezes
 // and nobody is told; frames that were on their way when an end gave up still arrive there, behind those of the line
 // that took its place.
+import type { AccessUser } from '../core/index.ts'
 import type { Connection, Transport, TransportEvents } from '../client/index.ts'
 import type { Frame, Peer, PeerEvents } from '../server/index.ts'
 import type { Random } from './random.ts'
@@ -10,7 +11,7 @@ import type { VirtualTime } from './time.ts'
 /** What a line leads to; an engine is one. */
 export interface ServerEnd {
   /** Throws where it takes nobody any more. */
-  connect(peer: Peer, user?: string): PeerEvents
+  connect(peer: Peer, user?: AccessUser): PeerEvents
 }
 
 /** What a network does to WebSockets that it does not like. */
@@ -27,11 +28,12 @@ export interface LineOptions {
   readonly kind: 'websocket' | 'sse'
   /** Whose line it is; for the world's own books. */
   readonly owner: string
-  readonly user?: string
+  /** Who it is, when the line is made. */
+  readonly user?: () => AccessUser
   /** The server that answers now; null: nobody does. */
   readonly server: () => ServerEnd | null
   /** What passes, as it is delivered. */
-  readonly watch?: (direction: 'up' | 'down', text: string, sentAt: number, line: object) => void
+  readonly watch?: (direction: 'up' | 'down', text: string, sentAt: number, line: Line) => void
 }
 
 export class Network {
@@ -116,6 +118,7 @@ export class Line {
   readonly #down: Lane
   #events: TransportEvents | null
   #server: PeerEvents | null = null
+  #user: AccessUser | undefined
   #end: ServerEnd | null = null
   #upBytes = 0
   #downBytes = 0
@@ -131,6 +134,11 @@ export class Line {
     const block = options.kind === 'websocket' ? (network.blocks?.of(options.owner) ?? null) : null
     const late = block === 'late' ? network.random.between(200, 8_000) : 0
     network.time.after(late, () => this.#up.put(() => this.#arrive(block)))
+  }
+
+  /** Who it was when the line was made. */
+  get user(): AccessUser | undefined {
+    return this.#user
   }
 
   get open(): boolean {
@@ -170,7 +178,8 @@ export class Line {
     const end = reached ? this.#options.server() : null
     this.#end = end
     try {
-      this.#server = end?.connect(this.#peer(), this.#options.user) ?? null
+      this.#user = this.#options.user?.()
+      this.#server = end?.connect(this.#peer(), this.#user) ?? null
     } catch {
       this.#server = null
     }

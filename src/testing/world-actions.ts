@@ -3,6 +3,7 @@ import { idOfValue } from '../core/index.ts'
 import type { Json } from '../core/index.ts'
 import type { Client } from '../client/index.ts'
 import type { Statements } from './contracts/server-store.ts'
+import type { Network } from './network.ts'
 import type { Random } from './random.ts'
 import type { Browser } from './world-browser.ts'
 import type { Books } from './world-books.ts'
@@ -188,5 +189,21 @@ function fresh(table: string, random: Random, mark: () => string): Fields {
       return { id: `d${random.int(6)}`, title: mark() }
     default:
       return { id: `b${random.int(3)}`, title: mark() }
+  }
+}
+
+// ---- the network
+
+export function breakLine({ lines, random, time }: Network): void {
+  if (lines.size === 0) return
+  const line = random.pick([...lines])
+  switch (random.pick(['cut', 'freeze', 'halfOpen'])) {
+    case 'cut':
+      return line.cut()
+    case 'halfOpen':
+      return line.halfOpen()
+    case 'freeze':
+      line.freeze()
+      time.after(random.between(500, 60_000), () => line.thaw())
   }
 }

@@ -136,6 +136,11 @@ export class Browser {
     return (this.#page as Page).client
   }
 
+  /** Whose browser it is. */
+  get user(): string {
+    return this.#parts.profile.name
+  }
+
   get running(): boolean {
     return this.#page !== null
   }

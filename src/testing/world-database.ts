@@ -26,16 +26,19 @@ export type MakeDatabase = (world: {
   readonly time: VirtualTime
   readonly random: Random
   readonly clock: Clock
+  /** Hears of every row that was stored, where the database can tell. */
+  readonly wrote?: ((table: string, id: string, row: Row) => void) | undefined
 }) => WorldDatabase
 
-export const memoryWorld: MakeDatabase = ({ time, random, clock }) => {
+export const memoryWorld: MakeDatabase = ({ time, random, clock, wrote }) => {
   let log: string[] = []
   const database = new MemoryDatabase({
     tables: worldTables,
     env: { now: () => clock.now(), random: () => random.next(), after: (ms, run) => time.after(ms, run) },
     sequenceAfter: () => random.between(0, 40),
     onCommit: changes => {
-      for (const { table, old, row } of changes) {
+      for (const { table, id, old, row } of changes) {
+        if (row !== null) wrote?.(table, id, row)
         for (const column of markColumns[table] ?? []) {
           const value = row?.[column]
           if (typeof value === 'string' && value !== old?.[column]) log.push(`${table} ${value}`)

@@ -8,17 +8,22 @@ import type { VirtualTime } from './time.ts'
 import type { Browser } from './world-browser.ts'
 import type { WorldDatabase } from './world-database.ts'
 import { worldNames } from './world-schema.ts'
+import type { WorldViews } from './world-views.ts'
 
 /** Where replicas and queues are not yet what they have to become. */
-export function differences(browsers: readonly Browser[], database: WorldDatabase): string[] {
+export function differences(
+  browsers: readonly Browser[],
+  database: WorldDatabase,
+  views: WorldViews | null,
+): string[] {
   const found: string[] = []
-  for (const { name, client } of browsers) {
+  for (const { name, user, client } of browsers) {
     const { state, pending } = client.status()
     if (state !== 'ready') found.push(`${name} is ${state}`)
     if (pending > 0)
       found.push(`[Q4] ${name} still has ${pending} pending: ${JSON.stringify(client.pending()[0])}`)
     for (const table of worldNames) {
-      const difference = unequal(client.getAll(table), database.rows(table))
+      const difference = unequal(client.getAll(table), truth(user, table, database, views))
       if (difference !== null) found.push(`[S3] ${name} shows ${table} otherwise than it is: ${difference}`)
       if (found.length > 8) return found
     }
@@ -27,18 +32,32 @@ export function differences(browsers: readonly Browser[], database: WorldDatabas
 }
 
 /** A page that begins now from what is durable shows the same. */
-export async function unequalDisk(browser: Browser, database: WorldDatabase): Promise<string[]> {
+export async function unequalDisk(
+  browser: Browser,
+  database: WorldDatabase,
+  views: WorldViews | null,
+): Promise<string[]> {
   if (browser.diskFailed) return []
   const { entities, pending } = await browser.durable()
   const waiting = pending.filter(record => record.dead === undefined)
   const found = waiting.map(record => `[R7] the disk of ${browser.name} still holds mutation ${record.n}`)
   for (const table of worldNames) {
     const rows = (entities.get(table)?.rows ?? []).map(({ row }) => row)
-    const difference = unequal(rows, database.rows(table))
+    const difference = unequal(rows, truth(browser.user, table, database, views))
     if (difference !== null)
       found.push(`[R7] the disk of ${browser.name} holds ${table} otherwise than it is: ${difference}`)
   }
   return found
+}
+
+function truth(
+  user: string,
+  table: string,
+  database: WorldDatabase,
+  views: WorldViews | null,
+): ReadonlyMap<string, Row> {
+  const rows = database.rows(table)
+  return views === null ? rows : views.expected(user, table, rows)
 }
 
 /** The first difference between what is shown and what is. */

@@ -10,11 +10,16 @@ export class Screen {
   readonly #replaced = new Map<string, Set<Json>>()
   readonly problems: string[] = []
   readonly #hiding: ReadonlySet<string>
+  readonly #partial: boolean
   #excused = false
 
-  /** `hiding`: entities whose pending writes are hidden, and show again, as others write (server-wins). */
-  constructor(hiding: ReadonlySet<string>) {
+  /**
+   * `hiding`: entities whose pending writes are hidden, and show again, as others write (server-wins). `partial`: rows and
+   * columns may leave its sight, and come back.
+   */
+  constructor(hiding: ReadonlySet<string>, partial: boolean) {
     this.#hiding = hiding
+    this.#partial = partial
   }
 
   /** The page began anew. */
@@ -44,6 +49,7 @@ export class Screen {
       for (const column of markColumns[change.entity] ?? []) {
         // a pending update is not shown while its row is deleted, and again if somebody makes the row anew
         const hidden = this.#hiding.has(change.entity) || before === undefined || row === undefined
+        const left = this.#partial && (row === undefined || !Object.hasOwn(row, column))
         const source = hidden && pending(id) ? 'rollback' : change.source
         const backwards = this.#cell(
           `${key} ${column}`,
@@ -51,6 +57,8 @@ export class Screen {
           row?.[column] ?? null,
           source,
         )
+        // what was shown before says nothing of what is there when it comes back
+        if (left) this.#replaced.delete(`${key} ${column}`)
         if (backwards)
           this.problems.push(
             `[R2] ${who} showed ${key}.${column} go back to ${JSON.stringify(row?.[column])} (${change.source})`,

@@ -9,6 +9,7 @@ import { Browser } from './world-browser.ts'
 import type { BrowserFaults, Profile } from './world-browser.ts'
 import { Screen } from './world-screens.ts'
 import type { WorldServer } from './world-server.ts'
+import type { WorldViews } from './world-views.ts'
 
 export interface Watch {
   readonly time: VirtualTime
@@ -20,13 +21,15 @@ export interface Watch {
   readonly entities: readonly EntityDefinition[]
   readonly faults: BrowserFaults
   readonly trace: ((line: string) => void) | null
+  /** Null: everybody sees everything. */
+  readonly views: WorldViews | null
   server(): WorldServer
 }
 
 export function watched(name: string, profile: Profile, parts: Watch): Browser {
-  const { time, random, network, books, screens, entities, faults, trace } = parts
+  const { time, random, network, books, screens, entities, faults, trace, views } = parts
   const hiding = entities.filter(({ strategy }) => strategy === 'server-wins')
-  const screen = new Screen(new Set(hiding.map(entity => entity.name)))
+  const screen = new Screen(new Set(hiding.map(entity => entity.name)), views !== null)
   screens.set(name, screen)
   const browser: Browser = new Browser({
     name,
@@ -39,10 +42,11 @@ export function watched(name: string, profile: Profile, parts: Watch): Browser {
       network.transport({
         kind,
         owner: name,
-        user: profile.name,
+        user: () => parts.views?.user(profile.name) ?? { id: profile.name },
         server: () => parts.server(),
         watch(direction, text, sentAt, line) {
           trace?.(`${name} ${direction} ${text}`)
+          if (line.user !== undefined) parts.views?.[direction](line.user, text)
           books[direction](profile.name, text, sentAt, line)
         },
       }),

@@ -7,7 +7,7 @@ import { seededRandom } from './random.ts'
 import type { Random } from './random.ts'
 import { skewedClock, virtualTime } from './time.ts'
 import type { VirtualTime } from './time.ts'
-import { userWrites } from './world-actions.ts'
+import { breakLine, userWrites } from './world-actions.ts'
 import { Blocks } from './world-blocks.ts'
 import { Books } from './world-books.ts'
 import { Disks } from './world-disks.ts'
@@ -21,6 +21,7 @@ import { worldEntities, worldNames } from './world-schema.ts'
 import type { Screen } from './world-screens.ts'
 import { WorldServer } from './world-server.ts'
 import { Stamps } from './world-stamps.ts'
+import { WorldViews } from './world-views.ts'
 import { watched } from './world-watched.ts'
 
 export interface WorldOptions {
@@ -29,6 +30,8 @@ export interface WorldOptions {
   readonly database?: MakeDatabase
   /** Virtual seconds of trouble. Default: 30. */
   readonly seconds?: number
+  /** Whether some users do not see everything. Default: in one world of four. */
+  readonly views?: boolean
   /** Hears of every action and event. */
   readonly trace?: (line: string) => void
 }
@@ -80,10 +83,12 @@ class World {
   readonly #complaints: string[] = []
   readonly #faults = { busy: 0.03, disk: 0 }
   readonly #entities: () => EntityDefinition[]
+  readonly #views: WorldViews | null
   readonly #unreachable = new Set<string>()
   #inspector: ServerStore | null = null
   #restore: (() => void) | null = null
   #restored = false
+  #mended = false
 
   constructor(options: WorldOptions) {
     this.#options = options
@@ -98,11 +103,15 @@ class World {
       time,
       random,
       clock: skewedClock(time, random.between(-5000, 5000)),
+      wrote: (table, id, row) => this.#views?.wrote(table, id, row),
     })
     this.#disks = new Disks(options.seed, time, this.#books, line => this.#trace(line))
     this.#programs = new Programs(this.database, time, random, this.#books, line => this.#trace(line))
     const drawn = seededRandom(options.seed + 0.5)
-    const definitions = worldEntities(drawn)
+    const sighted = seededRandom(options.seed + 0.25)
+    this.#views = (options.views ?? sighted.chance(0.25)) ? new WorldViews(sighted) : null
+    const bare = worldEntities(drawn)
+    const definitions = this.#views === null ? bare : this.#views.entities(bare)
     this.#entities = () => definitions
     if (random.chance(0.03)) this.#faults.disk = 0.02
     const parts = {
@@ -130,7 +139,9 @@ class World {
     const faults = this.#faults
     const trace = this.#options.trace === undefined ? null : (line: string): void => this.#trace(line)
     const server = (): WorldServer => random.pick(this.servers)
-    return watched(name, profile, { time, random, network, books, screens, entities, faults, trace, server })
+    const views = this.#views
+    const parts = { time, random, network, books, screens, entities, faults, trace, server, views }
+    return watched(name, profile, parts)
   }
 
   #trace(line: string): void {
@@ -179,6 +190,18 @@ class World {
     for (let i = 0; i < this.random.int(3); i++)
       await app.insert('docs', { id: `d${i}`, title: this.#books.mark('old') })
     for (const server of this.servers) server.start()
+    if (this.#views !== null) this.#changeRights(this.#views)
+  }
+
+  /** The engine asks again who somebody is, finds other rights, and has them connect anew. */
+  #changeRights(views: WorldViews): void {
+    this.time.after(views.random.between(1000, 15_000), () => {
+      const { user } = views.random.pick(this.browsers)
+      this.#trace(`${user} may now see what level ${views.change(user)} may`)
+      views.survey(this.database)
+      for (const line of this.network.lines) if (line.owner.startsWith(`${user}.`)) line.cut()
+      if (!this.#mended) this.#changeRights(views)
+    })
   }
 
   async #act(): Promise<void> {
@@ -207,7 +230,7 @@ class World {
       case 'transaction':
         return this.#programs.transaction()
       case 'line':
-        return this.#line()
+        return breakLine(this.network)
       case 'away':
         return this.#away()
       case 'crash':
@@ -243,22 +266,6 @@ class World {
   #userWrites(): void {
     const browser = this.random.pick(this.browsers)
     if (browser.running && !browser.frozen) userWrites(browser, this.#books, this.random)
-  }
-
-  #line(): void {
-    const { random, time } = this
-    const lines = [...this.network.lines]
-    if (lines.length === 0) return
-    const line = random.pick(lines)
-    switch (random.pick(['cut', 'freeze', 'halfOpen'])) {
-      case 'cut':
-        return line.cut()
-      case 'halfOpen':
-        return line.halfOpen()
-      case 'freeze':
-        line.freeze()
-        time.after(random.between(500, 60_000), () => line.thaw())
-    }
   }
 
   #away(): void {
@@ -315,6 +322,7 @@ class World {
     for (const screen of this.#screens.values()) screen.excuse()
     this.#stamps.forget()
     this.#restore()
+    this.#views?.survey(this.database)
     this.#restored = true
     for (const server of this.servers) server.start()
   }
@@ -329,6 +337,7 @@ class World {
   /** An end to all faults. */
   async #mend(): Promise<void> {
     this.#trace('-- mend')
+    this.#mended = true
     Object.assign(this.#faults, { busy: 0, disk: 0 })
     await this.#programs.end()
     this.#disks.mend(this.#profiles)
@@ -348,25 +357,27 @@ class World {
     const end = this.time.now() + quietLimitSeconds * 1000
     for (let calm = 0; this.time.now() < end;) {
       await this.time.run(1500)
-      calm = differences(this.browsers, this.database).length === 0 ? calm + 1 : 0
+      calm = differences(this.browsers, this.database, this.#views).length === 0 ? calm + 1 : 0
       if (calm === 3) return true
     }
     return false
   }
 
   async #ask(quiet: boolean): Promise<string[]> {
-    const problems = quiet ? [] : differences(this.browsers, this.database)
+    const problems = quiet ? [] : differences(this.browsers, this.database, this.#views)
     if (!quiet && problems.length === 0) problems.push('never quiet for long')
     for (const screen of this.#screens.values()) problems.push(...screen.problems)
     this.#books.check(this.database.history())
     problems.push(
       ...this.#books.problems,
       ...this.#stamps.problems,
+      ...(this.#views?.problems ?? []),
       ...this.#complaints,
       ...this.time.errors.map(String),
     )
     if (quiet)
-      for (const browser of this.browsers) problems.push(...(await unequalDisk(browser, this.database)))
+      for (const browser of this.browsers)
+        problems.push(...(await unequalDisk(browser, this.database, this.#views)))
     return problems
   }
 

@@ -201,7 +201,7 @@ export const mutants = [
   inClient(
     'T3 what the disk has is always better',
     'reload.ts',
-    'if (stored === null || sameCursor(stored, cursor)) return false',
+    'if (stored === null || standsAs(kept, held)) return false',
     'return stored !== null',
     [],
   ),

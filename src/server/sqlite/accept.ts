@@ -87,7 +87,7 @@ class Round {
         continue
       }
       const outcome = poison?.index === index ? refusedBy(poison.message) : this.#outcome(prepared, index)
-      if (outcome.kind === 'resolve') {
+      if (outcome.kind !== 'done') {
         // those behind it have to wait: one client's mutations are processed in order (rule Q2)
         accepted.push(outcome)
         break

@@ -246,7 +246,7 @@ test('[C1] old values of routing columns are kept with changes and deletes', asy
     .all()
     .map(row => [row['op'], row['old']])
   expect(old).toEqual([
-    ['u', `,"owner":'it''s',"v"`],
+    ['u', `,"owner","v";,"owner":'it''s'`],
     ['d', ',"owner":NULL'],
     ['?', `,"owner":'b'`],
     ['c', null],

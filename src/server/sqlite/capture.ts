@@ -58,17 +58,21 @@ function rows(source: CaptureSource): Draft[] {
   ]
 }
 
-/** The routing columns of a row that goes, `"col":<SQL literal>` each; NULL where there are none. */
-function image({ routing }: CaptureSource, row: string): string {
-  if (routing.length === 0) return 'NULL'
-  return concat(
-    routing.map(column => `${literal(`,${JSON.stringify(column)}:`)}||quote(${row}.${name(column)})`),
-  )
+/** The routing columns of a row that goes, `,"col":<SQL literal>` each; NULL where there are none. */
+function image(source: CaptureSource, row: string): string {
+  return source.routing.length === 0 ? 'NULL' : concat(imageParts(source, row))
+}
+
+function imageParts({ routing }: CaptureSource, row: string): string[] {
+  return routing.map(column => `${literal(`,${JSON.stringify(column)}:`)}||quote(${row}.${name(column)})`)
 }
 
 function updates(source: CaptureSource): Draft[] {
   const keys = new Set(source.table.key.map(column => column.name))
-  const plain = source.table.columns.filter(column => !keys.has(column.name) && !column.generated)
+  const written = source.table.columns.filter(column => !keys.has(column.name) && !column.generated)
+  // together in few triggers, so that few of them carry what routed the row
+  const routes = (column: Column): boolean => source.routing.includes(column.name)
+  const plain = [...written.filter(routes), ...written.filter(column => !routes(column))]
   const generated = source.table.columns.filter(column => !keys.has(column.name) && column.generated)
   const drafts: Draft[] = []
   for (let i = 0; i < plain.length; i += groupSize) {
@@ -92,13 +96,18 @@ function updates(source: CaptureSource): Draft[] {
   return drafts
 }
 
-/** Bytes are compared, whatever collation the column has. */
+/**
+ * The columns that changed, then, where one of them routes, `;` and all that routed the row before: it is read by itself,
+ * whatever became of the row since. Bytes are compared, whatever collation the column has.
+ */
 function update(source: CaptureSource, columns: readonly Column[]): string {
-  const masks = columns.map(column => {
-    const old = source.routing.includes(column.name) ? `||':'||quote(OLD.${name(column.name)})` : ''
-    return `CASE WHEN ${changed(column)} THEN ${literal(`,${JSON.stringify(column.name)}`)}${old} ELSE '' END`
-  })
-  return entry(source, 'u', 'NEW', concat(masks))
+  const masks = columns.map(
+    column => `CASE WHEN ${changed(column)} THEN ${literal(`,${JSON.stringify(column.name)}`)} ELSE '' END`,
+  )
+  const routing = columns.filter(column => source.routing.includes(column.name))
+  const was = concat([literal(';'), ...imageParts(source, 'OLD')])
+  const moved = routing.length === 0 ? [] : [`CASE WHEN ${anyChanged(routing)} THEN ${was} ELSE '' END`]
+  return entry(source, 'u', 'NEW', concat([...masks, ...moved]))
 }
 
 /** The no-op guard. Not as a subquery with the text that the entry takes: SQLite would make that text twice. */

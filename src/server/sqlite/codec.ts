@@ -57,6 +57,16 @@ export function rowJson(columns: readonly Column[], alias: string, form: RowForm
   return concat(parts)
 }
 
+/** A value that `quote` wrote, as its JSON is otherwise made in SQL; null for what cannot be compared. */
+export function valueOfLiteral({ kind }: Column, sql: string): Json {
+  if (sql === 'NULL' || sql.startsWith('X')) return null
+  if (sql.startsWith("'")) return sql.slice(1, -1).replaceAll("''", "'")
+  const value = Number(sql)
+  if (kind === 'boolean' && (value === 0 || value === 1)) return value === 1
+  if (/^-?\d+$/.test(sql)) return Number.isSafeInteger(value) ? value : sql
+  return Number.isFinite(value) ? value : null
+}
+
 // ---- in
 
 /** What to bind for a JSON value; throws INVALID_VALUE where the column cannot mean it. */

@@ -50,6 +50,22 @@ export interface Table {
   readonly quiet: boolean
 }
 
+/** The columns whose old values are logged. Throws INVALID_CONFIG where one is named that is not there. */
+export function routingOf({ routing, name }: EntityDefinition, { columns }: Table): readonly string[] {
+  const comparable = columns
+    .filter(({ kind }) => kind !== 'blob' && kind !== 'json')
+    .map(column => column.name)
+  if (routing === 'all') return comparable
+  for (const column of routing) {
+    if (comparable.includes(column)) continue
+    throw new SyncError(
+      'INVALID_CONFIG',
+      `'${name}' cannot go by '${column}': its table has no such column, or it holds JSON or bytes`,
+    )
+  }
+  return routing
+}
+
 /** Throws UNKNOWN_TABLE, NO_PRIMARY_KEY, UNSUPPORTED_KEY, INVALID_CONFIG. */
 export function describe(db: Connection, definition: EntityDefinition): Table {
   const found = findTable(db, definition)

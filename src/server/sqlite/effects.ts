@@ -134,6 +134,8 @@ class Patcher {
       carried: this.#carried,
       segments: entry.op === 'u' ? segmentsOf(old) : [],
     }
+    // whichever part of an entry is sent, the row moved once
+    const was = entry.op === 'u' ? old.slice(segments.at(-1)?.end ?? 0) : ''
     if (entity !== carried.entity || entry.id !== carried.id) {
       const named = this.#rows.has(keyOf(entity.ent, entry.id))
       return this.#write(entry, { stamp: null, own: named, author: named, old })
@@ -153,7 +155,7 @@ class Patcher {
     for (const part of rest) parts.push(() => this.#add(entity, entry, part))
     return this.#write(
       { ...entry, temporary: null, columns: first.segments.map(segment => segment.column) },
-      { ...first, author: true, old: textOf(first.segments) },
+      { ...first, author: true, old: textOf(first.segments) + was },
     )
   }
 

@@ -26,13 +26,13 @@ test.each(cases)('[L4] statements about a table with a key of kind $key seek: $d
   app.exec(`CREATE TABLE t(v, ${keys[key]})`)
   installTables(db, () => 'epoch', 0)
   const { sql, table } = makeEntity(entity('t'), describe(db, entity('t')), { ent: 1, generation: 0 })
-  const { lookup, changed, nextPage, nextPlaces, saveLine, dropLine, saveGone, dropGone, whereKey } = sql
+  const { lookup, changed, page, saveLine, dropLine, saveGone, dropGone, whereKey } = sql
   const statements = [
     lookup.none,
     lookup.values,
     changed.object,
-    nextPage.values,
-    nextPlaces,
+    page({ form: 'values', first: false, where: [] }),
+    page({ form: 'place', first: false, where: [] }),
     saveLine,
     dropLine,
     saveGone,

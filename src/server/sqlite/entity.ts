@@ -4,6 +4,7 @@ import type { EntityDefinition } from '../../core/index.ts'
 import type { EntityInfo, RowForm } from '../store.ts'
 import { idCodec, rowJson } from './codec.ts'
 import type { IdCodec } from './codec.ts'
+import { routingOf } from './describe.ts'
 import type { Column, Table } from './describe.ts'
 import type { SqlValue } from './driver.ts'
 import { shapeHash } from './schema.ts'
@@ -25,10 +26,7 @@ export interface EntitySql {
   readonly lookup: { readonly [form in RowForm | 'none']: string }
   /** Folded lines in (after, to] in seq order, with their rows. */
   readonly changed: { readonly [form in RowForm]: string }
-  readonly firstPage: { readonly [form in RowForm]: string }
-  readonly nextPage: { readonly [form in RowForm]: string }
-  readonly firstPlaces: string
-  readonly nextPlaces: string
+  readonly page: (what: PageWhat) => string
   /** `WHERE` for one row; binds `keyParams`. */
   readonly whereKey: string
   /** `UPDATE` by the columns that it sets, as they are asked for. */
@@ -39,6 +37,14 @@ export interface EntitySql {
   readonly dropGone: string
   /** The folded delete of an id, whether or not a row has it again. */
   readonly goneStamp: string
+}
+
+/** A keyset page. It binds the key that it follows, then the values of `where`, in order, then the limit. */
+export interface PageWhat {
+  readonly form: RowForm | 'place'
+  readonly first: boolean
+  /** Columns and how many values each may have. */
+  readonly where: readonly (readonly [column: string, values: number])[]
 }
 
 export const lineColumns = 'r.seq,r.reading,r.whole,r.cells,r.tmp,r.client,r.mutation'
@@ -71,6 +77,7 @@ export function makeEntity(
       integerKey: table.key.length === 1 && single?.affinity === 'integer',
       assignsKey: table.assignsKey,
       generated: new Set(table.columns.filter(column => column.generated).map(column => column.name)),
+      routing: routingOf(definition, table),
     },
   }
 }
@@ -88,14 +95,21 @@ function statements(ent: number, table: Table, id: IdCodec): EntitySql {
   const after =
     keys.length > 1 ? `(${keys.join(',')}) > (${keys.map(() => '?').join(',')})` : `${keys[0]} > ?`
   const keyed = table.mayBeNull.map(column => `t.${name(column.name)} IS NOT NULL`)
-  const page = (columns: string, where: string): string => {
-    const all = [...(where === '' ? [] : [where]), ...keyed]
-    return (
+  const pages = new Map<string, string>()
+  const page = ({ form, first, where }: PageWhat): string => {
+    const known = pages.get(JSON.stringify([form, first, where]))
+    if (known !== undefined) return known
+    const columns = form === 'place' ? '' : `,coalesce(r.reading,0),${json[form]},r.tmp`
+    const any = where.map(([column, count]) => `t.${name(column)} IN (${Array(count).fill('?').join(',')})`)
+    const all = [...(first ? [] : [after]), ...any, ...keyed]
+    const text =
       `SELECT ${id.canonical('t')},coalesce(r.seq,0)${columns} FROM ${from} ${line}` +
       `${all.length === 0 ? '' : ` WHERE ${all.join(' AND ')}`} ORDER BY ${keys.join(',')} ${boundLimit}`
-    )
+    // clients choose the lengths of some lists
+    if (pages.size > 200) pages.clear()
+    pages.set(JSON.stringify([form, first, where]), text)
+    return text
   }
-  const rows = (form: RowForm): string => `,coalesce(r.reading,0),${json[form]},r.tmp`
   const lookup = (text: string): string =>
     `SELECT k.key,${keys[0]} IS NOT NULL,CASE WHEN ${keys[0]} IS NOT NULL THEN ${text} END,${lineColumns},${goneColumns}` +
     ` FROM json_each(?) AS k LEFT JOIN ${from} ON ${id.matchesText('t', 'k.value')}` +
@@ -107,13 +121,7 @@ function statements(ent: number, table: Table, id: IdCodec): EntitySql {
   return {
     lookup: { values: lookup(json.values), object: lookup(json.object), none: lookup('NULL') },
     changed: { values: changed('values'), object: changed('object') },
-    firstPage: { values: page(rows('values'), ''), object: page(rows('object'), '') },
-    nextPage: {
-      values: page(rows('values'), after),
-      object: page(rows('object'), after),
-    },
-    firstPlaces: page('', ''),
-    nextPlaces: page('', after),
+    page,
     whereKey: table.key
       .map(
         column =>

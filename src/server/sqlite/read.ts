@@ -13,6 +13,7 @@ import { foldedTo } from './fold.ts'
 import { lookup, originOf, settle, standingOf } from './lines.ts'
 import type { RowState } from './lines.ts'
 import type { Overlay } from './overlay.ts'
+import { movesIn } from './moves.ts'
 import { maxUnfolded } from './request.ts'
 import { meta } from './schema.ts'
 import { boundLimit } from './sql.ts'
@@ -26,7 +27,7 @@ export function readHead(db: Connection): Head {
   return { epoch: meta(db, 'epoch'), seq, check, horizon: Number(meta(db, 'horizon')) }
 }
 
-function cursorOf({ epoch, seq, check }: Head): Cursor {
+export function cursorOf({ epoch, seq, check }: Head): Cursor {
   return { epoch, seq, check }
 }
 
@@ -37,13 +38,20 @@ export interface ChangesQuery {
   readonly after: number
   readonly limit: number
   readonly form: RowForm
+  readonly moves?: boolean
+}
+
+/** The page and, where they are asked for, the moves in it: one view of the log. */
+export function readChanges(db: Connection, catalog: Catalog, query: ChangesQuery): Changes {
+  const page = readPage(db, catalog, query)
+  return query.moves === true ? { ...page, moves: movesIn(db, catalog, query, page.to.seq) } : page
 }
 
 /**
  * At most `limit` folded rows, then at most some window of unfolded entries. A row that has entries beyond the window
  * may come again in a later page: newer state under an older seq is put right by it.
  */
-export function readChanges(db: Connection, catalog: Catalog, query: ChangesQuery): Changes {
+function readPage(db: Connection, catalog: Catalog, query: ChangesQuery): Changes {
   const head = readHead(db)
   const folded = foldedTo(db)
   const { after, limit } = query
@@ -60,14 +68,15 @@ export function readChanges(db: Connection, catalog: Catalog, query: ChangesQuer
   const rows = [...known.rows, ...settledRows(db, touched, query, start)]
   if (rows.length > limit) return cutAt(db, head, rows.slice(0, limit))
   const { horizon } = head
-  if (end === head.seq) return { rows, to: cursorOf(head), more: false, horizon }
-  return { rows, to: { epoch: head.epoch, seq: end, check: checkAt(db, end) ?? 0 }, more: true, horizon }
+  if (end === head.seq) return { rows, to: cursorOf(head), more: false, horizon, moves: [] }
+  const to = { epoch: head.epoch, seq: end, check: checkAt(db, end) ?? 0 }
+  return { rows, to, more: true, horizon, moves: [] }
 }
 
 function cutAt(db: Connection, head: Head, rows: readonly ChangedRow[]): Changes {
   const seq = rows.at(-1)?.seq ?? 0
   const to = { epoch: head.epoch, seq, check: checkAt(db, seq) ?? 0 }
-  return { rows, to, more: true, horizon: head.horizon }
+  return { rows, to, more: true, horizon: head.horizon, moves: [] }
 }
 
 function unfolded(db: Connection, entities: readonly Entity[], after: number, limit: number): SqlValue[][] {
@@ -213,90 +222,6 @@ function changedState(
     temporary: line.temporary,
     origin,
   }
-}
-
-// ---- pages over all rows
-
-export interface PageQuery {
-  readonly entity: string
-  readonly after: string | null
-  readonly limit: number
-  readonly form: RowForm
-}
-
-export function readSnapshot(
-  db: Connection,
-  catalog: Catalog,
-  { entity: asked, after, limit, form }: PageQuery,
-): SnapshotPage {
-  const entity = catalog.get(asked)
-  const head = readHead(db)
-  const found =
-    after === null
-      ? db.all(entity.sql.firstPage[form], limit)
-      : db.all(entity.sql.nextPage[form], ...entity.id.values(after), limit)
-  const fresh = newestUnfolded(db, entity, head.seq)
-  const rows = found.map((row): PageRow => {
-    const id = text(row[0])
-    const newer = fresh.get(id)
-    return {
-      id,
-      seq: newer?.seq ?? integer(row[1]),
-      json: text(row[3]),
-      idJson: idJsonOf(entity.info, id),
-      reading: newer?.reading ?? integer(row[2]),
-      temporary: newer?.temporary ?? textOrNull(row[4]),
-    }
-  })
-  return { rows, next: rows.length < limit ? null : (rows.at(-1)?.id ?? null), head: cursorOf(head) }
-}
-
-export function readPlaces(
-  db: Connection,
-  catalog: Catalog,
-  { entity: asked, after, limit }: Omit<PageQuery, 'form'>,
-): { rows: (readonly [string, number])[]; next: string | null } {
-  const entity = catalog.get(asked)
-  const found =
-    after === null
-      ? db.all(entity.sql.firstPlaces, limit)
-      : db.all(entity.sql.nextPlaces, ...entity.id.values(after), limit)
-  const fresh = newestUnfolded(db, entity, tailHead(db).seq)
-  const rows = found.map((row): readonly [string, number] => {
-    const id = text(row[0])
-    return [id, fresh.get(id)?.seq ?? integer(row[1])]
-  })
-  return { rows, next: rows.length < limit ? null : (rows.at(-1)?.[0] ?? null) }
-}
-
-/** Where living rows stand that the fold has not reached; for them any entry but a mere suspicion is a change. */
-function newestUnfolded(db: Connection, entity: Entity, head: number): Map<string, Newest> {
-  const folded = foldedTo(db)
-  const newest = new Map<string, Newest>()
-  if (head === folded) return newest
-  const rows = db.all(
-    "SELECT CAST(id AS TEXT),max(seq),clock FROM _syncline_tail WHERE seq>? AND ent=? AND op<>'?' GROUP BY id",
-    folded,
-    entity.ent,
-  )
-  for (const [id, seq, reading] of rows)
-    newest.set(entity.id.decode(text(id)), { seq: integer(seq), reading: integer(reading), temporary: null })
-  const named = db.all(
-    'SELECT CAST(id AS TEXT),tmp FROM _syncline_tail WHERE seq>? AND ent=? AND tmp IS NOT NULL',
-    folded,
-    entity.ent,
-  )
-  for (const [id, temporary] of named) {
-    const known = newest.get(entity.id.decode(text(id)))
-    if (known !== undefined) known.temporary = textOrNull(temporary)
-  }
-  return newest
-}
-
-interface Newest {
-  readonly seq: number
-  readonly reading: number
-  temporary: string | null
 }
 
 // ---- by id

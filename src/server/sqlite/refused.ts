@@ -1,6 +1,8 @@
 // Writes that cannot be stored, and what is said of them.
+import { SyncError } from '../../core/index.ts'
 import type { ErrorBody, ErrorCode } from '../../core/index.ts'
 import type { Prepared } from '../store.ts'
+import { isGlobal, textOf } from './failure.ts'
 import type { Outcome } from './request.ts'
 
 /** A write that cannot be stored; ends its mutation. */
@@ -33,4 +35,25 @@ export function conflictText(code: ErrorCode): string {
 
 export function rejectText(code: ErrorCode): string {
   return code === 'ALREADY_EXISTS' ? 'a row with this id exists already' : 'the change was not stored'
+}
+
+/** Of an insert that did nothing. */
+export function ignored(entity: string, code: ErrorCode): Refused {
+  return new Refused('rejected', {
+    code,
+    message: `'${entity}': a trigger or a conflict clause of the table ignored the row`,
+  })
+}
+
+/** What a failing statement means for its mutation; what concerns the whole transaction is left as it is. */
+export function refusedBy(error: unknown, code: ErrorCode): unknown {
+  if (error instanceof Refused) return error
+  if (error instanceof SyncError) return new Refused('rejected', error.toJSON())
+  if (isGlobal(error)) return error
+  const sqlite = textOf(error)
+  return new Refused('rejected', {
+    code,
+    message: `the database refused the change: ${sqlite}`,
+    details: { sqlite },
+  })
 }

@@ -24,7 +24,7 @@ export type Outcome =
       readonly lost?: Lost
       readonly ids?: Record<string, string>
     }
-  | Extract<Accepted, { kind: 'resolve' }>
+  | Extract<Accepted, { kind: 'resolve' | 'stale' }>
 
 /** More of the tail is unfolded than a transaction should fold: fold first, then come again. */
 export class Behind extends Error {}

@@ -1,11 +1,12 @@
 // Our own tables, and the register of captured tables. `open` and every schema change pass here, in one immediate
 // transaction, and leave the database as the entity list asks for it; a second engine that does the same changes nothing.
-import { createHash } from 'node:crypto'
 import { SyncError } from '../../core/index.ts'
 import type { EntityDefinition } from '../../core/index.ts'
+import { hashOf } from '../hash.ts'
 import { prefix, triggersOf } from './capture.ts'
 import type { Trigger } from './capture.ts'
 import { idCodec } from './codec.ts'
+import { routingOf } from './describe.ts'
 import type { Table } from './describe.ts'
 import { integer, text } from './driver.ts'
 import type { Connection } from './driver.ts'
@@ -101,7 +102,10 @@ export function setMeta(db: Connection, key: string, value: string | number): vo
 /** Registers a table and makes its triggers what they should be. Inside a transaction. */
 export function installTable(db: Connection, definition: EntityDefinition, table: Table): Installed {
   const shape = shapeText(table)
-  const uniques = JSON.stringify([table.uniques, table.key.map(column => column.name)])
+  const routing = routingOf(definition, table)
+  const watched = [table.uniques, table.key.map(column => column.name)]
+  // old values that were not logged meanwhile cannot tell who has to forget a row
+  const uniques = JSON.stringify(routing.length === 0 ? watched : [...watched, routing])
   const known = db.get(
     'SELECT ent, shape, uniques, generation, active FROM _syncline_entities WHERE tbl=?',
     table.name,
@@ -109,18 +113,14 @@ export function installTable(db: Connection, definition: EntityDefinition, table
   if (known === undefined) {
     db.run('INSERT INTO _syncline_entities(tbl, shape, uniques) VALUES(?,?,?)', table.name, shape, uniques)
     const ent = integer(db.value('SELECT ent FROM _syncline_entities WHERE tbl=?', table.name))
-    installTriggers(
-      db,
-      table,
-      triggersOf({ ent, table, id: idCodec(table.key, table.mayBeNull), routing: definition.routing }),
-    )
+    installTriggers(db, table, triggersOf({ ent, table, id: idCodec(table.key, table.mayBeNull), routing }))
     return { registered: { ent, generation: 0 }, healed: false }
   }
   const ent = integer(known[0])
   const missing = installTriggers(
     db,
     table,
-    triggersOf({ ent, table, id: idCodec(table.key, table.mayBeNull), routing: definition.routing }),
+    triggersOf({ ent, table, id: idCodec(table.key, table.mayBeNull), routing }),
   )
   // a column or a unique key that was not watched may have changed rows unseen
   const healed = missing || known[1] !== shape || known[2] !== uniques || known[4] !== 1
@@ -203,8 +203,5 @@ function shapeText(table: Table): string {
 }
 
 export function shapeHash(table: Table, generation: number): string {
-  return createHash('sha256')
-    .update(`${generation}:${shapeText(table)}`)
-    .digest('hex')
-    .slice(0, 16)
+  return hashOf(`${generation}:${shapeText(table)}`)
 }

@@ -1,6 +1,6 @@
 // The SQLite store: composition of its parts, one method per question of the port. Decides nothing itself.
 import { SyncError } from '../../core/index.ts'
-import type { Cursor, CursorState, EntityDefinition } from '../../core/index.ts'
+import type { Cursor, CursorState, EntityDefinition, Equality } from '../../core/index.ts'
 import type { Logger, ServerEnv } from '../env.ts'
 import type {
   Accepted,
@@ -11,7 +11,6 @@ import type {
   Identified,
   LookedUp,
   Prepared,
-  RowForm,
   Sender,
   ServerStore,
   SnapshotPage,
@@ -28,7 +27,10 @@ import { isBusy, sqliteCode, storeError, textOf } from './failure.ts'
 import { foldBatch, foldedTo } from './fold.ts'
 import { installAll } from './install.ts'
 import { Overlay } from './overlay.ts'
-import { readChanges, readHead, readPlaces, readRows, readSnapshot, readStandings } from './read.ts'
+import { readPlaces, readSnapshot } from './pages.ts'
+import type { PageQuery } from './pages.ts'
+import { readChanges, readHead, readRows, readStandings } from './read.ts'
+import type { ChangesQuery } from './read.ts'
 import { Behind, maxUnfolded, Poisoned, Surprised } from './request.ts'
 import type { AcceptRequest } from './request.ts'
 import { installTables } from './schema.ts'
@@ -141,21 +143,11 @@ class SqliteStore implements ServerStore {
     })
   }
 
-  changes(query: {
-    readonly entities: readonly string[]
-    readonly after: number
-    readonly limit: number
-    readonly form: RowForm
-  }): Promise<Changes> {
+  changes(query: ChangesQuery): Promise<Changes> {
     return this.#access.read(db => readChanges(db, this.#catalog, query))
   }
 
-  async snapshot(query: {
-    readonly entity: string
-    readonly after: string | null
-    readonly limit: number
-    readonly form: RowForm
-  }): Promise<SnapshotPage> {
+  async snapshot(query: PageQuery): Promise<SnapshotPage> {
     await this.#catchUp(pageBacklog)
     return this.#access.read(db => readSnapshot(db, this.#catalog, query))
   }
@@ -165,9 +157,10 @@ class SqliteStore implements ServerStore {
     readonly above: number
     readonly after: string | null
     readonly limit: number
+    readonly where?: readonly Equality[]
   }): Promise<SnapshotPage> {
     const { entity, above, after, limit } = query
-    if (above < 0) return this.snapshot({ entity, after, limit, form: 'values' })
+    if (above < 0) return this.snapshot({ ...query, form: 'values' })
     return this.#access.read(db => {
       this.#catalog.get(entity)
       const from = after === null ? above : Number(after)
@@ -244,7 +237,7 @@ class SqliteStore implements ServerStore {
         )
         accepted.push(...some)
         poison = null
-        if (mutations.length === 0 || some.at(-1)?.kind === 'resolve') return accepted
+        if (mutations.length === 0 || some.at(-1)?.kind !== 'result') return accepted
       } catch (error) {
         if (error instanceof Behind) await this.#catchUp(maxUnfolded)
         else if (error instanceof Poisoned) poison = { index: error.index, message: error.message }

@@ -101,17 +101,28 @@ export function mutationOf(value: SqlValue | undefined): number | string | null 
 export interface Segment {
   readonly column: string
   readonly text: string
+  /** Where the next one begins. */
+  readonly end: number
 }
 
+/** Up to a `;`, behind which stands what routed the row before. */
 export function segmentsOf(old: string): Segment[] {
   const segments: Segment[] = []
-  for (let i = 0; i < old.length;) {
+  for (let i = 0; i < old.length && old.charAt(i) !== ';';) {
     const end = endOfName(old, i + 1)
     const next = old.charAt(end) === ':' ? endOfLiteral(old, end + 1) : end
-    segments.push({ column: nameIn(old.slice(i + 1, end)), text: old.slice(i, next) })
+    segments.push({ column: nameIn(old.slice(i + 1, end)), text: old.slice(i, next), end: next })
     i = next
   }
   return segments
+}
+
+/** What an entry says of the columns that routed its row before; null: nothing. */
+export function imageIn(op: string, old: string): Segment[] | null {
+  if (op !== 'u') return segmentsOf(old)
+  const last = segmentsOf(old).at(-1)
+  const start = last === undefined ? 0 : last.end
+  return start < old.length ? segmentsOf(old.slice(start + 1)) : null
 }
 
 /** The columns that an update's entry names. */

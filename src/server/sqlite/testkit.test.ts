@@ -113,7 +113,7 @@ export function mutation(n: number | null, wishes: Wish | readonly Wish[], setti
 
 export function resultsOf(accepted: readonly Accepted[]): MutationResult[] {
   return accepted.map(item => {
-    if (item.kind === 'resolve') throw new Error('a resolver is asked for')
+    if (item.kind !== 'result') throw new Error(`not decided: ${item.kind}`)
     return item.result
   })
 }

@@ -1,7 +1,7 @@
 // One mutation at a time: ids made real, `decide` asked, the SQL done, its effects settled. A mutation is whole or not at
 // all (rule D13): one with several writes runs in a savepoint, a single write is whole by SQLite's own rules.
 import { idOfRow, isTemporaryId, SyncError, temporaryPrefix } from '../../core/index.ts'
-import type { Decision, ErrorCode, Json } from '../../core/index.ts'
+import type { Decision, Json, Standing } from '../../core/index.ts'
 import type { Prepared, PreparedWrite } from '../store.ts'
 import { realId, saveRealId } from './clients.ts'
 import type { ClientKey } from './clients.ts'
@@ -10,9 +10,8 @@ import type { Connection } from './driver.ts'
 import { carriedOf, patchEffects } from './effects.ts'
 import type { Author, Storing } from './effects.ts'
 import type { Catalog, Entity } from './entity.ts'
-import { isGlobal, textOf } from './failure.ts'
 import { standingOf } from './lines.ts'
-import { conflictText, refusal, Refused, rejectText } from './refused.ts'
+import { conflictText, ignored, refusal, Refused, refusedBy, rejectText } from './refused.ts'
 import { Poisoned } from './request.ts'
 import type { AcceptRequest, Lost, Outcome } from './request.ts'
 import type { Rows } from './rows.ts'
@@ -153,7 +152,7 @@ export class Writer {
     rows.mark()
     try {
       const outcome = this.#run(prepared, null)
-      if (outcome.kind === 'resolve') undo()
+      if (outcome.kind !== 'done') undo()
       else {
         db.exec('RELEASE _syncline_mutation')
         rows.release()
@@ -173,6 +172,8 @@ export class Writer {
     let merged = false
     const author = authorOf(prepared, this.#parts.request.sender.client)
     const belonging: Belonging = { author, named: this.#namedRows(prepared), ids, alone }
+    // before any of its writes, or a trigger's change of a row that comes later would look like somebody else's
+    if (prepared.attempts.some(write => this.#isStale(write))) return { kind: 'stale' }
     for (const [index, write] of prepared.attempts.entries()) {
       const done = this.#write(write, belonging)
       if ('kind' in done) resolve.push({ index, seq: done.seq, columns: done.columns })
@@ -194,6 +195,23 @@ export class Writer {
     return Object.keys(ids).length === 0 ? some : { ...some, ids }
   }
 
+  #isStale(write: PreparedWrite): boolean {
+    return write.judged !== undefined && this.#standing(write).standing.seq !== write.judged
+  }
+
+  #standing(write: PreparedWrite): { entity: Entity; id: string | null; key: string; standing: Standing } {
+    const entity = this.#entity(write.entity)
+    const id = this.#idOf(entity, write)
+    const key = id === null ? '' : keyOf(entity.ent, id)
+    if (this.#unread.has(key)) this.#readLog()
+    return {
+      entity,
+      id,
+      key,
+      standing: standingOf(id === null ? absent : this.#parts.rows.get(entity, id, key)),
+    }
+  }
+
   #namedRows({ attempts }: Prepared): Set<string> {
     const named = new Set<string>()
     if (attempts.length === 1) return named
@@ -206,12 +224,8 @@ export class Writer {
   }
 
   #write(write: PreparedWrite, belonging: Belonging): Stored | Extract<Decision, { kind: 'resolve' }> {
-    const { rows, request, place } = this.#parts
-    const entity = this.#entity(write.entity)
-    const id = this.#idOf(entity, write)
-    const key = id === null ? '' : keyOf(entity.ent, id)
-    if (this.#unread.has(key)) this.#readLog()
-    const standing = standingOf(id === null ? absent : rows.get(entity, id, key))
+    const { request, place } = this.#parts
+    const { entity, id, key, standing } = this.#standing(write)
     const decision = request.decide(write.entity, standing, write.attempt, place.horizon)
     switch (decision.kind) {
       case 'resolve':
@@ -257,7 +271,7 @@ export class Writer {
     const above = id === null ? this.#above(decision, entity, stored, write) : decision
     const carried = carriedOf(entity, stored, write, above)
     const effects = patchEffects(db, catalog, this.#head, carried, author, named)
-    if (effects.length === 0 && decision.kind === 'insert') throw this.#ignored(write, decision)
+    if (effects.length === 0 && decision.kind === 'insert') throw ignored(write.entity, decision.ifRefused)
     this.#told(entity, write, stored, ids)
     for (const { entry } of effects) this.#moveTo(entry.seq)
     if (effects.length > 0) rows.apply(effects)
@@ -338,7 +352,7 @@ export class Writer {
       switch (decision.kind) {
         case 'insert': {
           const stored = insertRow(db, entity, id, valuesOf(entity, write, decision.columns, null, real))
-          if (stored === null) throw this.#ignored(write, decision)
+          if (stored === null) throw ignored(write.entity, decision.ifRefused)
           return stored
         }
         case 'update':
@@ -349,27 +363,8 @@ export class Writer {
           return id ?? ''
       }
     } catch (error) {
-      throw this.#refusedBy(error, decision.kind === 'insert' ? decision.ifRefused : 'CONSTRAINT_FAILED')
+      throw refusedBy(error, decision.kind === 'insert' ? decision.ifRefused : 'CONSTRAINT_FAILED')
     }
-  }
-
-  #ignored(write: PreparedWrite, { ifRefused }: Extract<Decision, { kind: 'insert' }>): Refused {
-    return new Refused('rejected', {
-      code: ifRefused,
-      message: `'${write.entity}': a trigger or a conflict clause of the table ignored the row`,
-    })
-  }
-
-  #refusedBy(error: unknown, code: ErrorCode): unknown {
-    if (error instanceof Refused) return error
-    if (error instanceof SyncError) return new Refused('rejected', error.toJSON())
-    if (isGlobal(error)) return error
-    const sqlite = textOf(error)
-    return new Refused('rejected', {
-      code,
-      message: `the database refused the change: ${sqlite}`,
-      details: { sqlite },
-    })
   }
 
   /** A foreign key that holds a temporary id of this client's gets the real one. */

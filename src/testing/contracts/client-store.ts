@@ -81,6 +81,7 @@ export function clientStoreContract(name: string, make: () => StoreHome, kit: Te
   rowsContract(name, make, kit)
   leadContract(name, make, kit)
   numbersContract(name, make, kit)
+  standingContract(name, make, kit)
   clearingContract(name, make, kit)
 }
 
@@ -295,15 +296,22 @@ function numbersContract(name: string, make: () => StoreHome, { test, expect }: 
     await one.save(work({ identity: { ...identity, n: 2, user: 'v' } }))
     expect((await one.load([])).identity).toEqual({ client: 'c', n: 9, lead: 1, reading: 50, user: 'v' })
   })
+}
 
+function standingContract(name: string, make: () => StoreHome, { test, expect }: TestKit): void {
   test(`${name}: [T3] entities that stand where the asker stands come without their rows`, async () => {
     const [one] = await twoTabs(make)
     await one.save(
       work({ commits: [commit({ puts: [row('a')] }), commit({ entity: 'u', puts: [row('b')] })] }),
     )
-    const { entities } = await one.load(['t', 'u'], new Map([['t', at(1)]]))
+    const { shape } = commit({})
+    const { entities } = await one.load(['t', 'u'], new Map([['t', { cursor: at(1), shape }]]))
     expect(entities.get('t')).toMatchObject({ cursor: at(1), rows: [] })
     expect(entities.get('u')?.rows).toEqual([row('b')])
+    // a repair may have brought other rows there
+    const other = { columns: [], key: ['id'], hash: 'another', strategy: 'last-write-wins' }
+    const again = await one.load(['t'], new Map([['t', { cursor: at(1), shape: other }]]))
+    expect(again.entities.get('t')?.rows).toEqual([row('a')])
   })
 }
 

@@ -8,6 +8,7 @@ import { contractEntities } from './server-store-kit.ts'
 import type { Expect, Kit, StoreUnderTest } from './server-store-kit.ts'
 import { logTests } from './server-store-log.ts'
 import { queueTests } from './server-store-queue.ts'
+import { viewTests } from './server-store-views.ts'
 
 export { contractDdl, contractTables, sqlApp } from './server-store-kit.ts'
 export type {
@@ -32,6 +33,7 @@ export function serverStoreContract(name: string, make: () => Promise<StoreUnder
     ...decideTests,
     ...existenceTests,
     ...queueTests,
+    ...viewTests,
   })) {
     api.test(`${name}: ${title}`, async () => {
       const under = await make()

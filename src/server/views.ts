@@ -1,0 +1,295 @@
+// What a user may see (rules V1 to V6): of each entity a view, that is a predicate over rows and a list of columns. All that
+// leaves the server passes here: live rows by `see`, everything that is read from the store by `viewed`. There is one
+// judge of a row, the predicate; SQL is only told what narrows the reading down.
+import { columnsOfFilter, equalitiesOf, matcher, SyncError } from '../core/index.ts'
+import type { AccessUser, EntityShape, Equality, Filter, Json, Row } from '../core/index.ts'
+import type { Logger } from './env.ts'
+import { hashOf } from './hash.ts'
+import { slicesOf } from './slices.ts'
+import type { ChangedRow, Changes, EntityInfo, Move, RowForm, ServerStore, SnapshotPage } from './store.ts'
+
+/** Null in the place of a view: everything. */
+export interface View {
+  readonly entity: string
+  /** Equal for users who see the same: they share frames, and a cursor that was had with another one is healed. */
+  readonly key: string
+  /** As its users see it. */
+  readonly shape: EntityShape
+  /** Null: every row. */
+  readonly matches: ((row: Row) => boolean) | null
+  readonly where: readonly Equality[]
+  /** The places of its columns among those of the table; null: all. */
+  readonly columns: readonly number[] | null
+  readonly info: EntityInfo
+}
+
+/** A changed row with what routed it before, since the place that was asked for. */
+export interface SeenRow extends ChangedRow {
+  readonly was?: readonly Row[]
+  /** It may have moved here; what became of it a later page says, or nothing did. */
+  readonly beyond?: true
+}
+
+/** One user's views, made when they are asked for. */
+export class Views {
+  readonly user: AccessUser
+  readonly #log: Logger
+  readonly #entities: ReadonlyMap<string, EntityInfo>
+  readonly #views = new Map<string, { readonly info: EntityInfo; readonly view: View | null }>()
+
+  constructor(user: AccessUser, entities: ReadonlyMap<string, EntityInfo>, log: Logger) {
+    this.user = user
+    this.#log = log
+    this.#entities = entities
+  }
+
+  /** Null: everything. Throws INTERNAL where a rule fails or returns what it must not: nothing is shown then. */
+  of(entity: string): View | null {
+    const info = this.#entities.get(entity)
+    if (info?.definition.access === undefined) return null
+    const known = this.#views.get(entity)
+    // a schema change makes another info
+    if (known?.info === info) return known.view
+    const view = this.#make(info)
+    this.#views.set(entity, { info, view })
+    return view
+  }
+
+  #make(info: EntityInfo): View | null {
+    try {
+      return makeView(info, this.user)
+    } catch (cause) {
+      this.#log.error(
+        { err: cause, entity: info.name, user: this.user.id },
+        'syncline: an access rule failed',
+      )
+      throw new SyncError(
+        'INTERNAL',
+        `the access rules of '${info.name}' failed; the server's log says why`,
+        {
+          cause,
+        },
+      )
+    }
+  }
+
+  shapeOf(entity: string): EntityShape | undefined {
+    return this.of(entity)?.shape ?? this.#entities.get(entity)?.shape
+  }
+
+  /** The same text where they see the same of these entities; empty: all. */
+  keyOf(entities: Iterable<string>): string {
+    const keys = Array.from(entities, entity => this.of(entity)?.key ?? '')
+    return keys.some(key => key !== '') ? keys.join('\n') : ''
+  }
+
+  get shapes(): Readonly<Record<string, EntityShape>> {
+    const shapes = Array.from(
+      this.#entities,
+      ([name, info]) => [name, this.of(name)?.shape ?? info.shape] as const,
+    )
+    return Object.fromEntries(shapes)
+  }
+}
+
+function makeView(info: EntityInfo, user: AccessUser): View | null {
+  const { name, definition, shape } = info
+  const filter = definition.access?.read?.(user) ?? true
+  const columns = columnsFor(info, user)
+  if (filter === true && columns === null) return null
+  const where = typeof filter === 'boolean' ? [] : equalitiesOf(filter)
+  if (typeof filter !== 'boolean') checkFilter(info, filter)
+  const key = JSON.stringify([filter, columns?.map(place => shape.columns[place]?.[0]) ?? null])
+  const kept = columns === null ? shape.columns : shape.columns.filter((_, place) => columns.includes(place))
+  return {
+    entity: name,
+    key,
+    // whoever comes with a cursor of another view holds rows that this one may not have, and the other way round
+    shape: { ...shape, columns: kept, hash: `${shape.hash}.${hashOf(key)}` },
+    matches: filter === true ? null : filter === false ? () => false : matcher(filter),
+    where: filter === false ? [{ column: shape.key[0] ?? '', values: [] }] : where,
+    columns,
+    info,
+  }
+}
+
+function columnsFor({ name, definition, shape }: EntityInfo, user: AccessUser): number[] | null {
+  const named = definition.access?.columns?.(user)
+  if (named === undefined) return null
+  const names = shape.columns.map(([column]) => column)
+  for (const column of named)
+    if (!names.includes(column))
+      throw new SyncError('INVALID_CONFIG', `access rules of '${name}' show '${column}', which is no column`)
+  const kept = new Set([...named, ...shape.key])
+  if (kept.size === names.length) return null
+  return names.flatMap((column, place) => (kept.has(column) ? [place] : []))
+}
+
+function checkFilter({ name, routing }: EntityInfo, filter: Filter<Row>): void {
+  for (const column of columnsOfFilter(filter)) {
+    if (routing.includes(column)) continue
+    throw new SyncError(
+      'INVALID_CONFIG',
+      `the read rule of '${name}' goes by '${column}': it must be a column that can be compared, and stand in by, where there is one`,
+    )
+  }
+}
+
+function has(view: View, source: { readonly json: string | null }, form: RowForm): boolean {
+  if (source.json === null) return false
+  return view.matches === null || view.matches(routedBy(view.info, source, source.json, form))
+}
+
+const parsed = new WeakMap<object, Row>()
+
+/** The routing columns of a row: of one that changed, many views ask one after the other. */
+export function routedBy(info: EntityInfo, source: object, json: string, form: RowForm): Row {
+  const known = parsed.get(source)
+  if (known !== undefined) return known
+  const slices = slicesOf(json, form)
+  const row: Record<string, Json> = {}
+  for (const [place, [column]] of info.shape.columns.entries()) {
+    // reason: the store's own SQL made the text
+    if (info.routing.includes(column)) row[column] = JSON.parse(slices[place] ?? 'null') as Json
+  }
+  parsed.set(source, row)
+  return row
+}
+
+function projected({ columns, shape }: View, json: string, form: RowForm): string {
+  if (columns === null) return json
+  const slices = slicesOf(json, form)
+  const kept = columns.map(place => slices[place] ?? 'null')
+  if (form === 'values') return kept.join(',')
+  return `{${kept.map((text, i) => `${JSON.stringify(shape.columns[i]?.[0])}:${text}`).join(',')}}`
+}
+
+/**
+ * A changed row as the view shows it: the row; or that it is gone, where it was there before; or null, and not even its id
+ * is said.
+ */
+export function see(view: View, row: SeenRow, form: RowForm): ChangedRow | null {
+  const { matches } = view
+  const was = row.was ?? []
+  if (row.json !== null && has(view, row, form)) {
+    const entered = matches !== null && was.some(before => !matches(before))
+    return { ...row, json: projected(view, row.json, form), created: row.created || entered }
+  }
+  if (matches !== null && !was.some(matches)) return null
+  // whose write took it away is nobody's business
+  return { ...row, json: null, created: false, temporary: null, origin: undefined }
+}
+
+/** Rows with their moves, in `seq` order, and rows that moved here and are not among those of this page. */
+export function withMoves({ rows, moves }: Changes): SeenRow[] {
+  if (moves.length === 0) return [...rows]
+  const byRow = new Map<string, Move[]>()
+  for (const move of moves) {
+    const key = `${move.entity}\n${move.id}`
+    byRow.set(key, [...(byRow.get(key) ?? []), move])
+  }
+  const seen = rows.map((row): SeenRow => {
+    const key = `${row.entity}\n${row.id}`
+    const own = byRow.get(key)
+    byRow.delete(key)
+    return own === undefined ? row : { ...row, was: own.map(move => move.was) }
+  })
+  const beyond = [...byRow.values()].flatMap(goneFor)
+  return beyond.length === 0 ? seen : [...seen, ...beyond].sort((a, b) => a.seq - b.seq)
+}
+
+function goneFor(moves: readonly Move[]): SeenRow[] {
+  const last = moves.at(-1)
+  if (last === undefined) return []
+  const was = moves.map(move => move.was)
+  return [{ ...last, was, json: null, created: false, reading: 0, temporary: null, beyond: true }]
+}
+
+/** What connections read from the store. */
+export type ReadStore = Pick<
+  ServerStore,
+  'head' | 'changes' | 'snapshot' | 'rowsAbove' | 'places' | 'rowsById'
+>
+
+/** The store as a user sees it. */
+export function viewed(store: ServerStore, views: Views): ReadStore {
+  const restricted = [...store.entities.values()].some(({ definition }) => definition.access !== undefined)
+  return restricted ? new ViewedStore(store, views) : store
+}
+
+class ViewedStore implements ReadStore {
+  readonly #store: ServerStore
+  readonly #views: Views
+
+  constructor(store: ServerStore, views: Views) {
+    this.#store = store
+    this.#views = views
+  }
+
+  head(): ReturnType<ServerStore['head']> {
+    return this.#store.head()
+  }
+
+  async changes(query: Parameters<ServerStore['changes']>[0]): Promise<Changes> {
+    const views = new Map(query.entities.map(entity => [entity, this.#views.of(entity)]))
+    const restricted = [...views.values()].some(view => view !== null)
+    if (!restricted) return this.#store.changes(query)
+    const page = await this.#store.changes({ ...query, moves: true })
+    const seen = withMoves(page)
+    const there = await this.#stillThere(seen)
+    const rows = seen.flatMap((row): ChangedRow[] => {
+      const view = views.get(row.entity) ?? null
+      if (row.beyond === true && (view === null || there.has(`${row.entity}\n${row.id}`))) return []
+      const shown = view === null ? row : see(view, row, query.form)
+      return shown === null ? [] : [shown]
+    })
+    return { ...page, rows, moves: [] }
+  }
+
+  /** Those of the rows beyond that are in view all the same: a later page brings what changed, if anything did. */
+  async #stillThere(rows: readonly SeenRow[]): Promise<Set<string>> {
+    const there = new Set<string>()
+    const asked = new Map<string, string[]>()
+    for (const { entity, id, beyond } of rows)
+      if (beyond === true && this.#views.of(entity) !== null)
+        asked.set(entity, [...(asked.get(entity) ?? []), id])
+    for (const [entity, ids] of asked)
+      for (const { id } of await this.rowsById(entity, ids)) there.add(`${entity}\n${id}`)
+    return there
+  }
+
+  async snapshot(query: Parameters<ServerStore['snapshot']>[0]): Promise<SnapshotPage> {
+    const view = this.#views.of(query.entity)
+    if (view === null) return this.#store.snapshot(query)
+    return shownPage(view, await this.#store.snapshot({ ...query, where: view.where }), query.form)
+  }
+
+  async rowsAbove(query: Parameters<ServerStore['rowsAbove']>[0]): Promise<SnapshotPage> {
+    const view = this.#views.of(query.entity)
+    if (view === null) return this.#store.rowsAbove(query)
+    return shownPage(view, await this.#store.rowsAbove({ ...query, where: view.where }), 'values')
+  }
+
+  async places(query: Parameters<ServerStore['places']>[0]): ReturnType<ServerStore['places']> {
+    const view = this.#views.of(query.entity)
+    if (view === null || view.matches === null) return this.#store.places(query)
+    const page = await this.snapshot({ ...query, form: 'values' })
+    return { rows: page.rows.map(({ id, seq }) => [id, seq] as const), next: page.next }
+  }
+
+  async rowsById(entity: string, ids: readonly string[]): Promise<SnapshotPage['rows']> {
+    const view = this.#views.of(entity)
+    const rows = await this.#store.rowsById(entity, ids)
+    return view === null ? rows : shownRows(view, rows, 'values')
+  }
+}
+
+function shownPage(view: View, page: SnapshotPage, form: RowForm): SnapshotPage {
+  return { ...page, rows: shownRows(view, page.rows, form) }
+}
+
+function shownRows(view: View, rows: SnapshotPage['rows'], form: RowForm): SnapshotPage['rows'] {
+  return rows.flatMap(row =>
+    has(view, row, form) ? [{ ...row, json: projected(view, row.json, form) }] : [],
+  )
+}
