@@ -190,6 +190,8 @@ class World {
     for (let i = 0; i < this.random.int(3); i++)
       await app.insert('docs', { id: `d${i}`, title: this.#books.mark('old') })
     for (const server of this.servers) server.start()
+    for (const { user } of this.browsers) this.#views?.levelOf(user)
+    this.#views?.survey(this.database)
     if (this.#views !== null) this.#changeRights(this.#views)
   }
 

@@ -1,0 +1,91 @@
+// Many sessions on one engine, without sockets: what is measured is who is found to be concerned by a change, and told.
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { defineEntity, SyncEngine } from 'syncline'
+import { answerCalls } from '../process.mjs'
+import { insertRows, schema, temporaryFolder } from '../rows.mjs'
+
+/** What session number `i` may see of how many rows, and which these are. */
+const views = {
+  owner: {
+    rows: 10_000,
+    rule: i => ({ owner: `u${i}` }),
+    sees: (i, { owner }) => owner === `u${i}`,
+  },
+  mixed: {
+    rows: 1_000,
+    rule: i => {
+      const [from, to] = [(i % 100) * 10, (i % 100) * 10 + 10]
+      switch (i % 4) {
+        case 0:
+          return { and: [{ id: { gt: from } }, { id: { lte: to } }] }
+        case 1:
+          return { id: { gt: from, lte: to } }
+        case 2:
+          return { or: [{ id: { gt: from, lt: to } }, { id: to }] }
+        default:
+          return { id: { in: Array.from({ length: 10 }, (_, n) => from + n + 1) } }
+      }
+    },
+    sees: (i, { id }) => id > (i % 100) * 10 && id <= (i % 100) * 10 + 10,
+  },
+}
+
+answerCalls({
+  async run({ sessions, kind, changes }) {
+    const db = new DatabaseSync(join(temporaryFolder(), 'bench.db'))
+    db.exec(`PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; ${schema}`)
+    const view = views[kind]
+    insertRows(db, view.rows)
+    db.exec("UPDATE items SET owner = 'u' || (id - 1); CREATE INDEX by_owner ON items(owner)")
+    const items = defineEntity({
+      name: 'items',
+      by: ['id', 'owner'],
+      access: { read: user => view.rule(Number(user.id)) },
+    })
+    const engine = await SyncEngine.create({ db, entities: [items] })
+    const peers = []
+    for (let i = 0; i < sessions; i++) peers.push(await subscribed(engine, i))
+    const heard = () => peers.reduce((sum, { heard }) => sum + heard.rows, 0)
+    const update = db.prepare('UPDATE items SET title = ? WHERE id = ?')
+    let expected = 0
+    const before = process.cpuUsage()
+    for (let n = 0; n < changes; n++) {
+      const id = 1 + ((n * 7919) % (kind === 'owner' ? sessions : view.rows))
+      update.run(`title ${n}`, id)
+      expected += kind === 'owner' ? 1 : sessions / 100
+      while (heard() < expected) await new Promise(resolve => setImmediate(resolve))
+    }
+    const { user, system } = process.cpuUsage(before)
+    const wrong = peers.findIndex(({ heard }, i) => heard.ids.some(id => !view.sees(i, { id, owner: `u${id - 1}` })))
+    await engine.close()
+    return { cpu: (user + system) / 1000 / changes, heard: heard(), expected, wrong }
+  },
+})
+
+async function subscribed(engine, i) {
+  const heard = { rows: 0, ids: [], live: false }
+  const peer = {
+    kind: 'local',
+    write(frames) {
+      for (const { text } of frames) {
+        if (!text.startsWith('{"type":"batch"')) continue
+        const { sets, to, from } = JSON.parse(text)
+        if (heard.live) for (const set of sets) for (const [, id] of set.rows) heard.ids.push(id)
+        if (heard.live) heard.rows = heard.ids.length
+        else if (to !== undefined && from === null) heard.live = true
+      }
+    },
+    buffered: () => 0,
+    pause() {},
+    resume() {},
+    probe() {},
+    close() {},
+  }
+  const connection = engine.connect(peer, { id: String(i) })
+  connection.frame(JSON.stringify({ type: 'hello', protocol: 1, client: `c${i}`, lead: 1, acked: 0 }))
+  const scope = { entity: 'items', cursor: null, marks: [], shape: null }
+  connection.frame(JSON.stringify({ type: 'subscribe', scopes: [scope] }))
+  while (!heard.live) await new Promise(resolve => setImmediate(resolve))
+  return { heard }
+}
