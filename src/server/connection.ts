@@ -1,20 +1,20 @@
 // The shell of one session: decodes its frames, carries out what the machine decides, keeps two queues (what it reads
 // and what it writes) and joins the hub. Neighbours: a peer (WebSocket, event stream) in front, hub, reader and
 // acceptor behind.
-import type { Cursor, EntityShape, Mutate, Mutation, ScopeRequest } from '../core/index.ts'
+import type { Cursor, Mutate, Mutation, ScopeRequest } from '../core/index.ts'
 import { protocolVersion, SyncError } from '../core/index.ts'
 import { asErrorBody } from './accept.ts'
 import type { EngineParts } from './engine-parts.ts'
 import { Frame, printAcks } from './frames.ts'
 import type { Hub, Lane, Subscriber } from './hub.ts'
 import { Hold } from './hold.ts'
-import { answerTo, Inbox, Refusal } from './inbox.ts'
-import type { Message } from './inbox.ts'
+import { answerTo, firstOf, Inbox, Refusal } from './inbox.ts'
 import type { Peer, PeerEvents } from './peer.ts'
 import { Readings } from './readings.ts'
 import type { Reached } from './readings.ts'
 import { openSession, step } from './session.ts'
 import type { Effect, Session, SessionEvent } from './session.ts'
+import type { User } from './user.ts'
 import { verifyScopes } from './verify.ts'
 
 type AcceptEffect = Extract<Effect, { type: 'accept' }>
@@ -30,6 +30,8 @@ const probesMissed = 2
 export class Connection implements Subscriber, PeerEvents {
   lanes: Lane[] = []
   readonly session: Session
+  /** As the application described the user last. */
+  user: User
   readonly #parts: EngineParts
   readonly #peer: Peer
   #open = true
@@ -47,10 +49,11 @@ export class Connection implements Subscriber, PeerEvents {
   /** The greatest version that a result named: also lanes that join later bring the client's cursor there. */
   #settledAt = 0
 
-  constructor(parts: EngineParts, peer: Peer, user: string) {
+  constructor(parts: EngineParts, peer: Peer, user: User) {
     this.#parts = parts
     this.#peer = peer
-    this.session = openSession(user)
+    this.user = user
+    this.session = openSession(user.id)
     this.#inbox = new Inbox(peer, parts.limits, () => parts.env.now())
     this.heard = parts.env.now()
     this.#readings = new Readings(parts, {
@@ -63,7 +66,7 @@ export class Connection implements Subscriber, PeerEvents {
       failed: (error, re) => this.#failed(error, re),
       close: (code, reason, retryAfterMs) => this.close(code, reason, retryAfterMs),
     })
-    parts.log.debug({ kind: peer.kind, user }, 'syncline: connection opened')
+    parts.log.debug({ kind: peer.kind, user: user.id }, 'syncline: connection opened')
   }
 
   // ---- from the peer
@@ -150,6 +153,9 @@ export class Connection implements Subscriber, PeerEvents {
     this.#peer.probe()
     return true
   }
+
+  /** The same user is described otherwise than before. */
+  changedUser(_before: User): void {}
 
   /** Waits until what was received is handled; for a graceful stop. */
   settled(): Promise<void> {
@@ -388,11 +394,4 @@ export class Connection implements Subscriber, PeerEvents {
 
 function withoutId(frame: Frame): Frame {
   return frame.eventId === null ? frame : new Frame(frame.text)
-}
-
-export type Shapes = Readonly<Record<string, EntityShape>>
-
-/** The first mutation of a message that has numbered ones. */
-function firstOf(message: Message): number | null {
-  return message.type === 'mutate' ? (message.mutations[0]?.n ?? null) : null
 }

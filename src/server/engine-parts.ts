@@ -1,7 +1,8 @@
 // What a connection may use of the engine.
-import type { Limits } from '../core/index.ts'
+import type { EntityShape, Limits } from '../core/index.ts'
 import type { Acceptor } from './accept.ts'
-import type { Connection, Shapes } from './connection.ts'
+import type { Connections } from './connections.ts'
+import type { Doorkeeper } from './doorkeeper.ts'
 import type { Logger, ServerEnv } from './env.ts'
 import type { Form, Hub } from './hub.ts'
 import type { Known } from './session.ts'
@@ -12,6 +13,8 @@ export interface ServerLimits extends Limits {
   readonly maxBuffered: number
 }
 
+export type Shapes = Readonly<Record<string, EntityShape>>
+
 export interface EngineParts extends Known {
   readonly env: ServerEnv
   readonly log: Logger
@@ -19,7 +22,8 @@ export interface EngineParts extends Known {
   readonly store: ServerStore
   readonly acceptor: Acceptor
   readonly hubs: Readonly<Record<Form, Hub>>
-  readonly connections: Set<Connection>
+  readonly connections: Connections
+  readonly doorkeeper: Doorkeeper
   shapes(): Shapes
   /** Makes sure that the feed of this form reads along. */
   listening(form: Form): Promise<void>

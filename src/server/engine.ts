@@ -4,9 +4,11 @@ import { SyncError } from '../core/index.ts'
 import { Acceptor } from './accept.ts'
 import type { SyncConfig, SyncOptions, Settings } from './config.ts'
 import { readConfig } from './config.ts'
-import type { Connection, Shapes } from './connection.ts'
-import { beatMs, Connection as ConnectionShell } from './connection.ts'
-import type { EngineParts } from './engine-parts.ts'
+import { beatMs, Connection } from './connection.ts'
+import { Connections } from './connections.ts'
+import type { Admitted } from './doorkeeper.ts'
+import { Doorkeeper } from './doorkeeper.ts'
+import type { EngineParts, Shapes } from './engine-parts.ts'
 import { Feed } from './feed.ts'
 import type { Form } from './hub.ts'
 import { Hub } from './hub.ts'
@@ -18,6 +20,8 @@ import { isSqliteHandle, sqliteStore } from './sqlite/index.ts'
 import type { Identified, Sender, ServerStore, StoreStats } from './store.ts'
 import { attachUpgrades } from './upgrade.ts'
 import type { UpgradableServer } from './upgrade.ts'
+import { anybody } from './user.ts'
+import type { SignOut, User } from './user.ts'
 
 export interface EngineStats extends StoreStats {
   readonly connections: number
@@ -76,7 +80,8 @@ export class SyncEngine {
         plain: new Hub(this.#feeds.plain, 'plain'),
         canonical: new Hub(this.#feeds.canonical, 'canonical'),
       },
-      connections: new Set<Connection>(),
+      connections: new Connections(env),
+      doorkeeper: new Doorkeeper(settings.authenticate, env, log),
       shapeOf: (entity): EntityShape | undefined => store.entities.get(entity)?.shape,
       shapes: (): Shapes =>
         Object.fromEntries(Array.from(store.entities.values(), info => [info.name, info.shape])),
@@ -86,7 +91,7 @@ export class SyncEngine {
   }
 
   async #start(): Promise<void> {
-    const { log, bus } = this.#settings
+    const { log, bus, signOuts } = this.#settings
     this.#stops.push(
       this.#store.watch({
         wake: seq => this.#noticed(seq),
@@ -96,6 +101,7 @@ export class SyncEngine {
       bus.subscribe(() => void this.#wake()),
       this.#maintenance.start(),
     )
+    if (signOuts !== undefined) this.#stops.push(signOuts(who => void this.signOut(who)))
     this.#stops.push(() => this.#cancelBeat())
     this.#beat()
   }
@@ -155,14 +161,21 @@ export class SyncEngine {
   #checkLife(): void {
     for (const connection of this.#parts.connections)
       if (!connection.beat()) connection.close(1001, 'no sign of life')
+    this.#parts.connections.beat()
   }
 
-  /** A connection of any kind: give its frames to what is returned. */
-  connect(peer: Peer, user = 'anon'): Connection {
+  /** A connection of any kind: give its frames to what is returned. `again`: asks who it is from now and then. */
+  connect(peer: Peer, user: User = anybody, again?: Admitted['again']): Connection {
     if (this.#closing !== null) throw new SyncError('CLOSED', 'the engine is closed')
-    const connection = new ConnectionShell(this.#parts, peer, user)
-    this.#parts.connections.add(connection)
+    const connection = new Connection(this.#parts, peer, user)
+    this.#parts.connections.add(connection, again)
     return connection
+  }
+
+  /** Closes the live connections of a user or of a sign-in (4401) at once; the number of them. */
+  signOut(who: SignOut): number {
+    this.#parts.doorkeeper.signedOut(who)
+    return this.#parts.connections.signOut(who)
   }
 
   /** Node/Express middleware `(req, res, next)` that also carries `.fetch(request)`; foreign paths are passed on. */
@@ -172,7 +185,7 @@ export class SyncEngine {
 
   /** Lets WebSocket connections in on the sync paths of an HTTP server; the result undoes it. */
   attach(server: UpgradableServer): () => void {
-    const undo = attachUpgrades(this, server, this.#settings)
+    const undo = attachUpgrades(server, this.routes().upgrade, this.#settings)
     this.#detach.add(undo)
     return () => {
       undo()

@@ -29,6 +29,11 @@ export class Refusal {
   }
 }
 
+/** The first mutation of a message that has numbered ones. */
+export function firstOf(message: Message): number | null {
+  return message.type === 'mutate' ? (message.mutations[0]?.n ?? null) : null
+}
+
 /** What is said of a frame that could not be taken. */
 export function answerTo(error: unknown): object {
   if (!(error instanceof Refusal)) return { type: 'error', ...asErrorBody(error) }

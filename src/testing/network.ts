@@ -3,14 +3,14 @@
 // and nobody is told; frames that were on their way when an end gave up still arrive there, behind those of the line
 // that took its place.
 import type { Connection, Transport, TransportEvents } from '../client/index.ts'
-import type { Frame, Peer, PeerEvents } from '../server/index.ts'
+import type { Frame, Peer, PeerEvents, User } from '../server/index.ts'
 import type { Random } from './random.ts'
 import type { VirtualTime } from './time.ts'
 
 /** What a line leads to; an engine is one. */
 export interface ServerEnd {
   /** Throws where it takes nobody any more. */
-  connect(peer: Peer, user?: string): PeerEvents
+  connect(peer: Peer, user?: User): PeerEvents
 }
 
 /** What a network does to WebSockets that it does not like. */
@@ -27,7 +27,7 @@ export interface LineOptions {
   readonly kind: 'websocket' | 'sse'
   /** Whose line it is; for the world's own books. */
   readonly owner: string
-  readonly user?: string
+  readonly user?: User
   /** The server that answers now; null: nobody does. */
   readonly server: () => ServerEnd | null
   /** What passes, as it is delivered. */

@@ -39,7 +39,7 @@ export function watched(name: string, profile: Profile, parts: Watch): Browser {
       network.transport({
         kind,
         owner: name,
-        user: profile.name,
+        user: { id: profile.name },
         server: () => parts.server(),
         watch(direction, text, sentAt) {
           trace?.(`${name} ${direction} ${text}`)
