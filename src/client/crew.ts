@@ -147,7 +147,8 @@ export function need(engine: Engine, stale: boolean): void {
   step(engine, { type: 'need' })
 }
 
-function hello(engine: Engine): void {
+/** Who is there, and who has not seen what is stored here? */
+export function hello(engine: Engine): void {
   post(engine, { type: 'hello', stale: engine.crew.stale, n: engine.replica.state.identity.n })
 }
 
@@ -270,7 +271,7 @@ function one(engine: Engine, changes: readonly Change[]): { change: ChangedRow |
 /** Drafts of ours are stored and have their numbers. */
 export function share(engine: Engine, ns: readonly number[]): void {
   const { behind, entries, dead } = engine.replica.state
-  if (behind) readPending(engine)
+  if (behind) void readPending(engine)
   tellOthers(
     engine,
     ns.flatMap(n => (entries.get(n) ?? dead.get(n))?.record ?? []),
@@ -294,7 +295,7 @@ function hear(engine: Engine, message: TabMessage): void {
   switch (message.type) {
     case 'hello':
       // who put it may be gone before it could say so
-      if (message.n > engine.replica.state.identity.n) readPending(engine)
+      if (message.n > engine.replica.state.identity.n) void readPending(engine)
       check(engine)
       return announce(engine, message.stale)
     case 'lead':
@@ -338,6 +339,9 @@ function hearLeader(engine: Engine, message: Extract<TabMessage, { type: 'lead' 
   crew.known = lead
   if (crew.lead.role === 'lead') return step(engine, { type: 'lost' })
   step(engine, { type: 'heard' })
+  // somebody may have signed in since it was turned away; a page that names its user knows that there is one
+  if (crew.link === unheard && (link.state === 'stopped' || (link.state === 'idle' && engine.options.user)))
+    post(engine, { type: 'do', what: 'connect', entity: '' })
   const { state: previous } = crew.link
   crew.link = link
   // who takes over was told otherwise maybe, after that one said it
@@ -380,13 +384,13 @@ async function reload(engine: Engine, now: Told): Promise<void> {
 function hearRecords(engine: Engine, records: readonly PendingRecord[]): void {
   const known = engine.replica.state.identity.n
   if ((records[0]?.n ?? 0) <= known + 1) tell(engine, { type: 'durable', ns: [], others: records })
-  else readPending(engine)
+  else void readPending(engine)
 }
 
-function readPending(engine: Engine): void {
+export function readPending(engine: Engine): Promise<unknown> {
   const { crew } = engine
   engine.replica.state.behind = false
-  engine.store.load([]).then(
+  return engine.store.load([]).then(
     ({ pending }) => engine.crew === crew && tell(engine, { type: 'durable', ns: [], others: pending }),
     (error: unknown) => report(engine, asError(error, 'STORAGE_FAILED')),
   )

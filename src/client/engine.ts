@@ -45,6 +45,9 @@ export interface Parts {
   database(name: string, after: ClientEnv['after']): ClientStore
   /** A function loads it when the first reset comes. */
   readonly healing: Healing | (() => Promise<Healing>)
+  /** Where tabs cannot hear each other: whether this one has the disk alone; null: nobody knows. */
+  exclusive(engine: Engine, name: string): Promise<boolean | null>
+  adopt(engine: Engine): Promise<number>
   /** Adds methods to the client. */
   more?(engine: Engine): object
   /** A function loads it when the first transport does not answer. */

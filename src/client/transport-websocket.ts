@@ -1,13 +1,17 @@
 // Frames over a WebSocket. Close codes 1012 and 1013 may carry `retry_after_ms=NNN` in their reason.
 import type { Transport } from './transport.ts'
 
-export function webSocketTransport(url: string): Transport {
+/** `open`: for platforms whose WebSocket takes more than an address. */
+export function webSocketTransport(
+  url: string,
+  open = (address: string): WebSocket => new WebSocket(address),
+): Transport {
   return {
     name: 'websocket',
     connect(events) {
       let socket: WebSocket
       try {
-        socket = new WebSocket(`${absolute(url).replace(/^http/, 'ws')}/ws`)
+        socket = open(`${absolute(url).replace(/^http/, 'ws')}/ws`)
       } catch {
         // no WebSocket here, or a page that may not use it
         queueMicrotask(() => events.closed(0, '', null))
