@@ -60,7 +60,9 @@ type Hook<T> = { readonly delete: { after(deleted: T): Promise<void> } }
 export interface SynclinePlugin {
   readonly id: 'syncline'
   init(): {
-    options: { databaseHooks: { session: Hook<{ readonly id: string }>; user: Hook<{ readonly id: string }> } }
+    options: {
+      databaseHooks: { session: Hook<{ readonly id: string }>; user: Hook<{ readonly id: string }> }
+    }
   }
   readonly signOuts: SignOuts
 }

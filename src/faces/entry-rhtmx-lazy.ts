@@ -1,6 +1,14 @@
 // What a page seldom needs, loaded a little after it is ready or when it is needed first: a script of its own, served as
 // `lazy.<hash>.js` beside `client.js`. It works on the state of the script that loads it, so both are of one release.
-import { adopt, exclusive, foldPages, healing, longPollTransport, rivals, sseTransport } from '../client/index.ts'
+import {
+  adopt,
+  exclusive,
+  foldPages,
+  healing,
+  longPollTransport,
+  rivals,
+  sseTransport,
+} from '../client/index.ts'
 import { bindElements } from './bind.ts'
 import { queueForm } from './forms.ts'
 import type { Lazy, Lent } from './lazy.ts'

@@ -49,7 +49,7 @@ function world(authenticate: Authenticate) {
     },
     /** The engine's beats, as long as that. */
     async pass(ms: number) {
-      for (const end = env.now() + ms; env.now() < end; ) {
+      for (const end = env.now() + ms; env.now() < end;) {
         await env.advance(Math.min(beatMs, end - env.now()))
         connections.beat()
         await settle()

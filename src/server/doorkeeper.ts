@@ -49,10 +49,12 @@ export class Doorkeeper {
     try {
       const user = checked(await this.#inTime(authenticate, request))
       // it may have been found just before, and would not be found now
-      if (user !== null && missed.some(who => concerns(who, user))) return await this.#ask(authenticate, request)
+      if (user !== null && missed.some(who => concerns(who, user)))
+        return await this.#ask(authenticate, request)
       if (user !== null && expiryOf(user) > this.#env.now()) return user
     } catch (error) {
-      if (error instanceof SyncError && (error.code === 'AUTH_REQUIRED' || error.code === 'FORBIDDEN')) throw error
+      if (error instanceof SyncError && (error.code === 'AUTH_REQUIRED' || error.code === 'FORBIDDEN'))
+        throw error
       this.#log.error({ err: error }, 'syncline: authenticate failed')
       throw new SyncError('OVERLOADED', 'who is there cannot be found out just now; try again', {
         retryAfterMs: 1000,

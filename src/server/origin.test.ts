@@ -36,9 +36,22 @@ test('[A2] a server that asks nobody who they are is asked as localhost or by it
       return false
     }
   }
-  for (const host of ['localhost', 'LOCALHOST:3000', 'app.localhost:1', '127.0.0.1:80', '192.168.0.7', '[::1]:3000'])
+  for (const host of [
+    'localhost',
+    'LOCALHOST:3000',
+    'app.localhost:1',
+    '127.0.0.1:80',
+    '192.168.0.7',
+    '[::1]:3000',
+  ])
     expect([host, passes(host)]).toEqual([host, true])
-  for (const host of ['evil.example', 'evil.example:3000', 'localhost.evil.example', '127.0.0.1.evil.example', 'x'])
+  for (const host of [
+    'evil.example',
+    'evil.example:3000',
+    'localhost.evil.example',
+    '127.0.0.1.evil.example',
+    'x',
+  ])
     expect([host, passes(host)]).toEqual([host, false])
   expect(passes(undefined)).toBe(true)
   expect(passes('evil.example', '*')).toBe(true)
@@ -52,7 +65,9 @@ test('[A2] CORS: nothing by default, cookies only for those that are named', () 
   expect(headers(undefined, '*')).toEqual({})
   expect(headers('https://app.example', '*')).toEqual({})
   expect(headers('https://www.example', [])).toEqual({})
-  expect(headers('https://www.example', '*')).toEqual({ 'access-control-allow-origin': 'https://www.example' })
+  expect(headers('https://www.example', '*')).toEqual({
+    'access-control-allow-origin': 'https://www.example',
+  })
   expect(headers('https://www.example', ['https://www.example'])).toEqual({
     'access-control-allow-origin': 'https://www.example',
     'access-control-allow-credentials': 'true',

@@ -184,9 +184,17 @@ function webRequest(request: Request, segments: readonly string[], query: URLSea
     query,
     // a Request that was made by hand has no Host
     header: name => request.headers.get(name) ?? (name === 'host' ? new URL(request.url).host : undefined),
-    asked: () => ({ headers: request.headers, url: new URL(request.url) }),
+    asked: () => ({ headers: withHost(request), url: new URL(request.url) }),
     text: limit => (request.body === null ? Promise.resolve('') : readText(request.body, limit)),
   }
+}
+
+/** Those who are asked may want to know under which name they are. */
+function withHost({ headers, url }: Request): Headers {
+  if (headers.has('host')) return headers
+  const all = new Headers(headers)
+  all.set('host', new URL(url).host)
+  return all
 }
 
 function webResponse(request: Request, result: SyncAnswer): Response {

@@ -1,8 +1,9 @@
 // Every door asks who is there before it gives or takes anything, and goes on asking.
-import { request as httpRequest } from 'node:http'
+import { createServer, request as httpRequest } from 'node:http'
 import { createSyncEngine, SyncConfig, SyncError } from 'syncline'
+import { createClient, tokenTransports } from 'syncline/client'
 import type { AuthRequest, User } from 'syncline'
-import { afterEach, describe, expect, test } from 'vitest'
+import { afterEach, describe, expect, test, vi } from 'vitest'
 import { WebSocket } from 'ws'
 import { cleanUp, later, openDatabase, rowsOf, startApp, until, usersAndPosts } from './support/app.ts'
 import type { App, AppOptions } from './support/app.ts'
@@ -80,7 +81,8 @@ describe('[A1] nobody gets nothing', () => {
       expect([answer.url, answer.status]).toEqual([answer.url, 401])
       expect(answer.headers.get('location')).toBe(null)
       const text = await answer.text()
-      if (text !== '') expect(JSON.parse(text)).toEqual({ error: { code: 'AUTH_REQUIRED', message: 'sign in first' } })
+      if (text !== '')
+        expect(JSON.parse(text)).toEqual({ error: { code: 'AUTH_REQUIRED', message: 'sign in first' } })
     }
     expect(rowsOf(app.db, 'SELECT id FROM users')).toEqual([{ id: 1 }])
     // what is no data is there for everybody: the script, and whether the server lives
@@ -128,7 +130,10 @@ describe('[A1] a user gets in', () => {
     const app = await guarded()
     const { frames } = await welcomed(app, ada)
     expect(frames[0]).toMatchObject({ type: 'welcome', user: 'ada' })
-    const changes = { client_id: 'c', changes: [{ id: '1', action: 'create', mutation_id: 'm1', data: { name: 'A' } }] }
+    const changes = {
+      client_id: 'c',
+      changes: [{ id: '1', action: 'create', mutation_id: 'm1', data: { name: 'A' } }],
+    }
     const pushed = await post(`${app.url}/api/sync/users`, changes, ada)
     expect(await pushed.json()).toMatchObject({ results: [{ status: 'applied' }] })
     expect((await fetch(`${app.url}/api/sync/users`, { headers: ada })).status).toBe(200)
@@ -150,7 +155,7 @@ describe('[A1] a user gets in', () => {
     expect(upgrade?.url.href).toBe(`${app.url}/api/sync/ws`)
     expect(upgrade?.remoteAddress).toMatch(/127\.0\.0\.1$/)
     expect(get?.url.href).toBe(`${app.url}/api/sync/users?since=0&x=%20`)
-    expect(web?.url.search).toBe('?y=1')
+    expect([web?.url.search, web?.headers.get('host')]).toEqual(['?y=1', '127.0.0.1'])
   })
 
   test('[S1] targets and hosts that are no addresses are answered too', async () => {
@@ -205,7 +210,9 @@ describe('[A3] a session of a stream belongs to whoever opened it', () => {
     const other = await up(bob)
     expect([other.status, await other.json()]).toMatchObject([410, { error: { code: 'UNKNOWN_SESSION' } }])
     if (kind === 'poll') {
-      const stolen = await fetch(`${app.url}/api/sync/events?stream=poll&session=${session}`, { headers: bob })
+      const stolen = await fetch(`${app.url}/api/sync/events?stream=poll&session=${session}`, {
+        headers: bob,
+      })
       expect(stolen.status).toBe(410)
     }
     expect((await up(ada)).status).toBe(204)
@@ -219,7 +226,12 @@ describe('[A5] X51 a sign-out', () => {
   test('closes sockets, streams and polls of that sign-in at once, and no row comes after it', async () => {
     const app = await guarded()
     const mine = await welcomed(app, ada)
-    mine.send(JSON.stringify({ type: 'subscribe', scopes: [{ entity: 'users', cursor: null, marks: [], shape: null }] }))
+    mine.send(
+      JSON.stringify({
+        type: 'subscribe',
+        scopes: [{ entity: 'users', cursor: null, marks: [], shape: null }],
+      }),
+    )
     await until('the snapshot', () => mine.frames.some(({ type }) => type === 'batch'))
     const stream = await openStream(`${app.url}/api/sync/events?entities=users`, ada)
     const first = await fetch(`${app.url}/api/sync/events?stream=poll`, { headers: ada })
@@ -281,7 +293,12 @@ describe('[A2] X50', () => {
 
   test('a form of another page cannot write: only JSON is taken', async () => {
     const app = await guarded()
-    for (const type of ['text/plain', 'application/x-www-form-urlencoded', 'multipart/form-data; boundary=x', ''])
+    for (const type of [
+      'text/plain',
+      'application/x-www-form-urlencoded',
+      'multipart/form-data; boundary=x',
+      '',
+    ])
       for (const path of ['users', 'events?session=x']) {
         const answer = await fetch(`${app.url}/api/sync/${path}`, {
           method: 'POST',
@@ -337,12 +354,69 @@ describe('[A6] K71', () => {
     expect(await warnings({ authenticate: () => null })).toEqual([])
   })
 
+  test('in production an address of the network needs `authenticate`, or the word that it is meant', async () => {
+    vi.stubEnv('NODE_ENV', 'production')
+    later(() => vi.unstubAllEnvs())
+    const exposed = async (options: AppOptions): Promise<string> => {
+      const { engine } = await startApp(options)
+      const server = createServer(engine.routes())
+      later(() => server.close())
+      engine.attach(server)
+      return new Promise(resolve => {
+        server.on('error', error => resolve(error.message))
+        server.listen(0, '0.0.0.0', () => setImmediate(() => resolve('listening')))
+      })
+    }
+    expect(await exposed({})).toContain('without authentication')
+    expect(await exposed({ access: 'public' })).toBe('listening')
+    expect(await exposed({ authenticate: () => null })).toBe('listening')
+  })
+
   test('`withAuthentication` says the same, and what is no function is refused', async () => {
     const db = openDatabase(':memory:')
     db.exec(usersAndPosts)
     const authenticate = (): User => ({ id: 'ada' })
-    expect(new SyncConfig(db, ['users']).withAuthentication(authenticate).options.authenticate).toBe(authenticate)
-    const wrong = { db, entities: ['users'], authenticate: true } as unknown as Parameters<typeof createSyncEngine>[0]
+    expect(new SyncConfig(db, ['users']).withAuthentication(authenticate).options.authenticate).toBe(
+      authenticate,
+    )
+    const wrong = { db, entities: ['users'], authenticate: true } as unknown as Parameters<
+      typeof createSyncEngine
+    >[0]
     await expect(createSyncEngine(wrong)).rejects.toMatchObject({ code: 'INVALID_CONFIG' })
   })
+})
+
+describe('a client that is no browser', () => {
+  test.each([0, 1])(
+    '[A1] brings a token in a header, over transport %i, a fresh one each time',
+    async index => {
+      const tokens = new Set(['t1'])
+      let asked = 0
+      const app = await startApp({
+        authenticate({ headers }) {
+          const token = headers.get('authorization')?.replace('Bearer ', '') ?? ''
+          return tokens.has(token) ? { id: 'robot', session: token } : null
+        },
+      })
+      const transport = tokenTransports(`${app.url}/api/sync`, async () => {
+        asked += 1
+        return [...tokens].at(-1) ?? ''
+      })[index]
+      if (transport === undefined) throw new Error('no transport')
+      const client = createClient({ url: app.url, entities: ['users'], transports: [transport] })
+      later(() => client.close())
+      await until('a connection', () => client.status().state === 'ready')
+      expect(client.status().user).toBe('robot')
+      const { id } = await client.create('users', { name: 'R2' }).confirmed
+      expect(rowsOf(app.db, 'SELECT name FROM users')).toEqual([{ name: 'R2' }])
+      tokens.delete('t1')
+      app.engine.signOut({ session: 't1' })
+      await until('the end', () => client.status().state === 'stopped')
+      tokens.add('t2')
+      const before = asked
+      client.connect()
+      await client.update('users', id, { name: 'D2' }).confirmed
+      expect(asked).toBeGreaterThan(before)
+    },
+  )
 })

@@ -1,6 +1,8 @@
 // Better Auth itself, with its tables beside the synced ones: the cookie that it sets is all that a connection needs, and
 // whatever ends a session there ends the connections here.
+import { readFileSync } from 'node:fs'
 import { createServer } from 'node:http'
+import path from 'node:path'
 import { betterAuth } from 'better-auth'
 import { getMigrations } from 'better-auth/db/migration'
 import { toNodeHandler } from 'better-auth/node'
@@ -10,7 +12,8 @@ import { betterAuth as fromBetterAuth, syncline } from 'syncline/better-auth'
 import { DatabaseSync } from 'node:sqlite'
 import { afterEach, describe, expect, test } from 'vitest'
 import { WebSocket } from 'ws'
-import { cleanUp, closeServer, later, listen, until } from './support/app.ts'
+import { cleanUp, closeServer, folder, later, listen, until } from './support/app.ts'
+import { addressOf, runModule } from './support/process.ts'
 
 afterEach(cleanUp)
 
@@ -51,7 +54,9 @@ async function site(plugins = [syncline()]): Promise<Site> {
   })
   const sync = engine.routes()
   const authRoutes = toNodeHandler(auth)
-  const server = createServer((request, response) => sync(request, response, () => void authRoutes(request, response)))
+  const server = createServer((request, response) =>
+    sync(request, response, () => void authRoutes(request, response)),
+  )
   engine.attach(server)
   const url = `http://localhost:${await listen(server)}`
   later(() => database.close())
@@ -65,7 +70,7 @@ class Browser {
   readonly #url: string
   readonly #cookies = new Map<string, string>()
 
-  constructor({ url }: Site) {
+  constructor({ url }: Pick<Site, 'url'>) {
     this.#url = url
   }
 
@@ -87,12 +92,19 @@ class Browser {
   }
 
   async signUp(name: string): Promise<void> {
-    const answer = await this.ask('auth/sign-up/email', { name, email: `${name}@example.com`, password: 'correct horse' })
+    const answer = await this.ask('auth/sign-up/email', {
+      name,
+      email: `${name}@example.com`,
+      password: 'correct horse',
+    })
     expect(answer.status).toBe(200)
   }
 
   async signIn(name: string): Promise<void> {
-    const answer = await this.ask('auth/sign-in/email', { email: `${name}@example.com`, password: 'correct horse' })
+    const answer = await this.ask('auth/sign-in/email', {
+      email: `${name}@example.com`,
+      password: 'correct horse',
+    })
     expect(answer.status).toBe(200)
   }
 
@@ -104,7 +116,10 @@ class Browser {
     const hello = { type: 'hello', protocol: 1, client: 'c1', lead: 1, acked: 0 }
     socket.on('open', () => socket.send(JSON.stringify(hello)))
     const frames: Record<string, unknown>[] = []
-    socket.on('message', (data: Buffer) => void frames.push(JSON.parse(data.toString()) as Record<string, unknown>))
+    socket.on(
+      'message',
+      (data: Buffer) => void frames.push(JSON.parse(data.toString()) as Record<string, unknown>),
+    )
     const closed = new Promise<number>(resolve => socket.on('close', resolve))
     return { closed, welcome: until('a welcome', () => frames[0]) }
   }
@@ -215,4 +230,25 @@ describe('[A5] X51 connections end at once', () => {
 test('without the plugin nobody tells of sign-outs, and the re-check does', async () => {
   const on = await site([])
   expect(fromBetterAuth(on.auth)).not.toHaveProperty('signOuts')
+})
+
+test('T-A01 the server of the guide, as it stands there', async () => {
+  const guide = readFileSync(path.resolve(import.meta.dirname, '../../docs/guides/authentication.md'), 'utf8')
+  const [, code = ''] = /`server.mjs`[^`]*```js\n(.*?)```/s.exec(guide) ?? []
+  expect(code).toContain('fromBetterAuth')
+  const file = path.join(folder(), 'app.db')
+  const listening =
+    "server.listen(0, '127.0.0.1', () => console.log('listening on http://localhost:' + server.address().port))"
+  const here = code
+    .replace("'app.db'", JSON.stringify(file))
+    .replace("server.listen(3000, '127.0.0.1')", listening)
+  const secret = { BETTER_AUTH_SECRET: 'a secret of a test, which guards nothing: 7f3c9e1b5d2a8046' }
+  const url = await addressOf(runModule(here, [], secret))
+  const ada = new Browser({ url })
+  expect((await ada.ask('sync/todos')).status).toBe(401)
+  await ada.signUp('ada')
+  const { welcome, closed } = await ada.connect()
+  expect(await welcome).toMatchObject({ type: 'welcome' })
+  await ada.ask('auth/sign-out', {})
+  expect(await closed).toBe(4401)
 })
