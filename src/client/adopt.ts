@@ -14,7 +14,7 @@ export async function adopt(engine: Engine): Promise<number> {
   const database = databaseOf(engine, anonymous)
   if (storage !== 'indexeddb' || engine.key === anonymous) return 0
   const guests = storeOf(engine, database)
-  const moved = await move(engine, guests).finally(() => guests.close())
+  const moved = await move(engine, guests).finally(() => void guests.close())
   // its other tabs begin anew with what is left
   const tabs = env.tabs?.channel(channelOf(database), () => {})
   tabs?.post({ type: 'cleared' })

@@ -43,12 +43,12 @@ function world(authenticate: Authenticate) {
     doorkeeper,
     connections,
     join,
-    async admit() {
+    admit: async () => {
       const { user, again } = await doorkeeper.admit(() => request)
       return join(user, again)
     },
     /** The engine's beats, as long as that. */
-    async pass(ms: number) {
+    pass: async (ms: number) => {
       for (const end = env.now() + ms; env.now() < end;) {
         await env.advance(Math.min(beatMs, end - env.now()))
         connections.beat()

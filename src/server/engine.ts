@@ -185,7 +185,8 @@ export class SyncEngine {
 
   /** Lets WebSocket connections in on the sync paths of an HTTP server; the result undoes it. */
   attach(server: UpgradableServer): () => void {
-    const undo = attachUpgrades(server, this.routes().upgrade, this.#settings)
+    const routes = this.routes()
+    const undo = attachUpgrades(server, (...upgrade) => routes.upgrade(...upgrade), this.#settings)
     this.#detach.add(undo)
     return () => {
       undo()

@@ -108,7 +108,7 @@ test('T-A02 C15 C42 C44 no token in addresses, frames, headers or storage; the c
   await openAs(page, 'ada')
   await add(page, 'milk')
   const stored = await page.evaluate(async () => {
-    const all: unknown[] = [{ ...localStorage }, { ...sessionStorage }, document.cookie]
+    const all: unknown[] = [Object.entries(localStorage), Object.entries(sessionStorage), document.cookie]
     for (const { name = '' } of await indexedDB.databases()) {
       const db = await new Promise<IDBDatabase>(resolve => {
         const request = indexedDB.open(name)

@@ -1,64 +1,14 @@
 // Every door asks who is there before it gives or takes anything, and goes on asking.
 import { createServer, request as httpRequest } from 'node:http'
 import { createSyncEngine, SyncConfig, SyncError } from 'syncline'
-import { createClient, tokenTransports } from 'syncline/client'
-import type { AuthRequest, User } from 'syncline'
+import type { User } from 'syncline'
 import { afterEach, describe, expect, test, vi } from 'vitest'
-import { WebSocket } from 'ws'
 import { cleanUp, later, openDatabase, rowsOf, startApp, until, usersAndPosts } from './support/app.ts'
 import type { App, AppOptions } from './support/app.ts'
+import { ada, bob, guarded, hello, socket, welcomed } from './support/guarded.ts'
 import { openStream, post } from './support/wire.ts'
 
 afterEach(cleanUp)
-
-/** Who is signed in, by cookie. */
-class SignedIn {
-  readonly users = new Map<string, User>()
-  readonly asked: AuthRequest[] = []
-  readonly authenticate = async (request: AuthRequest): Promise<User | null> => {
-    this.asked.push(request)
-    await new Promise(resolve => setImmediate(resolve))
-    return this.users.get(request.headers.get('cookie') ?? '') ?? null
-  }
-}
-
-async function guarded(more: AppOptions = {}): Promise<App & { signedIn: SignedIn }> {
-  const signedIn = new SignedIn()
-  signedIn.users.set('sid=ada', { id: 'ada', session: 's1' })
-  signedIn.users.set('sid=bob', { id: 'bob', session: 's2' })
-  return { ...(await startApp({ authenticate: signedIn.authenticate, ...more })), signedIn }
-}
-
-const hello = JSON.stringify({ type: 'hello', protocol: 1, client: 'c1', lead: 1, acked: 0 })
-const ada = { cookie: 'sid=ada' }
-const bob = { cookie: 'sid=bob' }
-
-interface Socket {
-  readonly frames: Record<string, unknown>[]
-  readonly closed: Promise<{ code: number; reason: string }>
-  send(text: string): void
-}
-
-/** Says hello as soon as it can. */
-function socket(app: App, headers: Record<string, string> = {}): Socket {
-  const ws = new WebSocket(`${app.url.replace('http', 'ws')}/api/sync/ws`, { headers })
-  later(() => ws.terminate())
-  const frames: Record<string, unknown>[] = []
-  ws.on('open', () => ws.send(hello))
-  ws.on('message', (data: Buffer) => void frames.push(JSON.parse(data.toString()) as Record<string, unknown>))
-  const closed = new Promise<{ code: number; reason: string }>((resolve, reject) => {
-    ws.on('close', (code, reason) => resolve({ code, reason: reason.toString() }))
-    ws.on('error', reject)
-  })
-  closed.catch(() => {})
-  return { frames, closed, send: text => ws.send(text) }
-}
-
-async function welcomed(app: App, headers: Record<string, string>): Promise<Socket> {
-  const made = socket(app, headers)
-  await until('a welcome', () => made.frames.some(({ type }) => type === 'welcome'))
-  return made
-}
 
 describe('[A1] nobody gets nothing', () => {
   test('K72 each HTTP door answers 401, coded, and stores nothing', async () => {
@@ -272,80 +222,6 @@ describe('[A5] X51 a sign-out', () => {
   })
 })
 
-describe('[A2] X50', () => {
-  test('a foreign page is refused before anybody is asked who it is', async () => {
-    const app = await guarded()
-    const evil = { ...ada, origin: 'https://evil.example' }
-    await expect(socket(app, evil).closed).rejects.toThrow('403')
-    for (const answer of [
-      await fetch(`${app.url}/api/sync/users`, { headers: evil }),
-      await post(`${app.url}/api/sync/users`, { changes: [] }, evil),
-      await fetch(`${app.url}/api/sync/users`, {
-        method: 'OPTIONS',
-        headers: { ...evil, 'access-control-request-method': 'POST' },
-      }),
-    ]) {
-      expect(answer.status).toBe(403)
-      expect([...answer.headers.keys()].filter(name => name.startsWith('access-control'))).toEqual([])
-    }
-    expect(app.signedIn.asked).toEqual([])
-  })
-
-  test('a form of another page cannot write: only JSON is taken', async () => {
-    const app = await guarded()
-    for (const type of [
-      'text/plain',
-      'application/x-www-form-urlencoded',
-      'multipart/form-data; boundary=x',
-      '',
-    ])
-      for (const path of ['users', 'events?session=x']) {
-        const answer = await fetch(`${app.url}/api/sync/${path}`, {
-          method: 'POST',
-          headers: { ...ada, ...(type === '' ? {} : { 'content-type': type }) },
-          body: new TextEncoder().encode('{"changes":[]}'),
-        })
-        expect([path, type, answer.status]).toEqual([path, type, path === 'users' ? 415 : 410])
-      }
-  })
-
-  test('a page of an origin that is allowed by name may read with its cookies, errors too', async () => {
-    const app = await guarded({ origins: ['https://www.example'] })
-    const headers = { ...ada, origin: 'https://www.example' }
-    const asked = await fetch(`${app.url}/api/sync/users`, {
-      method: 'OPTIONS',
-      headers: { origin: 'https://www.example', 'access-control-request-method': 'POST' },
-    })
-    expect([asked.status, asked.headers.get('access-control-allow-headers')]).toEqual([
-      204,
-      'authorization, content-type, last-event-id',
-    ])
-    for (const [answer, status] of [
-      [await fetch(`${app.url}/api/sync/users`, { headers }), 200],
-      [await fetch(`${app.url}/api/sync/users`, { headers: { origin: headers.origin } }), 401],
-    ] as const) {
-      expect(answer.status).toBe(status)
-      expect(answer.headers.get('access-control-allow-origin')).toBe('https://www.example')
-      expect(answer.headers.get('access-control-allow-credentials')).toBe('true')
-    }
-  })
-
-  test('without authentication a name that points here from elsewhere is refused, on each transport', async () => {
-    const evil = { host: 'evil.example:3000', origin: 'http://evil.example:3000' }
-    const ask = (app: App) =>
-      new Promise(resolve =>
-        httpRequest({ port: app.port, path: '/api/sync/users', headers: evil }, answer =>
-          resolve(answer.resume().statusCode),
-        ).end(),
-      )
-    const app = await startApp()
-    expect(await ask(app)).toBe(403)
-    await expect(socket(app, evil).closed).rejects.toThrow('403')
-    expect(await ask(await startApp({ hosts: ['evil.example'] }))).toBe(200)
-    expect(await ask(await startApp({ access: 'public' }))).toBe(200)
-  })
-})
-
 describe('[A6] K71', () => {
   test('open without `authenticate` and loudly so; with it there is no warning', async () => {
     const warnings = async (options: AppOptions): Promise<string[]> =>
@@ -384,39 +260,4 @@ describe('[A6] K71', () => {
     >[0]
     await expect(createSyncEngine(wrong)).rejects.toMatchObject({ code: 'INVALID_CONFIG' })
   })
-})
-
-describe('a client that is no browser', () => {
-  test.each([0, 1])(
-    '[A1] brings a token in a header, over transport %i, a fresh one each time',
-    async index => {
-      const tokens = new Set(['t1'])
-      let asked = 0
-      const app = await startApp({
-        authenticate({ headers }) {
-          const token = headers.get('authorization')?.replace('Bearer ', '') ?? ''
-          return tokens.has(token) ? { id: 'robot', session: token } : null
-        },
-      })
-      const transport = tokenTransports(`${app.url}/api/sync`, async () => {
-        asked += 1
-        return [...tokens].at(-1) ?? ''
-      })[index]
-      if (transport === undefined) throw new Error('no transport')
-      const client = createClient({ url: app.url, entities: ['users'], transports: [transport] })
-      later(() => client.close())
-      await until('a connection', () => client.status().state === 'ready')
-      expect(client.status().user).toBe('robot')
-      const { id } = await client.create('users', { name: 'R2' }).confirmed
-      expect(rowsOf(app.db, 'SELECT name FROM users')).toEqual([{ name: 'R2' }])
-      tokens.delete('t1')
-      app.engine.signOut({ session: 't1' })
-      await until('the end', () => client.status().state === 'stopped')
-      tokens.add('t2')
-      const before = asked
-      client.connect()
-      await client.update('users', id, { name: 'D2' }).confirmed
-      expect(asked).toBeGreaterThan(before)
-    },
-  )
 })
