@@ -10,7 +10,9 @@ export async function bench({ runs, quick }) {
     { kind: 'mixed', what: `a change, ${many} sessions over 100 and/or/in/range views`, limit: 3 },
   ]
   for (const { kind, what, limit } of ways) {
-    const samples = await rounds([100, many], runs, sessions => once({ sessions: Number(sessions), kind, changes }))
+    const samples = await rounds([100, many], runs, sessions =>
+      once({ sessions: Number(sessions), kind, changes }),
+    )
     report({
       id: 'M10',
       what,

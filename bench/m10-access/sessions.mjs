@@ -57,7 +57,9 @@ answerCalls({
       while (heard() < expected) await new Promise(resolve => setImmediate(resolve))
     }
     const { user, system } = process.cpuUsage(before)
-    const wrong = peers.findIndex(({ heard }, i) => heard.ids.some(id => !view.sees(i, { id, owner: `u${id - 1}` })))
+    const wrong = peers.findIndex(({ heard }, i) =>
+      heard.ids.some(id => !view.sees(i, { id, owner: `u${id - 1}` })),
+    )
     await engine.close()
     return { cpu: (user + system) / 1000 / changes, heard: heard(), expected, wrong }
   },

@@ -194,6 +194,11 @@ export interface Client<R = Record<string, Row>> {
   disconnect(): void
   /** Forgets rows and pending writes of this device, and begins anew. */
   clear(): Promise<void>
+  /**
+   * Takes over the unsent edits that were made in this browser before anybody was signed in; how many they were. They
+   * stay where they are until then: who made them is not known.
+   */
+  adopt(): Promise<number>
   close(): Promise<void>
   [Symbol.asyncDispose](): Promise<void>
 }

@@ -61,6 +61,7 @@ export function clientOf<const S extends readonly EntitySource[]>(
       )
     },
     clear: () => forget(engine),
+    adopt: () => parts.adopt(engine),
     close: () => {
       stopHints()
       return shut(engine)

@@ -1,8 +1,10 @@
 // `createClient`: the client with all its parts.
 import type { EntitySource, Row } from '../core/index.ts'
+import { adopt } from './adopt.ts'
 import type { Client, ClientOptions, RowsOf } from './api.ts'
 import { checkEntity, clientOf } from './client.ts'
 import type { Parts } from './engine.ts'
+import { exclusive } from './exclusive.ts'
 import { healing } from './heal.ts'
 import { foldPages } from './idb-fold.ts'
 import { indexedDBStore } from './idb.ts'
@@ -25,6 +27,8 @@ export const allParts: Parts = {
     },
   }),
   rivals,
+  exclusive,
+  adopt,
 }
 
 /** A client of the sync routes at `options.url`. Opens its store and connects by itself; `ready` tells when. */

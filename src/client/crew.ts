@@ -1,7 +1,7 @@
 // One tab among others over one database: carries out what `lead` decides, and keeps the followers' replicas with the
 // leader's (rules T1 to T5). The leader forwards what the server says; what does not fit, a follower reads from disk.
 import { decodeDown } from '../core/index.ts'
-import type { Batch, Cursor, Down } from '../core/index.ts'
+import type { Batch, Down } from '../core/index.ts'
 import { drive as driveLink } from './connector.ts'
 import { asError, check, linkOf, moved, report, tell } from './engine.ts'
 import type { Engine } from './engine.ts'
@@ -150,7 +150,8 @@ export function need(engine: Engine, stale: boolean): void {
   step(engine, { type: 'need' })
 }
 
-function hello(engine: Engine): void {
+/** Who is there, and who has not seen what is stored here? */
+export function hello(engine: Engine): void {
   post(engine, { type: 'hello', stale: engine.crew.stale, n: engine.replica.state.identity.n })
 }
 
@@ -219,10 +220,6 @@ async function take(engine: Engine): Promise<void> {
   announce(engine, true)
 }
 
-function cursors({ replica }: Engine): Map<string, Cursor | null> {
-  return new Map(Array.from(replica.state.entities.values(), ({ name, cursor }) => [name, cursor]))
-}
-
 // ---- what the leader says
 
 export function post({ crew }: Engine, message: TabMessage): void {
@@ -236,8 +233,9 @@ export function announce(engine: Engine, stored: boolean): void {
     if (stored) crew.saying = false
     if (engine.crew !== crew || crew.lead.role !== 'lead') return
     const { welcome } = crew
-    const { head, alias } = engine.replica.state
-    const told = stored ? { head, renamed: [...alias], places: Object.fromEntries(cursors(engine)) } : null
+    const { head, alias, entities } = engine.replica.state
+    const places = Object.fromEntries(Array.from(entities.values(), ({ name, cursor }) => [name, cursor]))
+    const told = stored ? { head, renamed: [...alias], places } : null
     post(engine, { type: 'lead', lead: crew.known, link: linkOf(engine), welcome, stored: told })
   }
   if (!stored) return say()
@@ -276,7 +274,7 @@ function one(engine: Engine, changes: readonly Change[]): { change: ChangedRow |
 /** Drafts of ours are stored and have their numbers. */
 export function share(engine: Engine, ns: readonly number[]): void {
   const { behind, entries, dead } = engine.replica.state
-  if (behind) readPending(engine)
+  if (behind) void readPending(engine)
   tellOthers(
     engine,
     ns.flatMap(n => (entries.get(n) ?? dead.get(n))?.record ?? []),
@@ -300,7 +298,7 @@ function hear(engine: Engine, message: TabMessage): void {
   switch (message.type) {
     case 'hello':
       // who put it may be gone before it could say so
-      if (message.n > engine.replica.state.identity.n) readPending(engine)
+      if (message.n > engine.replica.state.identity.n) void readPending(engine)
       check(engine)
       return announce(engine, message.stale)
     case 'lead':
@@ -344,6 +342,9 @@ function hearLeader(engine: Engine, message: Extract<TabMessage, { type: 'lead' 
   crew.known = lead
   if (crew.lead.role === 'lead') return step(engine, { type: 'lost' })
   step(engine, { type: 'heard' })
+  // somebody may have signed in since it was turned away; a page that names its user knows that there is one
+  if (crew.link === unheard && (link.state === 'stopped' || (link.state === 'idle' && engine.options.user)))
+    post(engine, { type: 'do', what: 'connect', entity: '' })
   const { state: previous } = crew.link
   crew.link = link
   // who takes over was told otherwise maybe, after that one said it
@@ -365,8 +366,7 @@ async function reload(engine: Engine, now: Told): Promise<void> {
   crew.stale = false
   crew.again = now
   if (crew.held !== null) return
-  const held: (() => void)[] = []
-  crew.held = held
+  const held: (() => void)[] = (crew.held = [])
   while (crew.again !== null) {
     const told = crew.again
     crew.again = null
@@ -386,13 +386,13 @@ async function reload(engine: Engine, now: Told): Promise<void> {
 function hearRecords(engine: Engine, records: readonly PendingRecord[]): void {
   const known = engine.replica.state.identity.n
   if ((records[0]?.n ?? 0) <= known + 1) tell(engine, { type: 'durable', ns: [], others: records })
-  else readPending(engine)
+  else void readPending(engine)
 }
 
-function readPending(engine: Engine): void {
+export function readPending(engine: Engine): Promise<unknown> {
   const { crew } = engine
   engine.replica.state.behind = false
-  engine.store.load([]).then(
+  return engine.store.load([]).then(
     ({ pending }) => engine.crew === crew && tell(engine, { type: 'durable', ns: [], others: pending }),
     (error: unknown) => report(engine, asError(error, 'STORAGE_FAILED')),
   )

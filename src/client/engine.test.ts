@@ -257,3 +257,26 @@ test('[S7] the part that heals is loaded once for all, and again where it failed
   await vi.waitFor(() => expect(client.getAll('todos')).toHaveLength(2))
   expect(load).toHaveBeenCalledTimes(2)
 })
+
+test('X32 [Q3] a database that was emptied and went to another user is that one’s alone', async () => {
+  const store = browser()
+  const welcomed = async (user: string) => {
+    server.user = user
+    const client = open({ store })
+    const users: string[] = []
+    client.on('user', told => users.push(told))
+    await vi.waitFor(() => expect(client.status()).toMatchObject({ user, state: 'ready' }))
+    await settle()
+    return { client, users }
+  }
+  const first = await welcomed('alice')
+  first.client.disconnect()
+  await first.client.clear()
+  await first.client.close()
+  const second = await welcomed('bob')
+  await second.client.create('todos', todo('b')).confirmed
+  await second.client.close()
+  const third = await welcomed('alice')
+  expect(third.users).toEqual(['alice'])
+  expect(third.client.status().client).not.toBe(second.client.status().client)
+})

@@ -46,6 +46,9 @@ export interface Parts {
   readonly healing: Healing | (() => Promise<Healing>)
   /** Absent: put into the engine later. */
   readonly late?: Late
+  /** Where tabs cannot hear each other: whether this one has the disk alone; null: nobody knows. */
+  exclusive(engine: Engine, name: string): Promise<boolean | null>
+  adopt(engine: Engine): Promise<number>
   /** Adds methods to the client. */
   more?(engine: Engine): object
   /** A function loads it when the first transport does not answer. */

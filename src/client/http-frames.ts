@@ -15,6 +15,8 @@ export interface Stream {
   readonly abort: AbortController
   readonly events: TransportEvents
   readonly url: string
+  /** Makes its requests. */
+  readonly via: typeof fetch
 }
 
 /** Begins with `run`; what it throws is the end. */
@@ -22,6 +24,7 @@ export function openStream(
   url: string,
   events: TransportEvents,
   run: (stream: Stream) => Promise<void>,
+  via = fetch,
 ): Connection {
   const stream: Stream = {
     session: '',
@@ -32,6 +35,7 @@ export function openStream(
     abort: new AbortController(),
     events,
     url,
+    via,
   }
   run(stream).catch((error: unknown) => end(stream, 1006, String(error)))
   return {
@@ -57,13 +61,14 @@ export function end(stream: Stream, code: number, reason = '', retryAfterMs: num
   stream.events.closed(code, reason, retryAfterMs)
 }
 
-export function ask(stream: Stream, query: string, init: RequestInit = {}): Promise<Response> {
-  return fetch(`${stream.url}?${query}`, {
-    credentials: 'same-origin',
+export function ask({ url, abort, via }: Stream, query: string, init: RequestInit = {}): Promise<Response> {
+  return via(`${url}?${query}`, {
+    // a page of another origin, which the server lets in by name, has cookies too
+    credentials: 'include',
     cache: 'no-store',
     // our server sends nobody elsewhere; what logs in or sells access does
     redirect: 'error',
-    signal: stream.abort.signal,
+    signal: abort.signal,
     ...init,
   })
 }

@@ -77,11 +77,44 @@ describe('closing', () => {
       expect(closed('best', code)).toEqual(['lost'])
       expect(link).toMatchObject({ state, code })
       if (state === 'stopped') {
-        for (const any of ['online', 'visible', 'suspend', 'resume'] as const) expect(hint(any)).toEqual([])
+        const asked = code === 4401 || code === 4403
+        for (const any of ['hide', 'offline', 'suspend'] as const) expect(hint(any)).toEqual([])
+        if (!asked) for (const any of ['online', 'visible', 'resume'] as const) expect(hint(any)).toEqual([])
         expect(link.due.size).toBe(0)
         expect(start()).toContain('connect best 0')
       }
     }
+  })
+
+  test('[A7] T-A04 who has to sign in is looked for when the page is seen, at most twice a minute, and asks as soon as it is told to', () => {
+    const { link, ready, closed, hint, start, opened, welcome, pass, setClock } = linkRig(2)
+    ready()
+    closed('best', 4401)
+    let attempts = 0
+    const seen = (): void => {
+      for (const any of ['online', 'visible', 'resume', 'visible'] as const)
+        for (const effect of hint(any)) {
+          attempts += Number(effect.startsWith('connect'))
+          if (effect.startsWith('connect')) closed('best', 4401)
+        }
+    }
+    for (let second = 0; second < 60; second++) {
+      seen()
+      setClock(1000)
+    }
+    expect([attempts, link.state]).toEqual([2, 'stopped'])
+    // by itself it does nothing at all
+    expect(pass(3_600_000)).toEqual([])
+    expect(start()).toEqual(['connect best 0'])
+    closed('best', 4401)
+    // the first look is not held up by it
+    expect(hint('visible')).toEqual(['connect best 0'])
+    opened()
+    welcome()
+    expect(link.state).toBe('ready')
+    // and what comes after is none of it: a lost connection is made again at once
+    closed('best', 1006)
+    expect(link.due.get('retry')).toBeLessThanOrEqual(link.now + 1000)
   })
 
   test('[K2] X40 retry-after is obeyed where it is longer, also by hints, not by who asks for a connection', () => {

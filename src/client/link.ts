@@ -106,6 +106,8 @@ const pingMs = 30_000
 const pongMs = 5_000
 /** A timer that fires later than this after its time says that this machine slept, not that the other one died. */
 const lateMs = 1_000
+/** Who has to sign in is looked for once in so long, however often a page says that it is seen. */
+const authMs = 40_000
 /** A server that says more was misunderstood, or is wrong. */
 const maxRetryAfterMs = 300_000
 
@@ -241,6 +243,7 @@ function alive(link: Link, name: LaneName, frame: 'welcome' | 'frame' | null): v
       transport,
       proven: transport,
       hope: true,
+      until: 0,
       welcomedAt,
     })
     due.delete('race')
@@ -336,7 +339,8 @@ export function halt(link: Link): void {
 }
 
 function hinted(link: Link, hint: Hint): void {
-  if (hint === 'hide' || link.state === 'idle' || link.state === 'stopped') return
+  const { state, now } = link
+  if (hint === 'hide' || state === 'idle' || (state === 'stopped' && !mayAsk(link, hint))) return
   if (hint === 'suspend') {
     // whoever holds a connection open is not kept for the way back
     halt(link)
@@ -346,7 +350,14 @@ function hinted(link: Link, hint: Hint): void {
   if (carries(link)) probe(link)
   if (hint === 'offline') return
   link.flaps = 0
-  if (link.now >= link.until) round(link)
+  if (now < link.until) return
+  round(link)
+  if (state === 'stopped') link.until = now + authMs
+}
+
+/** Who signed in elsewhere comes back to this page. */
+function mayAsk({ code }: Link, hint: Hint): boolean {
+  return afterClose(code) === 'auth' && hint !== 'offline' && hint !== 'suspend'
 }
 
 /** Doubt is no verdict: it asks. */

@@ -10,9 +10,6 @@ import { noStore } from './memory.ts'
 import type { ClientStore } from './store.ts'
 import { databaseKey, rememberUser } from './users.ts'
 
-/** How long a lock that nobody has may take to be granted. */
-const lockMs = 500
-
 /** `user` null: the last one of this browser. Connects when the store is open and a connection is wanted. */
 export function openDatabase(engine: Engine, user: string | null): void {
   void begin(engine, () => openStore(engine, user))
@@ -56,41 +53,33 @@ async function openStore(engine: Engine, user: string | null): Promise<void> {
     return own(noStore())
   }
   engine.key = databaseKey(engine.notes, name, user ?? told ?? null)
-  const database = `${name}-${engine.key}`
-  const shared = `syncline:${database}`
+  const database = databaseOf(engine, engine.key)
+  const shared = channelOf(database)
   const { tabs } = engine.env
   const probe = tabs?.channel(shared, () => {}) ?? null
   probe?.close()
-  const made = (): ClientStore =>
-    typeof store === 'function'
-      ? store(database)
-      : engine.parts.database(database, (ms, run) => engine.env.after(ms, run))
   if (probe !== null || (typeof store === 'function' && tabs === undefined))
-    return boot(engine, made(), probe === null ? null : shared)
+    return boot(engine, storeOf(engine, database), probe === null ? null : shared)
   // tabs that cannot hear each other: the first that has the lock has the disk, the others work in memory
-  const held = await exclusive(engine, shared)
-  if (held === true) return own(made())
+  const held = await engine.parts.exclusive(engine, shared)
+  if (held === true) return own(storeOf(engine, database))
   emit(engine, 'storage', { storage: 'memory', reason: held === null ? 'failed' : 'busy', error: null })
   return own(noStore())
 }
 
-/** Null: nobody here knows of locks. */
-async function exclusive(engine: Engine, name: string): Promise<boolean | null> {
-  return new Promise(resolve => {
-    let isHeld = false
-    const granted = (): void => {
-      isHeld = true
-      resolve(true)
-    }
-    const lock = engine.env.tabs?.lock(name, { granted, lost: () => {} })
-    if (lock === undefined || lock === null) return resolve(null)
-    engine.exclusive = lock
-    engine.env.after(lockMs, () => {
-      if (isHeld) return
-      lock.release()
-      resolve(false)
-    })
-  })
+export function databaseOf({ options: { name = 'syncline' } }: Engine, key: string): string {
+  return `${name}-${key}`
+}
+
+/** The name under which the tabs with this database hear each other. */
+export function channelOf(database: string): string {
+  return `syncline:${database}`
+}
+
+export function storeOf({ options: { store }, parts, env }: Engine, database: string): ClientStore {
+  return typeof store === 'function'
+    ? store(database)
+    : parts.database(database, (ms, run) => env.after(ms, run))
 }
 
 /** The server takes this connection for somebody else: on with that user's own database. */

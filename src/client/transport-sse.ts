@@ -4,8 +4,8 @@ import type { Stream } from './http-frames.ts'
 import type { Transport } from './transport.ts'
 import { absolute } from './transport-websocket.ts'
 
-export function sseTransport(url: string): Transport {
-  return { name: 'sse', connect: events => openStream(`${absolute(url)}/events`, events, listen) }
+export function sseTransport(url: string, via?: typeof fetch): Transport {
+  return { name: 'sse', connect: events => openStream(`${absolute(url)}/events`, events, listen, via) }
 }
 
 async function listen(stream: Stream): Promise<void> {

@@ -1,8 +1,15 @@
 // Frames over a WebSocket. Close codes 1012 and 1013 may carry `retry_after_ms=NNN` in their reason.
 import type { Transport } from './transport.ts'
 
-/** `compress`: frames from 1 kB on, or none; undefined: as the server does by default. */
-export function webSocketTransport(url: string, compress?: boolean): Transport {
+/**
+ * `compress`: frames from 1 kB on, or none; undefined: as the server does by default. `open`: for platforms whose
+ * WebSocket takes more than an address.
+ */
+export function webSocketTransport(
+  url: string,
+  compress?: boolean,
+  open = (address: string): WebSocket => new WebSocket(address),
+): Transport {
   // a browser cannot say so in the handshake itself
   const query = compress === undefined ? '' : `?compress=${Number(compress)}`
   return {
@@ -10,7 +17,7 @@ export function webSocketTransport(url: string, compress?: boolean): Transport {
     connect(events) {
       let socket: WebSocket
       try {
-        socket = new WebSocket(`${absolute(url).replace(/^http/, 'ws')}/ws${query}`)
+        socket = open(`${absolute(url).replace(/^http/, 'ws')}/ws${query}`)
       } catch {
         // no WebSocket here, or a page that may not use it
         queueMicrotask(() => events.closed(0, '', null))

@@ -1,6 +1,15 @@
 // What a page seldom needs, loaded a little after it is ready or when it is needed first: a script of its own, served as
 // `lazy.<hash>.js` beside `client.js`. It works on the state of the script that loads it, so both are of one release.
-import { foldPages, healing, late, longPollTransport, rivals, sseTransport } from '../client/index.ts'
+import {
+  adopt,
+  exclusive,
+  foldPages,
+  healing,
+  late,
+  longPollTransport,
+  rivals,
+  sseTransport,
+} from '../client/index.ts'
 import { bindElements } from './bind.ts'
 import { queueForm } from './forms.ts'
 import type { Lazy, Lent } from './lazy.ts'
@@ -15,6 +24,8 @@ const rhtmxLazy = (lent: Lent): Lazy => {
   if (lent.autoRefresh) autoRefresh(lent)
   if (lent.debug) watchLoops(lent)
   return {
+    adopt,
+    exclusive,
     foldPages,
     healing,
     rivals,

@@ -1,9 +1,17 @@
 // Loads the second script when it is needed. A tag and a global instead of `import()`: it works from other origins
 // without CORS, and what failed once can be tried again in every browser.
-import type { BareClient as Client, Engine, Fold, Healing, Rivals, Transport } from '../client/index.ts'
+import type {
+  BareClient as Client,
+  Engine,
+  Fold,
+  Healing,
+  Parts,
+  Rivals,
+  Transport,
+} from '../client/index.ts'
 
 /** What the second script makes of a page. */
-export interface Lazy {
+export interface Lazy extends Pick<Parts, 'exclusive' | 'adopt'> {
   readonly healing: Healing
   readonly foldPages: Fold
   readonly rivals: Rivals

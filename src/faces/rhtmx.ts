@@ -58,6 +58,7 @@ type Lent = Pick<
   | 'connect'
   | 'disconnect'
   | 'clear'
+  | 'adopt'
 >
 
 export interface RhtmxSync extends Lent {
@@ -146,6 +147,8 @@ function scriptParts({ websocket, longPoll }: ScriptOptions, load: () => Promise
     database: (name, after) => indexedDBStore(name, after, async () => (await load()).foldPages),
     healing: async () => (await load()).healing,
     rivals: async () => (await load()).rivals,
+    exclusive: async (engine, name) => (await load()).exclusive(engine, name),
+    adopt: async engine => (await load()).adopt(engine),
   }
 }
 
@@ -175,10 +178,13 @@ function announce(
       events.tell('connection:state', { state, oldState })
     }
     known = status.state !== 'idle' && (known || status.state === 'ready')
-    // once, whatever a page does about it: the code stays until somebody was let in
-    const asked = status.code === 4401
-    if (asked && !refused) events.tell('auth:required', { code: status.code, reason: status.reason })
-    refused = asked
+    // once, whatever a page does about it, until somebody was let in
+    const { code, reason } = status
+    if (status.state === 'ready') refused = false
+    if (status.state === 'stopped' && code === 4401 && !refused) {
+      refused = true
+      events.tell('auth:required', { code, reason })
+    }
   })
   client.on('ready', ({ storage }) => {
     fresh = new Set()

@@ -96,5 +96,14 @@ test('[F9] X36 a program says the same with the names of dataset', () => {
     debug: true,
     autoRefresh: true,
     user: 'ada',
+    autoConnect: true,
   })
+})
+
+test('[A7] C16 a page that knows that nobody is signed in says so: the server is not asked', () => {
+  expect(read({ syncEntities: 'users', syncUser: '' }).options).toMatchObject({
+    user: null,
+    autoConnect: false,
+  })
+  expect(read({ syncEntities: 'users' }).options).toMatchObject({ user: null, autoConnect: true })
 })

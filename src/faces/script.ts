@@ -15,6 +15,8 @@ export interface ScriptOptions {
   readonly autoRefresh: boolean
   /** Whose copy this is, where the page knows it before the server can be asked. */
   readonly user: string | null
+  /** False where the page knows that nobody is signed in: nothing is asked of the server until `connect()`. */
+  readonly autoConnect: boolean
 }
 
 /** What `rhtmxSync.init` takes: the attributes of the tag, called as `dataset` calls them. */
@@ -75,7 +77,8 @@ export function optionsOf(
     strategy: strategyOf(conflictStrategy, complain),
     debug: String(debug ?? 'false') !== 'false',
     autoRefresh: String(autoRefresh) === 'true',
-    user: syncUser ?? null,
+    user: syncUser || null,
+    autoConnect: syncUser !== '',
   }
 }
 

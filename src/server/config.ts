@@ -6,8 +6,9 @@ import { consoleLogger, nodeEnv } from './env.ts'
 import type { Logger, ServerEnv } from './env.ts'
 import type { Bus } from './bus.ts'
 import { localBus } from './bus.ts'
-import type { OriginRule } from './origin.ts'
+import type { HostRule, OriginRule } from './origin.ts'
 import type { ServerStore } from './store.ts'
+import type { Authenticate, SignOuts } from './user.ts'
 
 export interface SyncOptions {
   /** The application's own handle: `node:sqlite` DatabaseSync or better-sqlite3. `db_pool` and `dbPool` say the same. */
@@ -30,10 +31,19 @@ export interface SyncOptions {
   readonly limits?: Partial<ServerLimits>
   /** Milliseconds a resolver may take. Default 5,000. */
   readonly resolverDeadline?: number
+  /** Who a request is from: asked at every door, and again while a connection lives. Without it everybody may do everything. */
+  readonly authenticate?: Authenticate
+  /** Tells of sign-outs that happen elsewhere, so that their connections end at once; `betterAuth(auth)` gives both. */
+  readonly signOuts?: SignOuts
   /** `'public'`: serving everybody is intended, also in production. */
   readonly access?: 'public'
   /** Origins of other hosts whose pages may sync, e.g. `['https://www.example.com']`; `'*'`: any. Default: none. */
   readonly origins?: OriginRule
+  /**
+   * Names under which the server may be asked, without a port. Default: any with `authenticate` or `access: 'public'`;
+   * otherwise localhost and addresses, or a page of any site could have its own name point here and read everything.
+   */
+  readonly hosts?: HostRule
   readonly bus?: Bus
   /** The world: clock, chance, timers. For tests. */
   readonly env?: ServerEnv
@@ -54,8 +64,11 @@ const knownKeys: ReadonlySet<string> = new Set<keyof SyncOptions>([
   'maxDrift',
   'limits',
   'resolverDeadline',
+  'authenticate',
+  'signOuts',
   'access',
   'origins',
+  'hosts',
   'bus',
   'env',
   'path',
@@ -90,6 +103,10 @@ export class SyncConfig {
     return this.#with({ logger })
   }
 
+  withAuthentication(authenticate: Authenticate): SyncConfig {
+    return this.#with({ authenticate })
+  }
+
   withRetentionDays(retentionDays: number | false): SyncConfig {
     return this.#with({ retentionDays })
   }
@@ -112,7 +129,10 @@ export interface Settings {
   readonly resolverDeadlineMs: number
   readonly public: boolean
   readonly production: boolean
+  readonly authenticate: Authenticate | undefined
+  readonly signOuts: SignOuts | undefined
   readonly origins: OriginRule
+  readonly hosts: HostRule
   readonly bus: Bus
   readonly env: ServerEnv
   readonly path: string
@@ -146,11 +166,21 @@ export function readConfig(config: SyncOptions | SyncConfig): Settings {
     resolverDeadlineMs: number('resolverDeadline', options.resolverDeadline ?? 5000),
     public: options.access === 'public',
     production: process.env['NODE_ENV'] === 'production',
+    authenticate: functionOr('authenticate', options.authenticate),
+    signOuts: functionOr('signOuts', options.signOuts),
     origins: options.origins ?? [],
+    hosts:
+      options.hosts ?? (options.authenticate !== undefined || options.access === 'public' ? '*' : 'local'),
     bus: options.bus ?? localBus(),
     env: options.env ?? nodeEnv(),
     path: `/${(options.path ?? '/api/sync').replaceAll(/^\/+|\/+$/g, '')}`,
   }
+}
+
+/** What is no function would let everybody in, or nobody. */
+function functionOr<T>(name: string, value: T | undefined): T | undefined {
+  if (value === undefined || typeof value === 'function') return value
+  throw new SyncError('INVALID_CONFIG', `${name} must be a function`)
 }
 
 function number(name: string, value: number): number {

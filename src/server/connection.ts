@@ -1,7 +1,7 @@
 // The shell of one session: decodes its frames, carries out what the machine decides, keeps two queues (what it reads
 // and what it writes) and joins the hub. Neighbours: a peer (WebSocket, event stream) in front, hub, reader and
 // acceptor behind.
-import type { AccessUser, Cursor, Mutate, Mutation, ScopeRequest } from '../core/index.ts'
+import type { Cursor, Mutate, Mutation, ScopeRequest } from '../core/index.ts'
 import { protocolVersion, SyncError } from '../core/index.ts'
 import { asErrorBody } from './accept.ts'
 import type { EngineParts } from './engine-parts.ts'
@@ -14,6 +14,7 @@ import { Readings } from './readings.ts'
 import type { Reached } from './readings.ts'
 import { openSession, step } from './session.ts'
 import type { Effect, Session, SessionEvent } from './session.ts'
+import type { User } from './user.ts'
 import { verifyScopes } from './verify.ts'
 import { viewed, Views } from './views.ts'
 
@@ -30,6 +31,8 @@ const probesMissed = 2
 export class Connection implements Subscriber, PeerEvents {
   lanes: Lane[] = []
   readonly session: Session
+  /** As the application described the user last. */
+  user: User
   /** What its user may see. */
   readonly views: Views
   readonly #parts: EngineParts
@@ -49,9 +52,10 @@ export class Connection implements Subscriber, PeerEvents {
   /** The greatest version that a result named: also lanes that join later bring the client's cursor there. */
   #settledAt = 0
 
-  constructor(parts: EngineParts, peer: Peer, user: AccessUser) {
+  constructor(parts: EngineParts, peer: Peer, user: User) {
     this.#parts = parts
     this.#peer = peer
+    this.user = user
     this.session = openSession(user.id)
     this.views = new Views(user, parts.store.entities, parts.log)
     this.#inbox = new Inbox(peer, parts.limits, () => parts.env.now())
@@ -117,10 +121,8 @@ export class Connection implements Subscriber, PeerEvents {
   closed(): void {
     if (!this.#open) return
     this.#open = false
-    this.#parts.log.debug(
-      { kind: this.#peer.kind, client: this.session.client },
-      'syncline: connection closed',
-    )
+    const { client } = this.session
+    this.#parts.log.debug({ kind: this.#peer.kind, client }, 'syncline: connection closed')
     this.#hub().leave(this)
     this.#parts.connections.delete(this)
     this.#readings.release(false)
@@ -152,6 +154,14 @@ export class Connection implements Subscriber, PeerEvents {
     if (this.#beats > probesMissed) return false
     this.#peer.probe()
     return true
+  }
+
+  /** The same user is described otherwise than before. With other rights they come back, and are healed (rule V4). */
+  changedUser(): void {
+    const { scopes } = this.session
+    const before = this.views.keyOf(scopes.keys())
+    this.views.renew(this.user)
+    if (this.views.keyOf(scopes.keys()) !== before) this.close(1012, 'what this user may see has changed', 0)
   }
 
   /** Waits until what was received is handled; for a graceful stop. */
@@ -273,8 +283,6 @@ export class Connection implements Subscriber, PeerEvents {
     }
   }
 
-  // ---- single effects
-
   #last = 0
 
   async #welcome(): Promise<void> {
@@ -295,12 +303,7 @@ export class Connection implements Subscriber, PeerEvents {
   async #verify(requests: readonly ScopeRequest[], turn: number): Promise<void> {
     const head = await this.#parts.store.head()
     const scopes = await verifyScopes(this.#parts.store, requests)
-    await this.#apply({
-      type: 'verified',
-      scopes,
-      head: { epoch: head.epoch, seq: head.seq, check: head.check },
-      turn,
-    })
+    await this.#apply({ type: 'verified', scopes, head, turn })
   }
 
   async #join(entities: readonly string[], at: Cursor): Promise<void> {
@@ -330,7 +333,7 @@ export class Connection implements Subscriber, PeerEvents {
     await this.#parts.listening('plain')
     const head = await this.#parts.store.head()
     if (!this.#open) return
-    if (entities.length > 0) hub.join(this, entities, { epoch: head.epoch, seq: head.seq, check: head.check })
+    if (entities.length > 0) hub.join(this, entities, head)
     if (announce) this.#send({ type: 'subscribed', entities, version: head.seq, epoch: head.epoch })
     hub.flushOne(this)
     void this.#parts.wake()

@@ -1,7 +1,8 @@
 // What a connection may use of the engine.
 import type { Limits } from '../core/index.ts'
 import type { Acceptor } from './accept.ts'
-import type { Connection } from './connection.ts'
+import type { Connections } from './connections.ts'
+import type { Doorkeeper } from './doorkeeper.ts'
 import type { Logger, ServerEnv } from './env.ts'
 import type { Form, Hub } from './hub.ts'
 import type { ServerStore } from './store.ts'
@@ -18,7 +19,8 @@ export interface EngineParts {
   readonly store: ServerStore
   readonly acceptor: Acceptor
   readonly hubs: Readonly<Record<Form, Hub>>
-  readonly connections: Set<Connection>
+  readonly connections: Connections
+  readonly doorkeeper: Doorkeeper
   /** Makes sure that the feed of this form reads along. */
   listening(form: Form): Promise<void>
   /** Something may have changed: read the log and flush; resolves when what was committed before the call is flushed. */

@@ -1,11 +1,12 @@
 // The server's root: wires store, feeds, hubs, acceptor and routes, and decides nothing about sync.
-import type { AccessUser } from '../core/index.ts'
 import { SyncError } from '../core/index.ts'
 import { Acceptor } from './accept.ts'
 import type { SyncConfig, SyncOptions, Settings } from './config.ts'
 import { readConfig } from './config.ts'
-import type { Connection } from './connection.ts'
-import { beatMs, Connection as ConnectionShell } from './connection.ts'
+import { beatMs, Connection } from './connection.ts'
+import { Connections } from './connections.ts'
+import type { Admitted } from './doorkeeper.ts'
+import { Doorkeeper } from './doorkeeper.ts'
 import type { EngineParts } from './engine-parts.ts'
 import { Feed } from './feed.ts'
 import type { Form } from './hub.ts'
@@ -18,6 +19,8 @@ import { isSqliteHandle, sqliteStore } from './sqlite/index.ts'
 import type { Identified, Sender, ServerStore, StoreStats } from './store.ts'
 import { attachUpgrades } from './upgrade.ts'
 import type { UpgradableServer } from './upgrade.ts'
+import { anybody } from './user.ts'
+import type { SignOut, User } from './user.ts'
 
 export interface EngineStats extends StoreStats {
   readonly connections: number
@@ -76,14 +79,15 @@ export class SyncEngine {
         plain: new Hub(this.#feeds.plain, 'plain'),
         canonical: new Hub(this.#feeds.canonical, 'canonical'),
       },
-      connections: new Set<Connection>(),
+      connections: new Connections(env),
+      doorkeeper: new Doorkeeper(settings.authenticate, env, log),
       listening: async form => void (this.#feeds[form].head ?? (await this.#feeds[form].advance())),
       wake: () => this.#wake(),
     }
   }
 
   async #start(): Promise<void> {
-    const { log, bus } = this.#settings
+    const { log, bus, signOuts } = this.#settings
     this.#stops.push(
       this.#store.watch({
         wake: seq => this.#noticed(seq),
@@ -93,6 +97,7 @@ export class SyncEngine {
       bus.subscribe(() => void this.#wake()),
       this.#maintenance.start(),
     )
+    if (signOuts !== undefined) this.#stops.push(signOuts(who => void this.signOut(who)))
     this.#stops.push(() => this.#cancelBeat())
     this.#beat()
   }
@@ -152,14 +157,21 @@ export class SyncEngine {
   #checkLife(): void {
     for (const connection of this.#parts.connections)
       if (!connection.beat()) connection.close(1001, 'no sign of life')
+    this.#parts.connections.beat()
   }
 
-  /** A connection of any kind: give its frames to what is returned. */
-  connect(peer: Peer, user: AccessUser = anybody): Connection {
+  /** A connection of any kind: give its frames to what is returned. `again`: asks who it is from now and then. */
+  connect(peer: Peer, user: User = anybody, again?: Admitted['again']): Connection {
     if (this.#closing !== null) throw new SyncError('CLOSED', 'the engine is closed')
-    const connection = new ConnectionShell(this.#parts, peer, user)
-    this.#parts.connections.add(connection)
+    const connection = new Connection(this.#parts, peer, user)
+    this.#parts.connections.add(connection, again)
     return connection
+  }
+
+  /** Closes the live connections of a user or of a sign-in (4401) at once; the number of them. */
+  signOut(who: SignOut): number {
+    this.#parts.doorkeeper.signedOut(who)
+    return this.#parts.connections.signOut(who)
   }
 
   /** Node/Express middleware `(req, res, next)` that also carries `.fetch(request)`; foreign paths are passed on. */
@@ -169,7 +181,8 @@ export class SyncEngine {
 
   /** Lets WebSocket connections in on the sync paths of an HTTP server; the result undoes it. */
   attach(server: UpgradableServer): () => void {
-    const undo = attachUpgrades(this, server, this.#settings)
+    const routes = this.routes()
+    const undo = attachUpgrades(server, (...upgrade) => routes.upgrade(...upgrade), this.#settings)
     this.#detach.add(undo)
     return () => {
       undo()
@@ -232,9 +245,6 @@ function openStore(settings: Settings): ServerStore {
     'db must be an open DatabaseSync of node:sqlite or a better-sqlite3 Database',
   )
 }
-
-/** Everybody, where nobody is asked who they are. */
-export const anybody: AccessUser = { id: 'anon' }
 
 /** The same as `SyncEngine.create`. */
 export const createSyncEngine = (config: SyncOptions | SyncConfig): Promise<SyncEngine> =>

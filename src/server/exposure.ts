@@ -19,7 +19,7 @@ export interface ExposedServer {
  * `error` event carries the same. The result stops the watch.
  */
 export function watchExposure(server: ExposedServer, settings: Settings): () => void {
-  if (settings.public) return () => {}
+  if (settings.public || settings.authenticate !== undefined) return () => {}
   if (server.listening) {
     check(server, settings)
     return () => {}

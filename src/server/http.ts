@@ -1,6 +1,7 @@
 // A request and an answer apart from what carries them, so that one set of routes serves Node middleware and fetch.
 import { statusOf, SyncError } from '../core/index.ts'
 import type { StreamSink } from './event-stream.ts'
+import type { AuthRequest } from './user.ts'
 
 export interface SyncRequest {
   readonly method: string
@@ -8,6 +9,8 @@ export interface SyncRequest {
   readonly segments: readonly string[]
   readonly query: URLSearchParams
   header(name: string): string | undefined
+  /** All of it but the body, for those who want to know who it is from. */
+  asked(): AuthRequest
   /** The body as text; rejects PAYLOAD_TOO_LARGE beyond `limit` bytes. */
   text(limit: number): Promise<string>
 }

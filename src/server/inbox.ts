@@ -13,11 +13,6 @@ const fullChars = 4 * 1024 * 1024
 /** Undecodable frames in a row after which the sender is given up. */
 const maxAbuse = 20
 
-/** The first mutation of a message that has numbered ones. */
-export function firstOf(message: Message): number | null {
-  return message.type === 'mutate' ? (message.mutations[0]?.n ?? null) : null
-}
-
 /** A message of a known type that could not be decoded. */
 export class Refusal {
   readonly error: unknown
@@ -32,6 +27,11 @@ export class Refusal {
     const n = typeof first === 'object' && first !== null && 'n' in first ? first.n : null
     this.n = typeof n === 'number' && Number.isSafeInteger(n) ? n : null
   }
+}
+
+/** The first mutation of a message that has numbered ones. */
+export function firstOf(message: Message): number | null {
+  return message.type === 'mutate' ? (message.mutations[0]?.n ?? null) : null
 }
 
 /** What is said of a frame that could not be taken. */

@@ -5,6 +5,7 @@ import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { createGzip, gzipSync } from 'node:zlib'
 import { SyncError } from '../core/index.ts'
+import { authRequest } from './auth-request.ts'
 import type { StreamSink } from './event-stream.ts'
 import { acceptsGzip, compressAtOnce, compressFrom, errorAnswer, segmentsBelow } from './http.ts'
 import type { StreamEnds, SyncAnswer, SyncRequest } from './http.ts'
@@ -28,7 +29,7 @@ export function nodeAdapter(answer: Answerer, base: string): Middleware {
       return void respond(response, request, errorAnswer(error))
     }
     if (segments === null) return next === undefined ? unclaimed(request, response) : next()
-    void answer(nodeRequest(request, segments, new URLSearchParams(query)))
+    void answer(nodeRequest(request, target, segments, new URLSearchParams(query)))
       .then(result => respond(response, request, result))
       .catch((error: unknown) => {
         // a stream that could not be opened is still answered; an answer that broke off cannot be
@@ -47,6 +48,7 @@ function unclaimed(request: IncomingMessage, response: ServerResponse): void {
 
 function nodeRequest(
   request: IncomingMessage,
+  target: string,
   segments: readonly string[],
   query: URLSearchParams,
 ): SyncRequest {
@@ -58,6 +60,7 @@ function nodeRequest(
       const value = request.headers[name]
       return Array.isArray(value) ? value[0] : value
     },
+    asked: () => authRequest(request, target),
     async text(limit) {
       // a body parser of the application may have read the body already
       if ('body' in request && request.body !== undefined) {
@@ -181,8 +184,17 @@ function webRequest(request: Request, segments: readonly string[], query: URLSea
     query,
     // a Request that was made by hand has no Host
     header: name => request.headers.get(name) ?? (name === 'host' ? new URL(request.url).host : undefined),
+    asked: () => ({ headers: withHost(request), url: new URL(request.url) }),
     text: limit => (request.body === null ? Promise.resolve('') : readText(request.body, limit)),
   }
+}
+
+/** Those who are asked may want to know under which name they are. */
+function withHost({ headers, url }: Request): Headers {
+  if (headers.has('host')) return headers
+  const all = new Headers(headers)
+  all.set('host', new URL(url).host)
+  return all
 }
 
 function webResponse(request: Request, result: SyncAnswer): Response {

@@ -11,24 +11,23 @@ import {
   plainResult,
   SyncError,
 } from '../core/index.ts'
-import type { AccessUser } from '../core/index.ts'
 import type { Settings } from './config.ts'
 import type { EngineParts } from './engine-parts.ts'
-import { anybody } from './engine.ts'
 import type { SyncEngine } from './engine.ts'
 import { eventStreamPeer, eventStreamHeaders, namedEvent, prelude } from './event-stream.ts'
 import type { Connection } from './connection.ts'
+import type { Admitted } from './doorkeeper.ts'
 import type { StreamSink } from './event-stream.ts'
 import { errorAnswer, jsonAnswer } from './http.ts'
 import type { StreamEnds, SyncAnswer, SyncRequest } from './http.ts'
 import { LongPoll, longPollHeaders } from './long-poll.ts'
 import { changesSince } from './pull.ts'
-import { checkOrigin } from './origin.ts'
-import type { OriginRule } from './origin.ts'
+import { checkOrigin, corsHeaders, preflightHeaders } from './origin.ts'
 import { answerScript, currentScript } from './scripts.ts'
 import { fetchAdapter, nodeAdapter } from './route-adapters.ts'
 import { makeUpgrader } from './upgrade.ts'
 import { viewed, Views } from './views.ts'
+import type { User } from './user.ts'
 
 export interface SyncRoutes {
   /** Node, Connect and Express middleware. Foreign paths go to `next()`; without one they are left to others on the server, or 404. */
@@ -44,8 +43,8 @@ export interface SyncRoutes {
 export type Answerer = (request: SyncRequest) => Promise<SyncAnswer>
 
 export function makeRoutes(engine: SyncEngine, parts: EngineParts, settings: Settings): SyncRoutes {
-  const handlers = new Routes(engine, parts, settings.origins)
-  const answer: Answerer = async request => {
+  const handlers = new Routes(engine, parts, settings)
+  const own: Answerer = async request => {
     try {
       return await handlers.answer(request)
     } catch (error) {
@@ -53,9 +52,13 @@ export function makeRoutes(engine: SyncEngine, parts: EngineParts, settings: Set
       return errorAnswer(error)
     }
   }
+  const answer: Answerer = async request => {
+    const made = await own(request)
+    return { ...made, headers: { ...made.headers, ...corsHeaders(...originOf(request), settings) } }
+  }
   return Object.assign(nodeAdapter(answer, settings.path), {
     fetch: fetchAdapter(answer, settings.path),
-    upgrade: makeUpgrader(engine, settings),
+    upgrade: makeUpgrader(engine, parts, settings),
     script: async () => `${settings.path}/${await currentScript('client')}`,
   })
 }
@@ -63,19 +66,19 @@ export function makeRoutes(engine: SyncEngine, parts: EngineParts, settings: Set
 class Routes {
   readonly #engine: SyncEngine
   readonly #parts: EngineParts
-  readonly #origins: OriginRule
+  readonly #settings: Settings
   /** Canonical event streams by their secret, for the POSTs that go up. */
   readonly #streams = new Map<string, Connection>()
   /** Those of them whose frames go down in answers that end. */
   readonly #polls = new Map<string, LongPoll>()
 
-  constructor(engine: SyncEngine, parts: EngineParts, origins: OriginRule) {
+  constructor(engine: SyncEngine, parts: EngineParts, settings: Settings) {
     this.#engine = engine
     this.#parts = parts
-    this.#origins = origins
+    this.#settings = settings
   }
 
-  answer(request: SyncRequest): Promise<SyncAnswer> | SyncAnswer {
+  async answer(request: SyncRequest): Promise<SyncAnswer> {
     const [first, ...rest] = request.segments
     if (first === undefined || rest.length > 0)
       throw new SyncError('NOT_FOUND', 'there is nothing at this path')
@@ -83,20 +86,21 @@ class Routes {
     // scripts may be loaded from anywhere; everything else is data
     const script = answerScript(first, request)
     if (script !== null) return script
-    checkOrigin(request.header('origin'), request.header('host'), this.#origins)
-    switch (first) {
-      case 'health':
-        return jsonAnswer(
-          200,
-          JSON.stringify({ status: 'ok', entities: [...this.#parts.store.entities.keys()] }),
-        )
-      case 'events':
-        return reading ? this.#events(request) : this.#up(request)
-      case 'ws':
-        throw new SyncError('UPGRADE_REQUIRED', 'connect here with a WebSocket')
-      default:
-        return reading ? this.#pull(first, request) : this.#push(first, request)
-    }
+    checkOrigin(...originOf(request), this.#settings)
+    if (request.method === 'OPTIONS' && request.header('access-control-request-method') !== undefined)
+      return { status: 204, headers: preflightHeaders, body: null }
+    if (first === 'health') return this.#health()
+    if (first === 'ws') throw new SyncError('UPGRADE_REQUIRED', 'connect here with a WebSocket')
+    const from = await this.#parts.doorkeeper.admit(() => request.asked())
+    if (first === 'events') return reading ? this.#events(request, from) : this.#up(request, from.user)
+    return reading ? this.#pull(first, request, from.user) : this.#push(first, request, from.user)
+  }
+
+  /** For whoever watches the server; which tables there are is for those who may ask for them. */
+  #health(): SyncAnswer {
+    const open = this.#settings.authenticate === undefined
+    const entities = open ? { entities: [...this.#parts.store.entities.keys()] } : {}
+    return jsonAnswer(200, JSON.stringify({ status: 'ok', ...entities }))
   }
 
   #entity(name: string): void {
@@ -104,21 +108,21 @@ class Routes {
     throw new SyncError('UNKNOWN_ENTITY', `no entity '${name.slice(0, 80)}' is synced here`)
   }
 
-  #views(user: AccessUser): Views {
+  #views(user: User): Views {
     return new Views(user, this.#parts.store.entities, this.#parts.log)
   }
 
-  #pull(entity: string, request: SyncRequest): Promise<SyncAnswer> {
+  #pull(entity: string, request: SyncRequest, user: User): Promise<SyncAnswer> {
     this.#entity(entity)
     const since = sinceOf(request.query.get('since'))
     const limit = Math.min(
       10_000,
       Math.max(1, Math.trunc(Number(request.query.get('limit') ?? 1000) || 1000)),
     )
-    return changesSince(viewed(this.#parts.store, this.#views(anybody)), entity, since, limit)
+    return changesSince(viewed(this.#parts.store, this.#views(user)), entity, since, limit)
   }
 
-  async #push(entity: string, request: SyncRequest): Promise<SyncAnswer> {
+  async #push(entity: string, request: SyncRequest, user: User): Promise<SyncAnswer> {
     if (request.method !== 'POST')
       throw new SyncError('NOT_FOUND', `${request.method} is not served here; use GET or POST`)
     this.#entity(entity)
@@ -127,8 +131,8 @@ class Routes {
     const changes = asArray(body['changes'], 'changes', limits)
     const mutations = changes.map(item => decodePush(asObject(item, 'a change'), entity, limits, env.now()))
     const client = typeof body['client_id'] === 'string' ? body['client_id'].slice(0, 64) : null
-    const sender = { user: anybody.id, client, lead: null }
-    const results = await acceptor.accept(sender, mutations, 0, this.#views(anybody))
+    const sender = { user: user.id, client, lead: null }
+    const results = await acceptor.accept(sender, mutations, 0, this.#views(user))
     void this.#parts.wake()
     const numeric = store.entities.get(entity)?.integerKey === true
     const printed = results.map((result, i) => {
@@ -139,8 +143,8 @@ class Routes {
     return jsonAnswer(200, JSON.stringify({ entity, version: head.seq, results: printed }))
   }
 
-  #events(request: SyncRequest): SyncAnswer {
-    if (request.query.get('stream') === 'poll') return this.#poll(request.query.get('session') ?? '')
+  #events(request: SyncRequest, from: Admitted): SyncAnswer {
+    if (request.query.get('stream') === 'poll') return this.#poll(request.query.get('session') ?? '', from)
     const canonical = request.query.get('stream') === 'canonical'
     const wanted = request.query.get('entities')
     const entities =
@@ -159,7 +163,7 @@ class Routes {
       body: null,
       stream: sink => {
         // first: it throws where the engine is closed, and nothing may have been sent by then
-        const connection = this.#engine.connect(eventStreamPeer(sink))
+        const connection = this.#engine.connect(eventStreamPeer(sink), from.user, from.again)
         sink.write(prelude)
         const secret = canonical ? this.#parts.env.secret(16) : null
         if (secret === null) {
@@ -180,14 +184,22 @@ class Routes {
   }
 
   /** Frames down in answers that end; without a session, a new one. */
-  #poll(session: string): SyncAnswer {
+  #poll(session: string, from: Admitted): SyncAnswer {
     const poll = this.#polls.get(session)
+    if (session !== '') this.#connection(session, from.user)
     if (session !== '' && poll === undefined) throw unknownSession()
-    const stream = (sink: StreamSink): StreamEnds => (poll ?? this.#openPoll()).wait(sink)
+    const stream = (sink: StreamSink): StreamEnds => (poll ?? this.#openPoll(from)).wait(sink)
     return { status: 200, headers: longPollHeaders, body: null, stream }
   }
 
-  #openPoll(): LongPoll {
+  /** The session's, if it is this user's: of somebody else's nobody learns that there is one. */
+  #connection(session: string, user: User): Connection {
+    const connection = this.#streams.get(session)
+    if (connection?.user.id === user.id) return connection
+    throw unknownSession()
+  }
+
+  #openPoll(from: Admitted): LongPoll {
     const { env } = this.#parts
     const secret = env.secret(16)
     const gone = (): void => {
@@ -195,7 +207,7 @@ class Routes {
       this.#streams.delete(secret)
     }
     const poll = new LongPoll(env, gone)
-    const connection = this.#engine.connect(poll.peer)
+    const connection = this.#engine.connect(poll.peer, from.user, from.again)
     this.#polls.set(secret, poll)
     this.#streams.set(secret, connection)
     poll.begin(connection, secret)
@@ -212,9 +224,8 @@ class Routes {
   }
 
   /** Frames that belong to a canonical event stream, in order. */
-  async #up(request: SyncRequest): Promise<SyncAnswer> {
-    const connection = this.#streams.get(request.query.get('session') ?? '')
-    if (connection === undefined) throw unknownSession()
+  async #up(request: SyncRequest, user: User): Promise<SyncAnswer> {
+    const connection = this.#connection(request.query.get('session') ?? '', user)
     const frames = await jsonBody(request, this.#parts.limits.maxPayload)
     if (!Array.isArray(frames)) throw invalid('the body must be an array of messages')
     // an event stream cannot be read more slowly: who sends more than is handled has to wait
@@ -244,4 +255,8 @@ function sinceOf(text: string | null): number {
 
 function unknownSession(): SyncError {
   return new SyncError('UNKNOWN_SESSION', 'no stream of this server has that session: open a new one')
+}
+
+function originOf(request: SyncRequest): [origin: string | undefined, host: string | undefined] {
+  return [request.header('origin'), request.header('host')]
 }

@@ -3,7 +3,11 @@ import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { WebSocketServer } from 'ws'
 import type { WebSocket } from 'ws'
+import { authRequest } from './auth-request.ts'
 import type { Settings } from './config.ts'
+import { closeCodeOf } from './connections.ts'
+import type { Admitted } from './doorkeeper.ts'
+import type { EngineParts } from './engine-parts.ts'
 import type { SyncEngine } from './engine.ts'
 import { watchExposure } from './exposure.ts'
 import type { ExposedServer } from './exposure.ts'
@@ -23,7 +27,7 @@ export type UpgradeHandler = (request: IncomingMessage, socket: Duplex, head: Bu
 /** Handles an upgrade on one of the sync paths; false: not ours. */
 export type Upgrader = (request: IncomingMessage, socket: Duplex, head: Buffer) => boolean
 
-export function makeUpgrader(engine: SyncEngine, settings: Settings): Upgrader {
+export function makeUpgrader(engine: SyncEngine, { doorkeeper }: EngineParts, settings: Settings): Upgrader {
   // a frame somewhat too large is answered with an error, a much larger one is not even read
   const common = { noServer: true, clientTracking: false, maxPayload: settings.limits.maxPayload * 4 }
   const plain = new WebSocketServer(common)
@@ -37,32 +41,49 @@ export function makeUpgrader(engine: SyncEngine, settings: Settings): Upgrader {
     },
   })
   const own = `${settings.path}/ws`
+  /** Nothing of what it sends is read before it is known who it is. Browsers see no other refusal than a close code. */
+  const letIn = async (request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> => {
+    const from = await doorkeeper.admit(() => authRequest(request)).catch(asError)
+    // browsers always offer to compress, and a page cannot say otherwise but here
+    const wanted = /[?&]compress=([01])(&|$)/.exec(request.url ?? '')?.[1]
+    const server = wanted === '0' ? plain : deflating
+    const least = wanted === '1' ? compressFrom : deflateFrom
+    server.handleUpgrade(request, socket, head, websocket => {
+      if (from instanceof Error) return turnAway(websocket, from)
+      greet(engine, from, websocket, socket, new WebSocketPeer(websocket, socket, settings.env, least))
+    })
+  }
   return (request, socket, head) => {
     const path = pathOf(request)
     if (path !== own && path !== '/ws' && path !== '/') return false
     const { origin, host } = request.headers
     try {
-      checkOrigin(origin, host, settings.origins)
+      checkOrigin(origin, host, settings)
     } catch {
       // before the 101: a page of another site learns nothing and holds nothing open
       refuse(socket, '403 Forbidden')
       return true
     }
-    // browsers always offer to compress, and a page cannot say otherwise but here
-    const wanted = /[?&]compress=([01])(&|$)/.exec(request.url ?? '')?.[1]
-    const server = wanted === '0' ? plain : deflating
-    const from = wanted === '1' ? compressFrom : deflateFrom
-    server.handleUpgrade(request, socket, head, websocket => {
-      greet(engine, websocket, socket, new WebSocketPeer(websocket, socket, settings.env, from))
-    })
+    // nobody else hears of its reset while it waits
+    socket.on('error', () => {})
+    void letIn(request, socket, head)
     return true
   }
 }
 
+function asError(error: unknown): Error {
+  return error instanceof Error ? error : new Error(String(error))
+}
+
+function turnAway(websocket: WebSocket, error: Error): void {
+  websocket.on('error', () => {})
+  const code = closeCodeOf(error)
+  websocket.close(code, code === 1013 ? 'retry_after_ms=1000' : error.message.slice(0, 120))
+}
+
 /** Throws INVALID_CONFIG for a server that must not be reached as it listens; see exposure.ts. */
-export function attachUpgrades(engine: SyncEngine, server: UpgradableServer, settings: Settings): () => void {
+export function attachUpgrades(server: UpgradableServer, upgrade: Upgrader, settings: Settings): () => void {
   const unwatch = watchExposure(server, settings)
-  const upgrade = makeUpgrader(engine, settings)
   const own = `${settings.path}/ws`
   const listener: UpgradeHandler = (request, socket, head) => {
     const alone = server.listenerCount('upgrade') === 1
@@ -89,12 +110,18 @@ function pathOf(request: IncomingMessage): string {
   return (request.url ?? '/').replace(/[?#].*$/, '')
 }
 
-function greet(engine: SyncEngine, websocket: WebSocket, socket: Duplex, peer: WebSocketPeer): void {
+function greet(
+  engine: SyncEngine,
+  { user, again }: Admitted,
+  websocket: WebSocket,
+  socket: Duplex,
+  peer: WebSocketPeer,
+): void {
   // an error is always followed by `close`; without a listener it would end the process
   websocket.on('error', () => {})
   let events: PeerEvents
   try {
-    events = engine.connect(peer)
+    events = engine.connect(peer, user, again)
   } catch {
     return websocket.close(1012, 'server restarting')
   }

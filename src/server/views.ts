@@ -32,15 +32,25 @@ export interface SeenRow extends ChangedRow {
 
 /** One user's views, made when they are asked for. */
 export class Views {
-  readonly user: AccessUser
+  #user: AccessUser
   readonly #log: Logger
   readonly #entities: ReadonlyMap<string, EntityInfo>
   readonly #views = new Map<string, { readonly info: EntityInfo; readonly view: View | null }>()
 
   constructor(user: AccessUser, entities: ReadonlyMap<string, EntityInfo>, log: Logger) {
-    this.user = user
+    this.#user = user
     this.#log = log
     this.#entities = entities
+  }
+
+  get user(): AccessUser {
+    return this.#user
+  }
+
+  /** The same user, described otherwise. */
+  renew(user: AccessUser): void {
+    this.#user = user
+    this.#views.clear()
   }
 
   /** Null: everything. Throws INTERNAL where a rule fails or returns what it must not: nothing is shown then. */
@@ -57,10 +67,10 @@ export class Views {
 
   #make(info: EntityInfo): View | null {
     try {
-      return makeView(info, this.user)
+      return makeView(info, this.#user)
     } catch (cause) {
       this.#log.error(
-        { err: cause, entity: info.name, user: this.user.id },
+        { err: cause, entity: info.name, user: this.#user.id },
         'syncline: an access rule failed',
       )
       throw new SyncError(

@@ -2,16 +2,15 @@
 // POSTs; what can go wrong is what goes wrong with those: it is cut, with or without a word to either end; it freezes
 // and nobody is told; frames that were on their way when an end gave up still arrive there, behind those of the line
 // that took its place.
-import type { AccessUser } from '../core/index.ts'
 import type { Connection, Transport, TransportEvents } from '../client/index.ts'
-import type { Frame, Peer, PeerEvents } from '../server/index.ts'
+import type { Frame, Peer, PeerEvents, User } from '../server/index.ts'
 import type { Random } from './random.ts'
 import type { VirtualTime } from './time.ts'
 
 /** What a line leads to; an engine is one. */
 export interface ServerEnd {
   /** Throws where it takes nobody any more. */
-  connect(peer: Peer, user?: AccessUser): PeerEvents
+  connect(peer: Peer, user?: User): PeerEvents
 }
 
 /** What a network does to WebSockets that it does not like. */
@@ -29,7 +28,7 @@ export interface LineOptions {
   /** Whose line it is; for the world's own books. */
   readonly owner: string
   /** Who it is, when the line is made. */
-  readonly user?: () => AccessUser
+  readonly user?: () => User
   /** The server that answers now; null: nobody does. */
   readonly server: () => ServerEnd | null
   /** What passes, as it is delivered. */
@@ -118,7 +117,7 @@ export class Line {
   readonly #down: Lane
   #events: TransportEvents | null
   #server: PeerEvents | null = null
-  #user: AccessUser | undefined
+  #user: User | undefined
   #end: ServerEnd | null = null
   #upBytes = 0
   #downBytes = 0
@@ -137,7 +136,7 @@ export class Line {
   }
 
   /** Who it was when the line was made. */
-  get user(): AccessUser | undefined {
+  get user(): User | undefined {
     return this.#user
   }
 

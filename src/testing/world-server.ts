@@ -1,8 +1,8 @@
 // A server process of the world: an engine over a store that takes its time, and dies between any two of its steps.
-import type { AccessUser, EntityDefinition } from '../core/index.ts'
+import type { EntityDefinition } from '../core/index.ts'
 import { SyncError } from '../core/index.ts'
 import { SyncEngine } from '../server/index.ts'
-import type { Logger, Peer, PeerEvents, ServerEnv, ServerStore } from '../server/index.ts'
+import type { Logger, Peer, PeerEvents, ServerEnv, ServerStore, User } from '../server/index.ts'
 import type { ServerEnd } from './network.ts'
 import type { Random } from './random.ts'
 import { skewedClock, timersOf } from './time.ts'
@@ -56,7 +56,7 @@ export class WorldServer implements ServerEnd {
     this.#process = null
   }
 
-  connect(peer: Peer, user?: AccessUser): PeerEvents {
+  connect(peer: Peer, user?: User): PeerEvents {
     const engine = this.#process?.engine
     if (engine == null) throw new SyncError('CLOSED', 'nobody is there')
     return engine.connect(peer, user)

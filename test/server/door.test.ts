@@ -19,7 +19,7 @@ async function refused(app: App, path: string, header: string): Promise<{ socket
   later(() => socket.destroy())
   socket.on('error', () => {})
   socket.write(
-    `GET ${path} HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n${header}\r\n`,
+    `GET ${path} HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n${header}\r\n`,
   )
   const said = await new Promise<string>(resolve => socket.once('data', data => resolve(String(data))))
   return { socket, said }
@@ -82,7 +82,7 @@ interface Canonical {
 /** A canonical event stream over `routes.fetch`, read only as far as its session. */
 async function canonical(app: App): Promise<Canonical> {
   const routes = app.engine.routes()
-  const events = 'http://x/api/sync/events'
+  const events = 'http://localhost/api/sync/events'
   const response = await routes.fetch(new Request(`${events}?stream=canonical`))
   const reader = response?.body?.getReader()
   if (reader === undefined) throw new Error('no stream')
@@ -134,7 +134,7 @@ test('[S8] a stream that the server ended takes no more messages', async () => {
 test('[S8] an event stream of a closed engine is refused with 503', async () => {
   const app = await startApp()
   await app.engine.close()
-  const answer = await app.engine.routes().fetch(new Request('http://x/api/sync/events'))
+  const answer = await app.engine.routes().fetch(new Request('http://localhost/api/sync/events'))
   expect(answer?.status).toBe(503)
   expect(await answer?.json()).toMatchObject({ error: { code: 'CLOSED' } })
   expect((await fetch(`${app.url}/api/sync/events`)).status).toBe(503)
@@ -146,7 +146,7 @@ async function firstChunk(app: App, path: string): Promise<number> {
   later(() => socket.destroy())
   let text = ''
   socket.on('data', data => (text += data.toString('latin1')))
-  socket.write(`GET ${path} HTTP/1.1\r\nHost: x\r\nAccept-Encoding: gzip\r\n\r\n`)
+  socket.write(`GET ${path} HTTP/1.1\r\nHost: localhost\r\nAccept-Encoding: gzip\r\n\r\n`)
   const length = await until('a chunk', () => /\r\n\r\n([0-9a-f]+)\r\n/.exec(text)?.[1])
   expect(text.toLowerCase()).toContain('content-encoding: gzip')
   return Number.parseInt(length, 16)
@@ -169,7 +169,7 @@ describe('answers', () => {
     const headers = { 'accept-encoding': 'gzip' }
     const whole = (await (await fetch(app.url + path, { headers })).json()) as { changes: object[] }
     expect(whole.changes.length).toBeGreaterThanOrEqual(500)
-    const request = new Request(`http://x${path}`, { headers })
+    const request = new Request(`http://localhost${path}`, { headers })
     const reader = (await app.engine.routes().fetch(request))?.body?.getReader()
     let chunks = 0
     while (reader !== undefined && !(await reader.read()).done) chunks++

@@ -201,7 +201,7 @@ async function stalled(app: App): Promise<Socket> {
   const socket = connect(app.port, '127.0.0.1')
   later(() => socket.destroy())
   socket.write(
-    `GET /api/sync/ws HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n\r\n`,
+    `GET /api/sync/ws HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n\r\n`,
   )
   await new Promise(resolve => socket.once('data', resolve))
   const text = Buffer.from('{"type":"subscribe","entities":["users"]}')

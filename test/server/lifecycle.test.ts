@@ -53,7 +53,7 @@ test('[S8] a client that never answers the close cannot keep the process', async
   const socket = connect(Number(new URL(url).port), '127.0.0.1')
   later(() => socket.destroy())
   socket.write(
-    'GET /api/sync/ws HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n\r\n',
+    'GET /api/sync/ws HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n\r\n',
   )
   await new Promise(resolve => socket.once('data', resolve))
   socket.pause()
@@ -162,7 +162,7 @@ test('[K3] an event stream lives on without a word of its own; a dead socket is 
   later(() => socket.destroy())
   const ended = new Promise<void>(resolve => void socket.once('close', () => resolve()))
   socket.write(
-    'GET /api/sync/ws HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n\r\n',
+    'GET /api/sync/ws HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n\r\n',
   )
   await new Promise(resolve => socket.once('data', resolve))
   socket.resume()

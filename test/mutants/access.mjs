@@ -1,0 +1,132 @@
+// Mutants of who may see and write what, and of who is there.
+import { client, inClient, inServer, linkTests, rights, sqlite, views } from './kit.mjs'
+
+export const accessMutants = [
+  // ---- who may see and write what
+  inServer(
+    'V1 live rows are not looked at',
+    'hub.ts',
+    'lane.scopes.views.size === 0 ? changed',
+    'lane.scopes.views.size >= 0 ? changed',
+    [],
+    'memory',
+  ),
+  inServer(
+    'V1 hidden columns are sent',
+    'views.ts',
+    'if (columns === null) return json',
+    'if (columns !== undefined) return json',
+    views,
+  ),
+  inServer('V1 repairs show everything', 'views.ts', 'has(view, row, form) ? [{', 'row !== null ? [{', views),
+  inServer(
+    'V2 nobody hears of a row that left their view',
+    'views.ts',
+    'if (matches !== null && !was.some(matches)) return null',
+    'if (matches !== null) return null',
+    views,
+  ),
+  inServer(
+    'V2 everybody hears of a row that left a view',
+    'views.ts',
+    'if (matches !== null && !was.some(matches)) return null',
+    'if (row.id === null) return null',
+    views,
+  ),
+  inServer(
+    'V2 only what changed is kept of what routed a row',
+    'sqlite/capture.ts',
+    "concat([literal(';'), ...imageParts(source, 'OLD')])",
+    "concat([literal(';'), ...imageParts(source, 'OLD').slice(0, 1)])",
+    [...sqlite, ...views],
+  ),
+  inServer(
+    'V4 other rights are not another shape',
+    'views.ts',
+    'hash: `${shape.hash}.${hashOf(key)}`',
+    'hash: `${shape.hash}.v`',
+    views,
+  ),
+  inServer(
+    'V5 a change finds only those who see it now',
+    'interest.ts',
+    'for (const values of [...now, ...(row.was ?? [])])',
+    'for (const values of now)',
+    views,
+  ),
+  inServer(
+    'V7 rows out of sight are written',
+    'rights.ts',
+    'if (row !== null && !sees(view, row)) {',
+    'if (row === undefined) {',
+    rights,
+  ),
+  inServer(
+    'V7 rows are put where nobody sees them',
+    'rights.ts',
+    'sees(view, rowWith(planned, id, row))',
+    'true',
+    rights,
+  ),
+  inServer(
+    'V8 a judgement holds for ever',
+    'accept.ts',
+    'judged: planned.info',
+    'seen: planned.info',
+    rights,
+  ),
+  inServer(
+    'V8 a store takes stale judgements',
+    'sqlite/writer.ts',
+    'this.#standing(write).standing.seq !== write.judged',
+    'this.#standing(write).standing.seq > 1e15',
+    sqlite,
+  ),
+  inClient(
+    'T3 rows of another shape at the same place are not read',
+    'reload.ts',
+    'if (stored === null || standsAs(kept, held)) return false',
+    'if (stored === null || sameCursor(stored, cursor)) return false',
+    ['src/client/crew.test.ts'],
+  ),
+
+  // ---- who is there
+  inServer(
+    'A5 who is let in during a sign-out is missed by it',
+    'doorkeeper.ts',
+    'missed.some(who => concerns(who, user))',
+    'missed.length < 0',
+    ['src/server/connections.test.ts'],
+    'memory',
+  ),
+  inServer(
+    'A4 a connection goes on as somebody else',
+    'connections.ts',
+    'user.id !== before.id',
+    'user.id === ""',
+    ['src/server/connections.test.ts'],
+    'memory',
+  ),
+  inServer(
+    'A2 any name that points here is this server',
+    'origin.ts',
+    "hosts === 'local' ? isLocal(name)",
+    "hosts === 'local' ? name !== ''",
+    ['src/server/origin.test.ts'],
+    'memory',
+  ),
+  inClient(
+    'A7 whoever has to sign in is asked for whenever the page is seen',
+    'link.ts',
+    'link.until = now + authMs',
+    'link.until = now',
+    linkTests,
+  ),
+  inClient(
+    'A8 what was adopted stays where it was',
+    'adopt.ts',
+    'removes: pending.map(({ n }) => n)',
+    'removes: []',
+    ['src/client/adopt.test.ts'],
+  ),
+]
