@@ -114,10 +114,10 @@ export function cleared(engine: Engine): void {
 }
 
 async function again(engine: Engine): Promise<void> {
-  const { crew, store } = engine
+  const { crew, store, replica } = engine
   failHandles(engine.handles, new SyncError('DISCARDED', 'the client was cleared'))
   leaveCrew(engine)
-  await boot(engine, store, crew.name === '' ? null : crew.name)
+  await boot(engine, store, crew.name || null, replica.state.identity.user)
 }
 
 export async function shut(engine: Engine): Promise<void> {
