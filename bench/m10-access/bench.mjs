@@ -23,6 +23,16 @@ export async function bench({ runs, quick }) {
       limit,
     })
   }
+  const samples = await rounds(['open', 'ruled'], runs, kind => once({ sessions: 1_000, kind, changes }))
+  report({
+    id: 'M10',
+    what: 'a change for 1,000 sessions, by a rule that all of them pass',
+    unit: 'ms CPU',
+    value: middle(samples.ruled, ({ cpu }) => cpu),
+    control: middle(samples.open, ({ cpu }) => cpu),
+    name: 'no rule',
+    limit: 1.1,
+  })
 }
 
 async function once(options) {

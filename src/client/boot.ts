@@ -10,10 +10,17 @@ import type { ClientStore, Identity, Loaded } from './store.ts'
 
 /**
  * Begins with what `store` holds; pending promises stay with the store that holds their mutations. `shared`: the name
- * under which other tabs have the same store, and one of them leads; null: nobody else has it.
+ * under which other tabs have the same store, and one of them leads; null: nobody else has it. `user`: whose it is, where
+ * it was emptied.
  */
-export async function boot(engine: Engine, store: ClientStore, shared: string | null): Promise<void> {
-  const { loaded, identity, failed } = await open(engine, store, shared === null)
+export async function boot(
+  engine: Engine,
+  store: ClientStore,
+  shared: string | null,
+  user: string | null = null,
+): Promise<void> {
+  const fresh = newIdentity(engine.env, user)
+  const { loaded, identity, failed } = await open(engine, store, fresh, shared === null)
   const { replica: before, shelves } = engine
   if (failed !== null) store = noStore()
   engine.store = store
@@ -52,9 +59,9 @@ export async function boot(engine: Engine, store: ClientStore, shared: string | 
 async function open(
   engine: Engine,
   store: ClientStore,
+  fresh: Identity,
   alone: boolean,
 ): Promise<{ loaded: Loaded; identity: Identity; failed: SyncError | null }> {
-  const fresh = newIdentity(engine.env)
   let loaded: Loaded = { identity: null, entities: new Map(), pending: [] }
   try {
     loaded = await store.load(engine.entities)

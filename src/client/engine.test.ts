@@ -258,7 +258,7 @@ test('[S7] the part that heals is loaded once for all, and again where it failed
   expect(load).toHaveBeenCalledTimes(2)
 })
 
-test('X32 [Q3] a database that was emptied and went to another user is that one’s alone', async () => {
+test('X32 [A8] a database that was emptied is still its user’s: another one goes on with what they left unsent', async () => {
   const store = browser()
   const welcomed = async (user: string) => {
     server.user = user
@@ -269,11 +269,17 @@ test('X32 [Q3] a database that was emptied and went to another user is that one�
     await settle()
     return { client, users }
   }
+  const earlier = await welcomed('bob')
+  earlier.client.disconnect()
+  await earlier.client.create('todos', todo('waiting')).persisted
+  await earlier.client.close()
   const first = await welcomed('alice')
   first.client.disconnect()
   await first.client.clear()
   await first.client.close()
   const second = await welcomed('bob')
+  expect(second.users).toEqual(['bob'])
+  expect(server.rows('todos')).toEqual([todo('waiting')])
   await second.client.create('todos', todo('b')).confirmed
   await second.client.close()
   const third = await welcomed('alice')

@@ -197,8 +197,8 @@ export function linkOf(engine: Engine): LinkView {
   return { state, ...transportOf(connector), attempt, delay, retryAt, hope, code, reason, wanted }
 }
 
-export function newIdentity(env: ClientEnv): Identity {
-  return { client: env.unique(), n: 0, lead: 0, user: null, reading: 0 }
+export function newIdentity(env: ClientEnv, user: string | null = null): Identity {
+  return { client: env.unique(), n: 0, lead: 0, user, reading: 0 }
 }
 
 export function newReplica(

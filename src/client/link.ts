@@ -340,7 +340,10 @@ export function halt(link: Link): void {
 
 function hinted(link: Link, hint: Hint): void {
   const { state, now } = link
-  if (hint === 'hide' || state === 'idle' || (state === 'stopped' && !mayAsk(link, hint))) return
+  if (hint === 'hide' || state === 'idle') return
+  // who signed in elsewhere comes back to this page
+  if (state === 'stopped' && (afterClose(link.code) !== 'auth' || hint === 'offline' || hint === 'suspend'))
+    return
   if (hint === 'suspend') {
     // whoever holds a connection open is not kept for the way back
     halt(link)
@@ -353,11 +356,6 @@ function hinted(link: Link, hint: Hint): void {
   if (now < link.until) return
   round(link)
   if (state === 'stopped') link.until = now + authMs
-}
-
-/** Who signed in elsewhere comes back to this page. */
-function mayAsk({ code }: Link, hint: Hint): boolean {
-  return afterClose(code) === 'auth' && hint !== 'offline' && hint !== 'suspend'
 }
 
 /** Doubt is no verdict: it asks. */

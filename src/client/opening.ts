@@ -115,11 +115,11 @@ export function cleared(engine: Engine): void {
 }
 
 async function again(engine: Engine): Promise<void> {
-  const { crew, store } = engine
+  const { crew, store, replica } = engine
   engine.cleared = engine.key
   failHandles(engine.handles, new SyncError('DISCARDED', 'the client was cleared'))
   leaveCrew(engine)
-  await boot(engine, store, crew.name === '' ? null : crew.name)
+  await boot(engine, store, crew.name || null, replica.state.identity.user)
 }
 
 export async function shut(engine: Engine): Promise<void> {

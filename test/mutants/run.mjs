@@ -7,7 +7,10 @@ import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync }
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { mutants } from './mutants.mjs'
+import { authentication } from './authentication.mjs'
+import { mutants as others } from './mutants.mjs'
+
+const mutants = [...others, ...authentication]
 
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..')
 const seeds = { memory: Number(process.env.SEEDS ?? 400), sqlite: Number(process.env.SEEDS ?? 250) }

@@ -4,6 +4,8 @@ import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { copyFileSync } from 'node:fs'
 import { afterEach, expect, test } from 'vitest'
+import { seededRandom } from '../../testing/random.ts'
+import { virtualTime } from '../../testing/time.ts'
 import { nodeEnv } from '../env.ts'
 import type { ServerEnv } from '../env.ts'
 import type { ServerStore } from '../store.ts'
@@ -324,4 +326,33 @@ test('[L1] what was accepted before a crash is there after it', async () => {
     standing: { cells: { v: { by: 'alice' } } },
   })
   app.exec('SELECT 1')
+})
+
+test('[C11] writers that wait for one lock give up together, not one after the other', async () => {
+  const place = freshPlace()
+  const app = openHandle('node:sqlite', place.path)
+  app.exec("CREATE TABLE t(id INTEGER PRIMARY KEY, v); INSERT INTO t VALUES (1, 'a')")
+  const time = virtualTime(seededRandom(1))
+  const env = {
+    ...nodeEnv(),
+    after: time.after.bind(time),
+    soon: (run: () => void) => void time.after(0, run),
+  }
+  const store = await openStore(app, ['t'], env)
+  const other = openHandle('node:sqlite', place.path)
+  other.exec('BEGIN IMMEDIATE')
+  const refused: unknown[] = []
+  for (const n of [1, 2, 3])
+    void push(store, alice, mutation(n, { entity: 't', id: '1', action: 'update', values: { v: n } })).catch(
+      (error: unknown) => refused.push(error),
+    )
+  await time.run(4_000)
+  expect(refused).toEqual([])
+  await time.run(1_500)
+  expect(refused).toEqual([1, 2, 3].map(() => expect.objectContaining({ code: 'DATABASE_BUSY' })))
+  other.exec('ROLLBACK')
+  other.close()
+  await store.close()
+  app.close()
+  place.dispose()
 })
