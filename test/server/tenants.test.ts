@@ -68,10 +68,10 @@ class Ear {
   async ask(path: string, init: RequestInit = {}): Promise<{ status: number; text: string }> {
     const response = await fetch(`${this.app.url}/api/sync${path}`, {
       ...init,
-      headers: { cookie: this.who, 'content-type': 'application/json', ...init.headers },
+      headers: { cookie: this.who, 'content-type': 'application/json' },
     })
     const text = await response.text()
-    this.heard += `${JSON.stringify([...response.headers])}${text}`
+    this.heard += `${JSON.stringify(Array.from(response.headers))}${text}`
     return { status: response.status, text }
   }
 

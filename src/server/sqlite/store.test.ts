@@ -336,7 +336,7 @@ test('[C11] writers that wait for one lock give up together, not one after the o
   const env = {
     ...nodeEnv(),
     after: time.after.bind(time),
-    soon: (run: () => void) => void time.after(0, run),
+    soon: (run: () => void) => time.after(0, run),
   }
   const store = await openStore(app, ['t'], env)
   const other = openHandle('node:sqlite', place.path)
