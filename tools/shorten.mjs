@@ -7,7 +7,8 @@ const known =
   'follows granted heal healing hooks isReady late longPollTransport notify opening maxPayload moulted notes onDisk ' +
   'onGone others overlays owed pairs parts policy posting proven queue queueForm refusals refused ' +
   'removes replica rivals rowsLost saveIdentity shelves sseTransport staged stage temporary tidying ' +
-  'touched transports unstored unwatch waiting welcomedAt wires'
+  'touched transports unstored unwatch waiting welcomedAt wires ' +
+  'identity record role puts news handles lane loaded'
 
 const names = known.split(' ')
 

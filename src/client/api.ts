@@ -4,6 +4,7 @@ import type {
   Cursor,
   EntityShape,
   EntitySource,
+  Filter,
   NameOf,
   Row,
   RowOf,
@@ -24,6 +25,11 @@ export interface ClientOptions<S extends readonly EntitySource[] = readonly Enti
   readonly url: string
   /** Names, or definitions, from which the types of rows are inferred. */
   readonly entities: S
+  /**
+   * Of an entity, only the rows that match: the server sends no others. By columns that the definition there names in
+   * `by`. The same in all tabs that share a database (`name`).
+   */
+  readonly where?: { readonly [E in S[number] as NameOf<E>]?: Filter<RowOf<E>> }
   /** Default `auto`: IndexedDB where there is one. A function makes one store per user of this browser. */
   readonly store?: ClientStore | ((database: string) => ClientStore) | 'memory' | 'indexeddb' | 'auto'
   readonly env?: ClientEnv

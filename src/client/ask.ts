@@ -23,7 +23,9 @@ export function askAll(state: State, all: readonly Kept[]): void {
     // a snapshot begins anew. What was staged from a cursor stays: its last part may still fit, and would be taken for
     // the whole without the others (rule R4)
     if (kept.cursor === null) kept.stage = null
-    return { entity: kept.name, cursor: kept.cursor, marks: kept.marks, shape: kept.shape?.hash ?? null }
+    const { name: entity, cursor, marks, shape } = kept
+    const where = state.where[entity]
+    return { entity, cursor, marks, shape: shape?.hash ?? null, ...(where && { where }) }
   })
   send(state, { type: 'subscribe', scopes })
 }

@@ -19,7 +19,7 @@ import { createLive } from './live.ts'
 import type { Live } from './live.ts'
 import { noStore } from './memory.ts'
 import { createReplica } from './replica.ts'
-import type { Replica, ReplicaEvent } from './replica.ts'
+import type { Replica, ReplicaEvent, ReplicaOptions } from './replica.ts'
 import type { Rivals } from './rivals.ts'
 import type { Change, Effect, Healing, Settled } from './state.ts'
 import type { ClientStore, Identity } from './store.ts'
@@ -214,6 +214,8 @@ export function newReplica(
     identity,
     node: env.unique().slice(0, 12),
     strategy: options.strategy ?? null,
+    // reason: filters are plain JSON
+    where: options.where as ReplicaOptions['where'],
     saveData: env.saveData,
   })
 }

@@ -54,6 +54,7 @@ export interface ReplicaOptions {
   readonly node: string
   /** Overrides, for display only, what the server says of an entity. */
   readonly strategy?: string | null
+  readonly where?: State['where'] | undefined
   readonly healing?: Healing | null
   /** Edits wait for others to go with, at most a second. */
   readonly saveData?: boolean | undefined
@@ -96,13 +97,21 @@ export function createReplica(options: ReplicaOptions): Replica {
   }
 }
 
-function newState({ entities, identity, node, strategy = null, healing = null }: ReplicaOptions): State {
+function newState({
+  entities,
+  identity,
+  node,
+  strategy = null,
+  where = {},
+  healing = null,
+}: ReplicaOptions): State {
   return {
     entities: new Map(entities.map(name => [name, newKept(name)])),
     entries: new Map(),
     dead: new Map(),
     identity,
     strategy,
+    where,
     node,
     now: 0,
     behind: false,

@@ -162,6 +162,8 @@ export interface State {
   readonly dead: Map<number, Entry>
   identity: Identity
   readonly strategy: string | null
+  /** The rows that are wanted, where it is not all of them. */
+  readonly where: { readonly [entity: string]: Row | undefined }
   /** Names this page load in stamps. */
   readonly node: string
   /** When the event at hand happened. */

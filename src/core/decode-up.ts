@@ -6,12 +6,15 @@ import { isSeq } from './cursor.ts'
 import type { Cursor } from './cursor.ts'
 import { bucketCount } from './hash.ts'
 import { idOfValue, maxIdLength } from './ids.ts'
+import type { Row } from './ids.ts'
 import { asArray, asInteger, asObject, asRow, asString, invalid } from './limits.ts'
 import type { Limits, Unknown } from './limits.ts'
 import type { Hello, Mutate, Reconcile, ScopeRequest, Subscribe, Up } from './protocol.ts'
 
 const clientPattern = /^[\w-]{1,64}$/
 const maxCursorMarks = 64
+/** Characters of a filter that a client sends. */
+const maxWhere = 4096
 
 /** The canonical messages by type; undefined for a type that is not canonical. */
 export function decodeUp(message: Unknown, limits: Limits): Up | undefined {
@@ -58,9 +61,17 @@ function decodeSubscribe(message: Unknown, limits: Limits): Subscribe {
       cursor: cursor === null ? null : decodeCursor(cursor, 'cursor'),
       marks: marks.map(mark => decodeCursor(mark, 'a mark')),
       shape: typeof scope['shape'] === 'string' ? scope['shape'] : null,
+      ...(scope['where'] == null ? {} : { where: decodeWhere(scope['where'], limits) }),
     }
   })
   return { type: 'subscribe', scopes }
+}
+
+/** Each row is matched against it: it must not be long. */
+function decodeWhere(value: unknown, limits: Limits): Row {
+  const where = asRow(value, 'where', limits)
+  if (JSON.stringify(where).length > maxWhere) throw invalid(`where is longer than ${maxWhere} characters`)
+  return where
 }
 
 export function decodeCursor(value: unknown, what: string): Cursor {

@@ -5,7 +5,7 @@
 // 1  first release
 import type { Cursor, CursorState } from './cursor.ts'
 import type { ErrorBody } from './errors.ts'
-import type { Json } from './ids.ts'
+import type { Json, Row } from './ids.ts'
 import type { Mutation, ResultStatus } from './change.ts'
 
 export const protocolVersion = 1
@@ -44,8 +44,10 @@ export interface ScopeRequest {
   readonly cursor: Cursor | null
   /** Older cursors, newest first, to find the branching point with a restored log. */
   readonly marks: readonly Cursor[]
-  /** `EntityShape.hash` that the held rows were made for. */
+  /** `EntityShape.hash` that the held rows were made for; with `where`, followed by `|` and its JSON text. */
   readonly shape: string | null
+  /** Of the rows that may be seen, those that are wanted. */
+  readonly where?: Row
 }
 
 export interface Subscribe {

@@ -85,7 +85,10 @@ test('K06 K07 the strategy in every documented spelling; an unknown one is repor
 
 test('[F9] X36 a program says the same with the names of dataset', () => {
   const options = { syncEntities: ['users', 'posts'], syncUrl: '/sync', debug: true, autoRefresh: true }
-  const made = read({ ...options, useWebsocket: false, longPoll: true, syncUser: 'ada' }, '').options
+  const made = read(
+    { ...options, useWebsocket: false, longPoll: true, syncUser: 'ada', syncWhere: { users: { id: 1 } } },
+    '',
+  ).options
   expect(made).toEqual({
     url: 'https://example.org/sync',
     lazy: 'https://example.org/sync/lazy.abc.js',
@@ -96,6 +99,7 @@ test('[F9] X36 a program says the same with the names of dataset', () => {
     debug: true,
     autoRefresh: true,
     user: 'ada',
+    where: { users: { id: 1 } },
     autoConnect: true,
   })
 })
@@ -106,4 +110,11 @@ test('[A7] C16 a page that knows that nobody is signed in says so: the server is
     autoConnect: false,
   })
   expect(read({ syncEntities: 'users' }).options).toMatchObject({ user: null, autoConnect: true })
+})
+
+test('[V9] a tag says in JSON which rows are wanted, and what is none is said and stops nothing', () => {
+  const said = read({ syncEntities: 'users', syncWhere: '{"users":{"id":{"lt":9}}}' })
+  expect([said.options.where, said.complaints]).toEqual([{ users: { id: { lt: 9 } } }, []])
+  const wrong = read({ syncEntities: 'users', syncWhere: 'id = 1' })
+  expect([wrong.options.where, wrong.complaints]).toEqual([{}, ['data-sync-where="id = 1" is no JSON']])
 })

@@ -15,6 +15,8 @@ export interface ScriptOptions {
   readonly autoRefresh: boolean
   /** Whose copy this is, where the page knows it before the server can be asked. */
   readonly user: string | null
+  /** By entity: the rows that are wanted. */
+  readonly where: object
   /** False where the page knows that nobody is signed in: nothing is asked of the server until `connect()`. */
   readonly autoConnect: boolean
 }
@@ -25,6 +27,8 @@ export interface InitOptions {
   readonly syncEntities: string | readonly string[]
   readonly syncUrl?: string
   readonly syncUser?: string
+  /** `{"notes": {"list_id": 3}}`, as JSON or as it is: only these rows come to this device. */
+  readonly syncWhere?: string | object
   readonly useWebsocket?: string | boolean
   readonly longPoll?: string | boolean
   readonly conflictStrategy?: string
@@ -57,6 +61,7 @@ export function optionsOf(
     debug,
     syncUrl,
     syncUser,
+    syncWhere = {},
   } = dataset
   const entities = String(syncEntities).match(/[^\s,]+/g) ?? []
   if (entities.length === 0) complain('data-sync-entities names no table')
@@ -78,7 +83,18 @@ export function optionsOf(
     debug: String(debug ?? 'false') !== 'false',
     autoRefresh: String(autoRefresh) === 'true',
     user: syncUser || null,
+    where: whereOf(syncWhere, complain),
     autoConnect: syncUser !== '',
+  }
+}
+
+function whereOf(value: string | object, complain: (message: string) => void): object {
+  if (typeof value === 'object') return value
+  try {
+    return JSON.parse(value) as object // reason: the server says what is no filter
+  } catch {
+    complain(`data-sync-where="${value}" is no JSON`)
+    return {}
   }
 }
 

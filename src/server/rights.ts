@@ -26,7 +26,7 @@ export async function allowed(
   const { info, write } = planned
   const { access } = info.definition
   if (access === undefined) return planned
-  const view = asking.views.of(info.name)
+  const view = asking.views.rights(info.name)
   // who deletes what another one has taken out of their sight wanted it gone, and learns nothing of where it is
   if (row !== null && !sees(view, row)) {
     if (write.action === 'delete') return null

@@ -16,6 +16,7 @@ import type {
   Push,
   Reconcile,
   RhtmxUp,
+  Row,
   ScopeRequest,
   Subscribe,
   Unsubscribe,
@@ -53,6 +54,8 @@ export function openSession(user: string): Session {
 /** What the world must offer the machine: names it may know. */
 export interface Known {
   shapeOf(entity: string): EntityShape | undefined
+  /** From now on only these rows of an entity are wanted; why not, where that cannot be. */
+  narrow(entity: string, where: Row | undefined): ErrorBody | null
 }
 
 export type SessionEvent =
@@ -200,8 +203,14 @@ function subscribe(session: Session, message: Subscribe, known: Known): Effect[]
   // once each, as it was said last: one frame could ask for the same table a thousand times
   const wanted = new Map(message.scopes.map(scope => [scope.entity, scope]))
   for (const scope of wanted.values()) {
-    if (known.shapeOf(scope.entity) === undefined) effects.push(unknownEntity(scope.entity, 'subscribe'))
-    else fresh.push(scope)
+    const { entity, where } = scope
+    if (known.shapeOf(entity) === undefined) {
+      effects.push(unknownEntity(entity, 'subscribe'))
+      continue
+    }
+    const error = known.narrow(entity, where)
+    if (error === null) fresh.push(scope)
+    else effects.push({ type: 'fail', error, re: 'subscribe', entity })
   }
   const entities = fresh.map(scope => scope.entity)
   const again = entities.filter(entity => session.scopes.has(entity))

@@ -2,7 +2,7 @@
 // leaves the server passes here: live rows by `see`, everything that is read from the store by `viewed`. There is one
 // judge of a row, the predicate; SQL is only told what narrows the reading down.
 import { columnsOfFilter, equalitiesOf, matcher, SyncError } from '../core/index.ts'
-import type { AccessUser, EntityShape, Equality, Filter, Json, Row } from '../core/index.ts'
+import type { AccessUser, EntityShape, Equality, ErrorBody, Filter, Json, Row } from '../core/index.ts'
 import type { Logger } from './env.ts'
 import { hashOf } from './hash.ts'
 import { slicesOf } from './slices.ts'
@@ -35,7 +35,10 @@ export class Views {
   #user: AccessUser
   readonly #log: Logger
   readonly #entities: ReadonlyMap<string, EntityInfo>
-  readonly #views = new Map<string, { readonly info: EntityInfo; readonly view: View | null }>()
+  readonly #views = new Map<string, Made>()
+  /** The same without what the user does not want. */
+  readonly #rights = new Map<string, Made>()
+  readonly #wheres = new Map<string, Filter<Row>>()
 
   constructor(user: AccessUser, entities: ReadonlyMap<string, EntityInfo>, log: Logger) {
     this.#user = user
@@ -51,23 +54,54 @@ export class Views {
   renew(user: AccessUser): void {
     this.#user = user
     this.#views.clear()
+    this.#rights.clear()
+  }
+
+  /** From now on the user wants only these rows of it, of those that they may see. Why not, where that cannot be. */
+  narrow(entity: string, asked: Row | undefined): ErrorBody | null {
+    const info = this.#entities.get(entity)
+    if (info === undefined) return null
+    // reason: whether it is one is found out by making it
+    const where = asked as Filter<Row> | undefined
+    try {
+      if (where === undefined) this.#wheres.delete(entity)
+      else {
+        checkScope(info, this.rights(entity), where)
+        this.#wheres.set(entity, where)
+      }
+      this.#views.delete(entity)
+      return null
+    } catch (error) {
+      if (error instanceof SyncError) return error.toJSON()
+      throw error
+    }
   }
 
   /** Null: everything. Throws INTERNAL where a rule fails or returns what it must not: nothing is shown then. */
   of(entity: string): View | null {
+    const where = this.#wheres.get(entity)
+    return where === undefined ? this.rights(entity) : this.#find(this.#views, entity, where)
+  }
+
+  /** What the user may see, wanted or not. */
+  rights(entity: string): View | null {
+    return this.#find(this.#rights, entity)
+  }
+
+  #find(made: Map<string, Made>, entity: string, where?: Filter<Row>): View | null {
     const info = this.#entities.get(entity)
-    if (info?.definition.access === undefined) return null
-    const known = this.#views.get(entity)
+    if (info === undefined || (info.definition.access === undefined && where === undefined)) return null
+    const known = made.get(entity)
     // a schema change makes another info
     if (known?.info === info) return known.view
-    const view = this.#make(info)
-    this.#views.set(entity, { info, view })
+    const view = this.#make(info, where)
+    made.set(entity, { info, view })
     return view
   }
 
-  #make(info: EntityInfo): View | null {
+  #make(info: EntityInfo, where: Filter<Row> | undefined): View | null {
     try {
-      return makeView(info, this.#user)
+      return makeView(info, this.#user, where)
     } catch (cause) {
       this.#log.error(
         { err: cause, entity: info.name, user: this.#user.id },
@@ -93,34 +127,49 @@ export class Views {
     return keys.some(key => key !== '') ? keys.join('\n') : ''
   }
 
+  /** Before anybody has said what they want. */
   get shapes(): Readonly<Record<string, EntityShape>> {
     const shapes = Array.from(
       this.#entities,
-      ([name, info]) => [name, this.of(name)?.shape ?? info.shape] as const,
+      ([name, info]) => [name, this.rights(name)?.shape ?? info.shape] as const,
     )
     return Object.fromEntries(shapes)
   }
 }
 
-function makeView(info: EntityInfo, user: AccessUser): View | null {
+interface Made {
+  readonly info: EntityInfo
+  readonly view: View | null
+}
+
+function makeView(info: EntityInfo, user: AccessUser, wanted: Filter<Row> | undefined): View | null {
   const { name, definition, shape } = info
-  const filter = definition.access?.read?.(user) ?? true
+  const rule = definition.access?.read?.(user) ?? true
   const columns = columnsFor(info, user)
-  if (filter === true && columns === null) return null
+  if (typeof rule !== 'boolean') checkFilter(info, rule)
+  const names = columns?.map(place => shape.columns[place]?.[0]) ?? null
+  const rights = rule === true && names === null ? '' : JSON.stringify([rule, names])
+  if (rights === '' && wanted === undefined) return null
+  const filter = both(rule, wanted)
   const where = typeof filter === 'boolean' ? [] : equalitiesOf(filter)
-  if (typeof filter !== 'boolean') checkFilter(info, filter)
-  const key = JSON.stringify([filter, columns?.map(place => shape.columns[place]?.[0]) ?? null])
+  const scope = wanted === undefined ? '' : `|${JSON.stringify(wanted)}`
   const kept = columns === null ? shape.columns : shape.columns.filter((_, place) => columns.includes(place))
   return {
     entity: name,
-    key,
+    key: `${rights}${scope}`,
     // whoever comes with a cursor of another view holds rows that this one may not have, and the other way round
-    shape: { ...shape, columns: kept, hash: `${shape.hash}.${hashOf(key)}` },
+    shape: { ...shape, columns: kept, hash: `${shape.hash}${rights && `.${hashOf(rights)}`}${scope}` },
     matches: filter === true ? null : filter === false ? () => false : matcher(filter),
     where: filter === false ? [{ column: shape.key[0] ?? '', values: [] }] : where,
     columns,
     info,
   }
+}
+
+/** Of the rows that may be seen, those that are wanted. */
+function both(rule: Filter<Row> | boolean, wanted: Filter<Row> | undefined): Filter<Row> | boolean {
+  if (wanted === undefined || rule === false) return rule
+  return rule === true ? wanted : { and: [rule, wanted] }
 }
 
 function columnsFor({ name, definition, shape }: EntityInfo, user: AccessUser): number[] | null {
@@ -133,6 +182,23 @@ function columnsFor({ name, definition, shape }: EntityInfo, user: AccessUser): 
   const kept = new Set([...named, ...shape.key])
   if (kept.size === names.length) return null
   return names.flatMap((column, place) => (kept.has(column) ? [place] : []))
+}
+
+/** A scope must not be a way to ask for what is hidden, nor go by what the log keeps no old values of. */
+function checkScope({ name, routing }: EntityInfo, rights: View | null, where: Filter<Row>): void {
+  try {
+    matcher(where)
+  } catch (cause) {
+    throw new SyncError('INVALID_MESSAGE', 'where is no filter', { cause })
+  }
+  for (const column of columnsOfFilter(where)) {
+    const shown = rights === null || rights.shape.columns.some(([one]) => one === column)
+    if (shown && routing.includes(column)) continue
+    throw new SyncError(
+      'INVALID_MESSAGE',
+      `'${name}' cannot be asked for by '${column.slice(0, 80)}': name the column in its definition's \`by\``,
+    )
+  }
 }
 
 function checkFilter({ name, routing }: EntityInfo, filter: Filter<Row>): void {
@@ -223,7 +289,9 @@ export type ReadStore = Pick<
 
 /** The store as a user sees it. */
 export function viewed(store: ServerStore, views: Views): ReadStore {
-  const restricted = [...store.entities.values()].some(({ definition }) => definition.access !== undefined)
+  const restricted = [...store.entities.values()].some(
+    ({ definition, routing }) => definition.access !== undefined || routing.length > 0,
+  )
   return restricted ? new ViewedStore(store, views) : store
 }
 

@@ -1,0 +1,125 @@
+// Of the rows that somebody may see, only those that they want: over the wire, and with our client.
+import { afterEach, expect, test } from 'vitest'
+import { defineEntity } from 'syncline'
+import { createClient, memoryStore } from 'syncline/client'
+import { cleanUp, later, startApp, until } from './support/app.ts'
+import type { App } from './support/app.ts'
+import { openSession, update } from './support/session.ts'
+import type { Session } from './support/session.ts'
+
+afterEach(cleanUp)
+
+const schema = `CREATE TABLE notes (id TEXT PRIMARY KEY NOT NULL, list INTEGER, title TEXT, secret TEXT);
+  INSERT INTO notes VALUES ('a', 1, 'one', 's'), ('b', 2, 'two', 's'), ('c', 3, 'three', 's')`
+
+const notes = defineEntity({
+  name: 'notes',
+  by: ['list', 'secret'],
+  access: { read: () => ({ list: { lt: 3 } }), columns: () => ['list', 'title'] },
+})
+
+const begin = (): Promise<App> => startApp({ schema, entities: [notes] })
+const ids = (frames: readonly object[]): string[] =>
+  Array.from(JSON.stringify(frames).matchAll(/\[\d+,"(\w)"/g), ([, id = '']) => id).sort()
+
+async function ask(session: Session, more: object): Promise<object[]> {
+  const from = session.frames.length
+  session.send({
+    type: 'subscribe',
+    scopes: [{ entity: 'notes', cursor: null, marks: [], shape: null, ...more }],
+  })
+  await until('an answer', () =>
+    session.frames
+      .slice(from)
+      .some(
+        ({ type, ...frame }) => type === 'error' || type === 'reset' || (type === 'batch' && 'to' in frame),
+      ),
+  )
+  return session.frames.slice(from)
+}
+
+test('[V9] a scope is sent its own rows, what comes into it and what leaves it; a place in it goes on', async () => {
+  const { url, db } = await begin()
+  const session = await openSession(url)
+  const where = { list: 1 }
+  const loaded = await ask(session, { where })
+  expect(ids(loaded)).toEqual(['a'])
+  db.exec("UPDATE notes SET list = 1 WHERE id = 'b'; UPDATE notes SET title = 'else' WHERE id = 'c'")
+  await until('the one that came in', () => ids(session.frames).includes('b'))
+  db.exec("UPDATE notes SET list = 2 WHERE id = 'a'")
+  const gone = await until('the one that left', () =>
+    session.frames.find(frame => JSON.stringify(frame).includes('"gone"')),
+  )
+  expect(JSON.stringify(gone)).toContain('["a",')
+  expect(ids(session.frames)).not.toContain('c')
+
+  const { hash } = (session.welcome['entities'] as { notes: { hash: string } }).notes
+  const cursor = gone['to']
+  const again = await openSession(url)
+  db.exec("UPDATE notes SET title = 'new' WHERE id = 'b'")
+  const shape = `${hash}|${JSON.stringify(where)}`
+  const caughtUp = await ask(again, { where, cursor, shape })
+  expect([caughtUp.some(frame => 'state' in frame), ids(caughtUp)]).toEqual([false, ['b']])
+  // another wish is another shape
+  const other = await ask(await openSession(url), { where: { list: 2 }, cursor, shape })
+  expect(other).toContainEqual(expect.objectContaining({ type: 'reset', state: 'shape' }))
+})
+
+test('[V9] a scope shows nothing that may not be seen, nor goes by it; what it goes by must be logged', async () => {
+  const { url, db } = await begin()
+  expect(ids(await ask(await openSession(url), { where: { list: 3 } }))).toEqual([])
+  expect(ids(await ask(await openSession(url), { where: { or: [{ list: 3 }, { list: 1 }] } }))).toEqual(['a'])
+  const session = await openSession(url)
+  for (const where of [
+    { secret: 's' },
+    { title: 'one' },
+    { nothing: 1 },
+    { list: { like: 1 } },
+    { or: 1 },
+    { list: { in: Array.from({ length: 2000 }, (_, i) => i) } },
+    [],
+  ]) {
+    const [error] = await ask(session, { where })
+    expect(error).toMatchObject({ type: 'error', code: 'INVALID_MESSAGE' })
+  }
+  // what one wants to see does not say what one may do
+  session.send({ type: 'unsubscribe', entities: ['notes'] })
+  await ask(session, { where: { list: 1 } })
+  session.mutate([update(1, 'notes', 'b', { title: 'mine' })])
+  await until('the result', () => session.results().length > 0)
+  expect(session.results()[0]?.status).toBe('applied')
+  expect(db.prepare("SELECT title FROM notes WHERE id = 'b'").all()).toEqual([{ title: 'mine' }])
+})
+
+test('[V9] the client holds only what it asked for; asking for something else brings that, and keeps unsent edits', async () => {
+  const { url, db } = await begin()
+  const store = memoryStore()
+  const open = (where: { list: number }): ReturnType<typeof createClient<['notes']>> => {
+    const client = createClient({
+      url: `${url}/api/sync`,
+      entities: ['notes'],
+      where: { notes: where },
+      store,
+    })
+    later(() => client.close())
+    return client
+  }
+  const shown = (client: ReturnType<typeof open>): string[] =>
+    client
+      .getAll('notes')
+      .map(row => JSON.stringify(row['id']))
+      .sort()
+  const first = open({ list: 1 })
+  await until('its row', () => shown(first).length === 1)
+  expect(shown(first)).toEqual(['"a"'])
+  db.exec("UPDATE notes SET list = 1 WHERE id = 'b'")
+  await until('the one that came in', () => shown(first).length === 2)
+  first.disconnect()
+  await first.update('notes', 'a', { title: 'offline' }).persisted
+  await first.close()
+  db.exec("UPDATE notes SET list = 2 WHERE id = 'b'")
+  const second = open({ list: 2 })
+  await until('the other row', () => shown(second).join() === '"b"')
+  await until('the edit', () => second.status().pending === 0)
+  expect(db.prepare("SELECT title FROM notes WHERE id = 'a'").all()).toEqual([{ title: 'offline' }])
+})
