@@ -78,6 +78,11 @@ const once: readonly (readonly [store: keyof typeof stores, seed: number, found:
     '[R12] a page that slept while its database was replaced put its mark over that of the new one',
     true,
   ],
+  [
+    'memory',
+    30_914,
+    '[R12] a page over a new database believed one that woke over the old one that no connection is wanted',
+  ],
 ]
 
 if (SEED === undefined) everySeed()

@@ -171,3 +171,18 @@ test('[R12] a page that slept while its database was replaced leaves the mark of
   await third.client.ready
   expect(third.storage).toEqual([])
 })
+
+test('[R12] [T3] a tab over a new database hears nothing of one that does not know yet that its own is gone', async () => {
+  const slept = open()
+  await slept.client.ready
+  slept.client.disconnect()
+  await slept.client.create('todos', { id: 'a', title: 'of another client' }).persisted
+  vi.stubGlobal('indexedDB', new IDBFactory())
+  const after = open()
+  await vi.waitFor(() => expect(after.env.timers.size).toBeGreaterThan(1))
+  await after.env.advance(2_000)
+  await after.client.ready
+  await slept.client.create('todos', { id: 'b', title: 'of another client' }).persisted
+  expect(after.client.status()).toMatchObject({ state: 'ready', leader: true, pending: 0 })
+  expect(after.client.getAll('todos')).toEqual([])
+})
