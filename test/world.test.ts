@@ -64,6 +64,11 @@ const once: readonly (readonly [store: keyof typeof stores, seed: number, found:
     125,
     '[R12] a tab that wrote before it heard that the disk was gone left to others what none of them had any more',
   ],
+  [
+    'memory',
+    40_128,
+    '[R12] a page that slept while its database was replaced put its mark over that of the new one',
+  ],
 ]
 
 if (SEED === undefined) everySeed()

@@ -2,13 +2,13 @@
 // nobody else sees it: it is on no wire and no disk, in no message between tabs, in nothing that a page is given, and no
 // name of the platform's that a script uses. Both scripts get the same names, because they work on the same objects.
 const known =
-  'again asked behind broken buffered bytes carrier chance cleared commits committed complain ' +
-  'connector crew current discards disk doomed drafts durable early exclusive flaps flying foldPages ' +
-  'follows granted heal healing hooks isReady late longPollTransport notify opening maxPayload moulted notes onDisk ' +
-  'onGone others overlays owed pairs parts policy posting proven queue queueForm refusals refused ' +
-  'removes replica rivals rowsLost saveIdentity shelves sseTransport staged stage temporary tidying ' +
-  'touched transports unstored unwatch waiting welcomedAt wires ' +
-  'identity record role puts news handles lane loaded'
+  'again alias asked behind broken buffered bytes carrier chance cleared commits committed complain ' +
+  'connector crew current discards disk doomed drafts durable early effects events exclusive flaps ' +
+  'flying foldPages follows granted handles heal healing hooks identity isReady known lane late loaded ' +
+  'longPollTransport maxPayload moulted news notes notify onDisk onGone opening others overlays owed ' +
+  'pairs parts paused policy posting proven puts queue queueForm raised record refusals refused removes ' +
+  'replica rivals role rowsLost running saveIdentity saying shelves sseTransport stage staged syncs ' +
+  'temporary tidying touched transports tried unique unstored unwatch views waiting welcomedAt wires'
 
 const names = known.split(' ')
 

@@ -4,7 +4,7 @@ import { hello, readPending } from './crew.ts'
 import { nothing } from './disk.ts'
 import type { Engine } from './engine.ts'
 import { channelOf, databaseOf, storeOf } from './opening.ts'
-import type { ClientStore, PendingRecord } from './store.ts'
+import type { PendingRecord } from './store.ts'
 import { anonymous } from './users.ts'
 
 /** How many edits were moved, dead letters included; each as it was written, so that it is judged by what its author knew. */
@@ -14,21 +14,20 @@ export async function adopt(engine: Engine): Promise<number> {
   const database = databaseOf(engine, anonymous)
   if (storage !== 'indexeddb' || engine.key === anonymous) return 0
   const guests = storeOf(engine, database)
-  const moved = await move(engine, guests).finally(() => void guests.close())
-  // its other tabs begin anew with what is left
-  const tabs = env.tabs?.channel(channelOf(database), () => {})
-  tabs?.post({ type: 'cleared' })
-  tabs?.close()
-  return moved
-}
-
-async function move(engine: Engine, guests: ClientStore): Promise<number> {
-  const { pending, identity } = await guests.load([])
-  // it may be somebody's own by now: of the first who signed in here
-  if ((identity?.user ?? anonymous) !== anonymous) return 0
-  await put(engine, pending)
-  await guests.save({ ...nothing, removes: pending.map(({ n }) => n) })
-  return pending.length
+  try {
+    const { pending, identity } = await guests.load([])
+    // it may be somebody's own by now: of the first who signed in here
+    if (identity === null || (identity.user ?? anonymous) !== anonymous) return 0
+    await put(engine, pending)
+    await guests.save({ ...nothing, removes: pending.map(({ n }) => n) })
+    // its other tabs begin anew with what is left
+    const tabs = env.tabs?.channel(channelOf(database), () => {})
+    tabs?.post({ type: 'cleared', client: identity.client })
+    tabs?.close()
+    return pending.length
+  } finally {
+    void guests.close()
+  }
 }
 
 /** As if another tab had. What is there already was put by a page that died before it could remove it from where it was. */

@@ -28,6 +28,8 @@ export async function boot(
   store.onGone?.(() => {
     if (engine.store !== store) return
     storageFailed(engine, taken)
+    // also where it took nothing any more before: it has no leader now
+    engine.broken = taken
     check(engine)
   })
   engine.disk = newDisk(() => engine, store)

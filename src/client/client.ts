@@ -35,7 +35,7 @@ export function clientOf<const S extends readonly EntitySource[]>(
     cleared: () => cleared(engine),
     asked(what, entity) {
       if (what !== 'sync') client[what]()
-      else if (engine.entities.includes(entity)) tell(engine, { type: 'ask', entity })
+      else tell(engine, { type: 'ask', entity })
     },
   })
   for (const entity of engine.entities)

@@ -1,89 +1,9 @@
-// Tabs of one browser, over one IndexedDB, one channel and one lock, against one server. The lock and the channel are
-// under the test's hand; the machine that decides is tested in lead.test.ts.
-import { IDBFactory, IDBKeyRange } from 'fake-indexeddb'
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import { FakeEnv, settle } from '../testing/fake-env.ts'
-import { FakeServer } from '../testing/fake-server.ts'
-import { FakeTabs } from '../testing/fake-tabs.ts'
-import { createClient } from './index.ts'
-import type { Client } from './index.ts'
-
-let server: FakeServer
-let tabs: FakeTabs
-let page = 0
-
-interface Tab {
-  readonly client: Client
-  readonly env: FakeEnv
-  readonly name: string
-  /** What this tab announced to its page. */
-  readonly changes: string[]
-}
-
-const open: Tab[] = []
-
-beforeEach(() => {
-  const items = new Map<string, string>()
-  vi.stubGlobal('indexedDB', new IDBFactory())
-  vi.stubGlobal('IDBKeyRange', IDBKeyRange)
-  vi.stubGlobal('localStorage', {
-    getItem: (key: string) => items.get(key) ?? null,
-    setItem: (key: string, value: string) => items.set(key, value),
-  })
-  server = new FakeServer()
-  server.define('todos', ['id', 'title'])
-  tabs = new FakeTabs()
-})
-
-afterEach(async () => {
-  tabs.thawAll()
-  await Promise.all(open.splice(0).map(({ client }) => client.close()))
-  vi.unstubAllGlobals()
-})
-
-function tab(connect = true): Tab {
-  const name = `p${++page}`
-  const env = Object.assign(new FakeEnv(`${name}_`), {
-    tabs: tabs.of(name),
-    visible: () => !tabs.hidden.has(name),
-  })
-  const client = createClient({
-    url: 'http://x',
-    entities: ['todos'] as string[],
-    env,
-    transports: [server.transport()],
-    autoConnect: connect,
-  })
-  const changes: string[] = []
-  client.on('changed', ({ action, source, ids }) => changes.push(`${source} ${action} ${ids.join()}`))
-  const made = { client, env, name, changes }
-  open.push(made)
-  return made
-}
-
-const leaders = (all: readonly Tab[]): string[] =>
-  all.filter(({ client }) => client.status().leader).map(({ name }) => name)
-
-async function crew(size: number): Promise<Tab[]> {
-  const all: Tab[] = []
-  for (let i = 0; i < size; i++) {
-    const one = tab()
-    all.push(one)
-    await one.client.ready
-    await vi.waitFor(() => expect(one.client.status().state).toBe('ready'))
-  }
-  return all
-}
-
-const titles = ({ client }: Tab): unknown =>
-  client
-    .getAll('todos')
-    .map(({ title }) => JSON.stringify(title))
-    .toSorted((a, b) => (a < b ? -1 : 1))
-const all = async (tabs: readonly Tab[], expected: readonly string[]): Promise<void> =>
-  vi.waitFor(() =>
-    expect(tabs.map(titles)).toEqual(tabs.map(() => expected.map(title => JSON.stringify(title)))),
-  )
+// Tabs of one browser: which leads, and what the others are told and do. The machine that decides is tested in
+// lead.test.ts.
+import { describe, expect, test, vi } from 'vitest'
+import { settle } from '../testing/fake-env.ts'
+import { all, crew, leaders, server, tab, tabs, titles } from './crew-rig.test.ts'
+import type { Tab } from './crew-rig.test.ts'
 
 describe('[T1] one of the tabs leads', () => {
   test('and has the only connection; all have the same client, rows and state of the connection', async () => {
@@ -378,6 +298,28 @@ describe('degraded', () => {
     await second.client.create('todos', { id: 'b', title: 'b' }).confirmed
     await all([first, second], ['a', 'b'])
     expect(server.links).toHaveLength(1)
+  })
+
+  test('[T3] [T5] who takes the lead over without Web Locks is heard by those of whom it knows nothing, at once', async () => {
+    tabs.locks = false
+    const [first, second] = [tab(), tab()]
+    await vi.waitFor(() => expect(first.env.timers.size).toBeGreaterThan(1))
+    await first.env.advance(2_000)
+    await Promise.all([first.client.ready, second.client.ready])
+    tabs.freeze(first.name)
+    const third = tab()
+    await vi.waitFor(() => expect(third.env.timers.size).toBeGreaterThan(1))
+    await third.env.advance(2_000)
+    await vi.waitFor(() => expect(leaders([third])).toEqual([third.name]))
+    // the second awaits nothing, and no time passes for it
+    await vi.waitFor(() => expect(second.client.status().state).toBe('ready'))
+    server.put('todos', 'a', { id: 'a', title: 'one' })
+    await all([second, third], ['one'])
+    server.put('todos', 'b', { id: 'b', title: 'two' })
+    await all([second, third], ['one', 'two'])
+    tabs.thaw(first.name)
+    await all([first, second, third], ['one', 'two'])
+    expect(leaders([first, second, third])).toEqual([third.name])
   })
 
   test('clear in one tab empties all of them, once', async () => {

@@ -18,8 +18,8 @@ export interface Crew {
   lock: Lock | null
   /** The greatest lead that was heard of. */
   known: number
-  /** The leader's connection, as it said last. */
-  link: LinkView
+  /** The leader's connection, as it said last; null: it was not heard yet. */
+  link: LinkView | null
   /** The leader's: the last frame of that kind on this connection. */
   welcome: string | null
   /** Others may be behind what is on disk or in the leader's memory. */
@@ -38,19 +38,6 @@ export interface Crew {
   unwatch: () => void
 }
 
-const unheard: LinkView = {
-  state: 'connecting',
-  transport: 'local',
-  trying: null,
-  attempt: 0,
-  delay: 0,
-  retryAt: null,
-  hope: true,
-  code: 0,
-  reason: '',
-  wanted: true,
-}
-
 /** Nobody else can be here: this tab leads, without a lock. */
 export function newCrew(): Crew {
   return {
@@ -59,7 +46,7 @@ export function newCrew(): Crew {
     channel: null,
     lock: null,
     known: 0,
-    link: unheard,
+    link: null,
     welcome: null,
     stale: false,
     saying: false,
@@ -72,18 +59,22 @@ export function newCrew(): Crew {
   }
 }
 
+function newFollower(name: string, known: number): Crew {
+  return { ...newCrew(), name, known, lead: { role: 'follow', asked: null } }
+}
+
 export function leads({ crew: { lead } }: Engine): boolean {
   return lead.role === 'alone' || lead.role === 'lead'
 }
 
 /** Among the tabs that share the database `name`, of which one leads. */
 export function join(engine: Engine, name: string, known: number): void {
-  const lead: Lead = { role: 'follow', asked: null }
-  const crew: Crew = { ...newCrew(), name, known, lead }
-  engine.crew = crew
+  const crew = (engine.crew = newFollower(name, known))
   crew.channel =
     engine.env.tabs?.channel(name, message => {
-      if (engine.crew === crew) hear(engine, message)
+      // a tab that slept may not know yet that another database is in the place of its own
+      if (engine.crew === crew && message.client === engine.replica.state.identity.client)
+        hear(engine, message)
     }) ?? null
   queue(engine)
   watch(engine)
@@ -117,7 +108,7 @@ export function suspend(engine: Engine): void {
   if (lead.role !== 'follow') step(engine, { type: 'lost' })
   const { known } = engine.crew
   leave(engine)
-  engine.crew = { ...newCrew(), name, known, lead: { role: 'follow', asked: null } }
+  engine.crew = newFollower(name, known)
 }
 
 /** It came back: among other tabs than before, and behind them. */
@@ -206,7 +197,7 @@ async function take(engine: Engine): Promise<void> {
     if (crew.lock === null) return step(engine, { type: 'lost' })
     ;({ identity, raised } = await store.claim(me, identity.lead))
   }
-  const loaded = await store.load(engine.entities, replica.state.entities)
+  const loaded = await store.load([...replica.state.entities.keys()], replica.state.entities)
   if (engine.crew !== crew || engine.closed) return
   crew.known = Math.max(crew.known, identity.lead)
   // the lock was stolen meanwhile, and maybe given again
@@ -222,8 +213,8 @@ async function take(engine: Engine): Promise<void> {
 
 // ---- what the leader says
 
-export function post({ crew }: Engine, message: TabMessage): void {
-  crew.channel?.post(message)
+export function post({ crew, replica }: Engine, message: TabMessage): void {
+  crew.channel?.post({ ...message, client: replica.state.identity.client })
 }
 
 /** To the others: how the connection is; with `stored` when all of it is on disk. */
@@ -343,9 +334,9 @@ function hearLeader(engine: Engine, message: Extract<TabMessage, { type: 'lead' 
   if (crew.lead.role === 'lead') return step(engine, { type: 'lost' })
   step(engine, { type: 'heard' })
   // somebody may have signed in since it was turned away; a page that names its user knows that there is one
-  if (crew.link === unheard && (link.state === 'stopped' || (link.state === 'idle' && engine.options.user)))
+  if (crew.link === null && (link.state === 'stopped' || (link.state === 'idle' && engine.options.user)))
     post(engine, { type: 'do', what: 'connect', entity: '' })
-  const { state: previous } = crew.link
+  const { state: previous } = linkOf(engine)
   crew.link = link
   // who takes over was told otherwise maybe, after that one said it
   if (crew.lead.role === 'follow') engine.wanted = link.wanted
@@ -355,9 +346,16 @@ function hearLeader(engine: Engine, message: Extract<TabMessage, { type: 'lead' 
     else takeFrame(engine, decodeDown(welcome))
   }
   moved(engine, previous)
-  if (stored !== null) void reload(engine, stored)
-  // it was not leading yet when it was asked
-  else if (crew.stale) hello(engine)
+  if (stored === null) {
+    // it was not leading yet when it was asked
+    if (crew.stale) hello(engine)
+  } else if (engine.entities.every(name => name in stored.places)) {
+    void reload(engine, stored)
+  } else {
+    // it does not ask the server for all that is needed here: this tab leads, and asks for both
+    tell(engine, { type: 'named', names: Object.keys(stored.places) })
+    step(engine, { type: 'lacks' })
+  }
 }
 
 /** What a follower lacks is on disk. */
@@ -371,7 +369,8 @@ async function reload(engine: Engine, now: Told): Promise<void> {
     const told = crew.again
     crew.again = null
     try {
-      const loaded = await store.load(engine.entities, engine.replica.state.entities)
+      const { entities } = engine.replica.state
+      const loaded = await store.load([...entities.keys()], entities)
       if (engine.crew !== crew) return
       if (crew.lead.role === 'follow') tell(engine, { type: 'reloaded', loaded, told })
     } catch (error) {

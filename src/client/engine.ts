@@ -191,8 +191,10 @@ export function moved(engine: Engine, previous: LinkState): void {
 /** This tab's connection, or the leading tab's. */
 export function linkOf(engine: Engine): LinkView {
   const { connector, crew, wanted } = engine
-  if (!leads(engine)) return crew.link
-  const { state, attempt, delay, hope, due, code, reason } = connector.link
+  const isOurs = leads(engine)
+  if (!isOurs && crew.link) return crew.link
+  const { attempt, delay, hope, due, code, reason } = connector.link
+  const state = isOurs ? connector.link.state : 'connecting'
   const retryAt = due.get('retry') ?? null
   return { state, ...transportOf(connector), attempt, delay, retryAt, hope, code, reason, wanted }
 }

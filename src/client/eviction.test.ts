@@ -1,5 +1,5 @@
 // What is noticed of a database that went away: between two visits, and under the eyes of open pages.
-import { IDBFactory, IDBKeyRange } from 'fake-indexeddb'
+import { IDBFactory, IDBKeyRange, IDBObjectStore } from 'fake-indexeddb'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { FakeEnv } from '../testing/fake-env.ts'
 import { FakeServer } from '../testing/fake-server.ts'
@@ -125,4 +125,64 @@ test('[R12] [R8] taken away under open tabs: announced by each, and what they ho
   await later.client.ready
   await later.client.create('todos', { id: 'd', title: 'later' }).confirmed
   expect(later.client.getAll('todos')).toHaveLength(4)
+})
+
+test('[R12] [R8] taken away under a leader whose disk was full already: it holds nobody off, nor is held off', async () => {
+  const [first, second] = [open(), open()]
+  await Promise.all([first.client.ready, second.client.ready])
+  first.client.disconnect()
+  await first.client.create('todos', { id: 'a', title: 'stored' }).persisted
+  await vi.waitFor(() => expect(second.client.getAll('todos')).toHaveLength(1))
+  const put = vi.spyOn(IDBObjectStore.prototype, 'put').mockImplementation(() => {
+    throw new DOMException('', 'QuotaExceededError')
+  })
+  const kept = first.client.create('todos', { id: 'b', title: 'in memory' })
+  await expect(kept.persisted).rejects.toMatchObject({ code: 'STORAGE_FULL' })
+  put.mockRestore()
+  await remove('syncline-anon')
+  await vi.waitFor(() => expect(second.storage).toMatchObject([{ storage: 'memory' }]))
+  for (const { client } of [first, second]) client.connect()
+  await vi.waitFor(() => expect(server.rows('todos').map(row => row['id'])).toEqual(['a', 'b']))
+  const hellos = server.received.flatMap(message => (message.type === 'hello' ? [message] : []))
+  const [client] = hellos.map(hello => hello.client)
+  // as that client both are above all leads that were given: the server closes none of them for the other (Q7)
+  const lone = hellos.slice(1).filter(hello => hello.client === client)
+  expect(lone.length).toBeGreaterThan(0)
+  expect(lone.map(({ lead }) => lead)).toEqual(lone.map(() => Number.MAX_SAFE_INTEGER))
+  expect(first.storage).toHaveLength(1)
+})
+
+test('[R12] a page that slept while its database was replaced leaves the mark of the new one alone', async () => {
+  const slept = open()
+  await slept.client.ready
+  slept.client.disconnect()
+  await slept.client.create('todos', { id: 'a', title: 'unsent' }).persisted
+  // what tells it so has not reached it
+  vi.stubGlobal('indexedDB', new IDBFactory())
+  tabs = new FakeTabs()
+  const after = open()
+  await vi.waitFor(() => expect(after.storage).toEqual(evicted(1)))
+  await after.client.ready
+  const mark = notes.get('syncline-anon')
+  slept.client.create('todos', { id: 'b', title: 'more' })
+  expect(notes.get('syncline-anon')).toBe(mark)
+  await after.client.close()
+  const third = open()
+  await third.client.ready
+  expect(third.storage).toEqual([])
+})
+
+test('[R12] [T3] a tab over a new database hears nothing of one that does not know yet that its own is gone', async () => {
+  const slept = open()
+  await slept.client.ready
+  slept.client.disconnect()
+  await slept.client.create('todos', { id: 'a', title: 'of another client' }).persisted
+  vi.stubGlobal('indexedDB', new IDBFactory())
+  const after = open()
+  await vi.waitFor(() => expect(after.env.timers.size).toBeGreaterThan(1))
+  await after.env.advance(2_000)
+  await after.client.ready
+  await slept.client.create('todos', { id: 'b', title: 'of another client' }).persisted
+  expect(after.client.status()).toMatchObject({ state: 'ready', leader: true, pending: 0 })
+  expect(after.client.getAll('todos')).toEqual([])
 })

@@ -55,7 +55,7 @@ export { tokenTransports } from './transport-token.ts'
 export { webSocketTransport } from './transport-websocket.ts'
 export type { LinkState } from './link.ts'
 export { firstDraft } from './store.ts'
-export type { Channel, Lock, LockEvents, TabMessage, Tabs } from './tabs.ts'
+export type { Channel, Lock, LockEvents, Posted, TabMessage, Tabs } from './tabs.ts'
 export type { Change, ChangeAction, Source } from './state.ts'
 export type {
   Claimed,

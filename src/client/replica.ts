@@ -36,6 +36,8 @@ export type ReplicaEvent =
   /** On as another client, with what has no number yet; what has one is another tab's affair. */
   | { readonly type: 'moult'; readonly client: string }
   | { readonly type: 'role'; readonly follows: boolean; readonly lead: number }
+  /** Other tabs need these too. */
+  | { readonly type: 'named'; readonly names: readonly string[] }
   /** A connection is open: say hello. */
   | { readonly type: 'opened' }
   | { readonly type: 'frame'; readonly message: Down }
@@ -213,6 +215,9 @@ function handle(state: State, box: Outbox, event: ReplicaEvent): number {
       if (kept !== undefined) ask(state, kept)
       return 0
     }
+    case 'named':
+      for (const name of event.names) if (!state.entities.has(name)) state.entities.set(name, newKept(name))
+      return 0
     case 'retry':
       return retry(state, event.n)
     case 'discard':

@@ -75,8 +75,11 @@ export type TabMessage =
   /** To the leader. */
   | { readonly type: 'do'; readonly what: 'connect' | 'disconnect' | 'sync'; readonly entity: string }
 
+/** With the client of the database that it is about. */
+export type Posted = TabMessage & { readonly client: string }
+
 export interface Channel {
-  post(message: TabMessage): void
+  post(message: Posted): void
   close(): void
 }
 
@@ -93,7 +96,7 @@ export interface Lock {
 
 /** Null where the platform has no such thing. */
 export interface Tabs {
-  channel(name: string, hear: (message: TabMessage) => void): Channel | null
+  channel(name: string, hear: (message: Posted) => void): Channel | null
   /** Waits for its turn until `release`. */
   lock(name: string, events: LockEvents): Lock | null
 }
@@ -105,7 +108,7 @@ export const platformTabs: Tabs = {
   channel(name, hear) {
     if (typeof BroadcastChannel === 'undefined') return null
     const channel = new BroadcastChannel(name)
-    channel.onmessage = ({ data }: MessageEvent<(TabMessage & { readonly v: number }) | null>) => {
+    channel.onmessage = ({ data }: MessageEvent<(Posted & { readonly v: number }) | null>) => {
       if (data?.v === version) hear(data)
     }
     return {

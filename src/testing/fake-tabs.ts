@@ -1,9 +1,9 @@
 // The tabs of one browser under a test's hand: which hear each other, which are frozen, who has the lock.
-import type { Channel, Lock, LockEvents, TabMessage, Tabs } from '../client/index.ts'
+import type { Channel, Lock, LockEvents, Posted, Tabs } from '../client/index.ts'
 
 interface Member {
   readonly tab: string
-  readonly hear: (message: TabMessage) => void
+  readonly hear: (message: Posted) => void
 }
 
 interface Waiter {
@@ -13,7 +13,7 @@ interface Waiter {
 
 export class FakeTabs {
   /** Every message that was posted. */
-  readonly log: { readonly from: string; readonly message: TabMessage }[] = []
+  readonly log: { readonly from: string; readonly message: Posted }[] = []
   /** Messages do not reach these. */
   readonly deaf = new Set<string>()
   /** Nobody sees these. */
@@ -110,7 +110,7 @@ export class FakeTabs {
           if (other === member || this.deaf.has(other.tab)) continue
           this.#run(other.tab, () => {
             // reason: it was a message when it was printed
-            if (members.has(other)) other.hear(JSON.parse(text) as TabMessage)
+            if (members.has(other)) other.hear(JSON.parse(text) as Posted)
           })
         }
       },

@@ -198,6 +198,7 @@ class World {
   /** The engine asks again who somebody is, finds other rights, and has them connect anew. */
   #changeRights(views: WorldViews): void {
     this.time.after(views.random.between(1000, 15_000), () => {
+      // what is on the disks is looked at as soon as all is quiet
       if (this.#mended) return
       const { user } = views.random.pick(this.browsers)
       this.#trace(`${user} may now see what level ${views.change(user)} may`)

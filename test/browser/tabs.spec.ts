@@ -158,6 +158,32 @@ test('[T3] T-B22 T-B26 one message for a change, none after it; the documented o
   ])
 })
 
+test('[T1] tabs that name different tables: who names more leads, each is ready with its rows, and follows them', async ({
+  context,
+}) => {
+  await sql(file, "INSERT INTO posts (id, title) VALUES (1, 'first')")
+  const first = await open(context)
+  const second = await context.newPage()
+  const attributes = 'data-sync-entities="posts"'
+  await second.goto(
+    `http://localhost:${server.port}/?${new URLSearchParams({ attributes, body: '<b data-rhtmx-bind="posts:1:title"></b>' })}`,
+  )
+  await second.evaluate(() => window.rhtmxSync.ready)
+  const titles = () => second.evaluate(() => window.rhtmxSync.getAll('posts').map(row => row['title']))
+  expect(await titles()).toEqual(['first'])
+  await expect.poll(() => leads([first, second])).toEqual([false, true])
+  await sql(file, "UPDATE posts SET title = 'by another program' WHERE id = 1")
+  await expect(second.locator('b')).toHaveText('by another program')
+  await sql(file, "UPDATE users SET name = 'Ada' WHERE id = 1")
+  await shows([first], ['Ada', 'Alan'])
+  expect(await rename(first, 2, 'Tony')).toMatchObject({ status: 'applied' })
+  await shows([first], ['Ada', 'Tony'])
+  expect((await counted(server)).open).toBe(1)
+  await second.close()
+  await sql(file, "UPDATE users SET name = 'Grace' WHERE id = 1")
+  await shows([first], ['Grace', 'Tony'])
+})
+
 test('[T5] T-B25 without BroadcastChannel no tab fails, and each syncs by itself', async ({ context }) => {
   const without = (page: Page) =>
     page.addInitScript(() => Object.defineProperty(window, 'BroadcastChannel', { value: undefined }))

@@ -1,19 +1,13 @@
 // The same page over https, from a server whose certificate was made for this test.
-import { execFileSync, spawnSync } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { expect, test } from '@playwright/test'
 import { site, sql } from './support/processes.ts'
 
+const pem = path.join(import.meta.dirname, 'support/localhost.pem')
+
 test('T-B04 over https the page uses wss, and over http ws', async ({ browser }) => {
-  test.skip(spawnSync('openssl', ['version']).status !== 0, 'openssl makes the certificate')
-  const folder = mkdtempSync(path.join(tmpdir(), 'syncline-tls-'))
-  const [key, cert] = [path.join(folder, 'key.pem'), path.join(folder, 'cert.pem')]
-  const made = 'req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=localhost'
-  execFileSync('openssl', [...made.split(' '), '-keyout', key, '-out', cert], { stdio: 'ignore' })
   for (const secure of [true, false]) {
-    const server = await site(secure ? { TLS_KEY: key, TLS_CERT: cert } : {}).start()
+    const server = await site(secure ? { TLS: pem } : {}).start()
     const context = await browser.newContext({ ignoreHTTPSErrors: true })
     const page = await context.newPage()
     const sockets: string[] = []
@@ -27,7 +21,6 @@ test('T-B04 over https the page uses wss, and over http ws', async ({ browser })
     await context.close()
     await server.dispose()
   }
-  rmSync(folder, { recursive: true })
 })
 
 test('[K13] X75 a browser that saves data asks for compression', async ({ page }) => {

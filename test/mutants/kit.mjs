@@ -16,7 +16,12 @@ export const client = [
 export const views = ['src/server/views.test.ts']
 export const rights = ['src/server/rights.test.ts']
 export const stores = ['src/client/stores.test.ts']
-export const tabs = ['src/client/lead.test.ts', 'src/client/crew.test.ts']
+export const tabs = [
+  'src/client/lead.test.ts',
+  'src/client/crew.test.ts',
+  'src/client/crew-names.test.ts',
+  'src/client/eviction.test.ts',
+]
 export const linkTests = ['src/client/link.test.ts', 'src/client/rivals.test.ts', 'src/client/racing.test.ts']
 
 export const core = (name, find, replace, file = 'decide.ts', unit = decide) => ({

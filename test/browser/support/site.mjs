@@ -115,12 +115,11 @@ async function answer(request, response) {
   }
 }
 
-const { TLS_KEY, TLS_CERT } = process.env
+// a file with a key and its certificate
+const { TLS } = process.env
+const pem = TLS === undefined ? null : readFileSync(TLS)
 const listener = (request, response) => void answer(request, response)
-const server =
-  TLS_KEY === undefined
-    ? createServer(listener)
-    : createSecureServer({ key: readFileSync(TLS_KEY), cert: readFileSync(TLS_CERT) }, listener)
+const server = pem === null ? createServer(listener) : createSecureServer({ key: pem, cert: pem }, listener)
 engine.attach(server)
 server.on('upgrade', (request, socket) => {
   sockets.open += 1
