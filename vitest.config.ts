@@ -19,7 +19,7 @@ export default defineConfig({
         test: {
           name: 'integration',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/pack/**', 'test/soak/**', 'test/browser/**', 'test/webkit/**'],
+          exclude: ['test/pack/**', 'test/soak/**', 'test/browser/**', 'test/webkit/**', 'test/proxy/**'],
           pool: 'forks',
           maxWorkers: 2,
           testTimeout: 30_000,
@@ -35,6 +35,16 @@ export default defineConfig({
           testTimeout: 120_000,
           hookTimeout: 120_000,
           expect: { poll: { timeout: 30_000 } },
+        },
+      },
+      {
+        test: {
+          name: 'proxy',
+          include: ['test/proxy/**/*.test.ts'],
+          pool: 'forks',
+          maxWorkers: 1,
+          testTimeout: 60_000,
+          hookTimeout: 120_000,
         },
       },
       {

@@ -1,17 +1,14 @@
 // The start page: one application in two browsers that know nothing of each other.
 import { escape } from '../todo_sync/public/view.mjs'
+import { secondBrowser } from '../todo_sync/web.mjs'
 
 /**
  * @param {string} host the request's Host header
  * @param {string} file the example's database
+ * @param {string} rules the access rules of the other example
  */
-export function startPage(host, file) {
-  const [name, port] = splitHost(host)
-  // Two names of this machine are two origins: storage and queue of their own, like two people's phones.
-  const other = { localhost: '127.0.0.1', '127.0.0.1': 'localhost' }[name]
-  const frames = ['', other === undefined ? '' : `http://${other}${port}`].map(
-    origin => `${origin}/todo_sync/`,
-  )
+export function startPage(host, file, rules) {
+  const frames = ['', secondBrowser(host) ?? ''].map(origin => `${origin}/todo_sync/`)
   return `<!doctype html>
 <html lang="en">
 <head>
@@ -39,14 +36,17 @@ export function startPage(host, file) {
     <li><strong>Go offline on one side</strong> (press <em>connected</em>). Edit both, reload, come back: nothing is lost.</li>
     <li><strong>Bypass it all.</strong> Any SQL write counts:<code>sqlite3 ${escape(file)} "UPDATE todos SET done = 1"</code></li>
   </ol>
+  <section class="second" aria-labelledby="second">
+    <div>
+      <h2 id="second">Who sees what</h2>
+      <p>In the other example people sign in. Rules on the server say which rows and columns reach whose browser, live and after any absence, and what each may write.</p>
+      <p class="links"><a class="button" href="team_notes/">Open the team notes</a></p>
+    </div>
+    <pre><code>${escape(rules)}</code></pre>
+  </section>
 </main>
-<footer><a href="todo_sync/">The example in a window of its own</a></footer>
+<footer><a href="todo_sync/">The todos in a window of their own</a></footer>
 </body>
 </html>
 `
-}
-
-function splitHost(host) {
-  const at = host.lastIndexOf(':')
-  return at <= 0 || host.endsWith(']') ? [host, ''] : [host.slice(0, at), host.slice(at)]
 }

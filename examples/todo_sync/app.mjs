@@ -1,18 +1,11 @@
 // The application: a handful of routes over `node:http`, and the sync routes beside them.
-import { readdirSync, readFileSync } from 'node:fs'
+import { readdirSync } from 'node:fs'
 import { SyncEngine } from 'syncline'
 import { openDatabase } from './database.mjs'
 import { page } from './page.mjs'
 import { rowsHtml } from './public/view.mjs'
+import { asset, headers, html, readForm, redirect } from './web.mjs'
 
-const types = {
-  js: 'text/javascript; charset=utf-8',
-  mjs: 'text/javascript; charset=utf-8',
-  css: 'text/css; charset=utf-8',
-  svg: 'image/svg+xml; charset=utf-8',
-  png: 'image/png',
-  webmanifest: 'application/manifest+json; charset=utf-8',
-}
 const files = readdirSync(new URL('public/', import.meta.url))
 const htmx = new URL(import.meta.resolve('htmx.org/dist/htmx.min.js'))
 
@@ -35,8 +28,8 @@ export async function openApp({ base = '', dataDir }) {
   const add = db.prepare('INSERT INTO todos (title, list) VALUES (?, ?)')
   const clearDone = db.prepare('DELETE FROM todos WHERE done = 1')
   const served = new Map([
-    ...files.map(name => [`/${name}`, asset(name, new URL(`public/${name}`, import.meta.url))]),
-    ['/htmx.js', asset('htmx.js', htmx)],
+    ...files.map(name => [`/${name}`, asset(new URL(`public/${name}`, import.meta.url))]),
+    ['/htmx.js', asset(htmx)],
   ])
 
   function answer(request, response) {
@@ -70,6 +63,7 @@ export async function openApp({ base = '', dataDir }) {
   }
 
   return {
+    file,
     /** Whether the request was one of ours. */
     handle(request, response) {
       if (answer(request, response)) return true
@@ -83,39 +77,4 @@ export async function openApp({ base = '', dataDir }) {
       db.close()
     },
   }
-}
-
-const headers = {
-  'cache-control': 'no-cache',
-  'x-content-type-options': 'nosniff',
-  'referrer-policy': 'same-origin',
-}
-
-function html(response, body) {
-  response.writeHead(200, {
-    ...headers,
-    'content-type': 'text/html; charset=utf-8',
-    'content-security-policy':
-      "default-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'self'",
-  })
-  response.end(body)
-  return true
-}
-
-function redirect(response, location) {
-  response.writeHead(308, { location }).end()
-  return true
-}
-
-function asset(name, url) {
-  return { type: types[name.split('.').at(-1)], body: readFileSync(url) }
-}
-
-async function readForm(request) {
-  let text = ''
-  for await (const chunk of request) {
-    text += chunk
-    if (text.length > 10_000) throw new Error('too long')
-  }
-  return new URLSearchParams(text)
 }

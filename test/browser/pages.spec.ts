@@ -60,6 +60,10 @@ test('npm start: one application in two browsers, and a clean end', async ({ pag
     for (const frame of [ada, ben]) await expect(frame.locator('.todo .title').first()).toHaveText('Milk')
     // two names of one machine are two devices: each keeps a copy of its own
     for (const frame of [ada, ben]) await expect(frame.locator('#storage')).toHaveText('IndexedDB')
+    // and it leads to the other example
+    await page.getByRole('link', { name: 'Open the team notes' }).click()
+    await page.getByRole('button', { name: 'Ben' }).click()
+    await expect(page.locator('#pill')).toHaveText('connected')
     expect(await server.stop('SIGTERM')).toBe(0)
   } finally {
     await server.dispose()

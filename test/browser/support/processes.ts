@@ -70,6 +70,9 @@ export function site(env: Record<string, string> = {}): Server {
 /** The example, over `<folder>/todo.db`. */
 export const todoSync = (): Server => example('todo_sync')
 
+/** The example with sign-in, over `<folder>/notes.db`. */
+export const teamNotes = (): Server => example('team_notes')
+
 /** What `npm start` starts. */
 export const startPage = (): Server => example('start')
 

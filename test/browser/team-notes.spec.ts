@@ -1,0 +1,150 @@
+// The example of people who see different rows and columns of one table, by hand.
+import path from 'node:path'
+import { expect, test } from '@playwright/test'
+import type { Browser, BrowserContext, Locator, Page } from '@playwright/test'
+import { sql, teamNotes } from './support/processes.ts'
+import type { Server } from './support/processes.ts'
+
+let server: Server
+let file: string
+const contexts: BrowserContext[] = []
+
+test.beforeEach(async () => {
+  server = await teamNotes().start()
+  file = path.join(server.folder, 'notes.db')
+  await sql(
+    file,
+    `DELETE FROM notes;
+     INSERT INTO notes (id, team, owner, text, remark) VALUES
+       (1, 'Kitchen', 'ben', 'Fish at six', 'from the other merchant'),
+       (2, 'Kitchen', 'ada', 'Oven two is hot', ''),
+       (3, 'Bar', 'cleo', 'Tonic is out', '')`,
+  )
+})
+test.afterEach(async () => {
+  await Promise.all(contexts.splice(0).map(context => context.close()))
+  await server.dispose()
+})
+
+/** A browser of its own, in which somebody has signed in. */
+async function as(browser: Browser, name: string): Promise<Page> {
+  const context = await browser.newContext()
+  contexts.push(context)
+  const page = await context.newPage()
+  page.on('pageerror', error => {
+    throw error
+  })
+  await page.goto(`http://localhost:${server.port}/`)
+  await page.getByRole('button', { name }).click()
+  await expect(page.locator('#pill')).toHaveText('connected')
+  return page
+}
+
+const texts = (page: Page) => page.locator('.note .title')
+const note = (page: Page, text: string) => page.locator('.note', { hasText: text })
+const letters = (page: Page) => page.getByRole('alert')
+const copy = (page: Page) => page.evaluate(() => window.rhtmxSync.getAll('notes'))
+/** Whose it is; another one is how it is handed over. */
+const owner = (row: Locator) => row.getByRole('combobox')
+
+/** On screen, rendered by the server's SQL, and in the copy, which the rules let through. */
+async function expectNotes(page: Page, expected: readonly string[]): Promise<void> {
+  await expect(texts(page)).toHaveText(expected)
+  await expect
+    .poll(async () => new Set((await copy(page)).map(row => row['text'])))
+    .toEqual(new Set(expected))
+}
+
+test('[V1] three people see three views of one table', async ({ browser }) => {
+  const [ada, ben, cleo] = [await as(browser, 'Ada'), await as(browser, 'Ben'), await as(browser, 'Cleo')]
+  await expectNotes(ada, ['Tonic is out', 'Oven two is hot', 'Fish at six'])
+  await expectNotes(ben, ['Oven two is hot', 'Fish at six'])
+  await expectNotes(cleo, ['Tonic is out'])
+
+  await ada.getByLabel('Remark on “Fish at six”').fill('the old one is closed')
+  await ada.keyboard.press('Enter')
+  await expect.poll(() => ada.evaluate(() => window.rhtmxSync.pending().length)).toBe(0)
+  await sql(file, "UPDATE notes SET text = text || ', sharp' WHERE id = 1")
+  await expectNotes(ben, ['Oven two is hot', 'Fish at six, sharp'])
+  await expect(ada.getByLabel('Remark on “Fish at six, sharp”')).toHaveValue('the old one is closed')
+  expect(Object.keys((await copy(ada))[0] ?? {})).toContain('remark')
+  for (const page of [ben, cleo]) {
+    for (const row of await copy(page)) expect(row).not.toHaveProperty('remark')
+    expect(await page.content()).not.toContain('the old one')
+  }
+})
+
+test('[V2] [V3] a note that is handed over leaves one screen and appears on the other', async ({
+  browser,
+}) => {
+  const [ben, cleo] = [await as(browser, 'Ben'), await as(browser, 'Cleo')]
+  await expectNotes(cleo, ['Tonic is out'])
+  await owner(note(ben, 'Fish at six')).selectOption('Cleo')
+  await expectNotes(ben, ['Oven two is hot'])
+  await expectNotes(cleo, ['Tonic is out', 'Fish at six'])
+
+  // whose it is now, the other may give it back
+  await owner(note(cleo, 'Fish at six')).selectOption('Ben')
+  await expectNotes(cleo, ['Tonic is out'])
+  await expectNotes(ben, ['Oven two is hot', 'Fish at six'])
+})
+
+test('[V7] [Q4] [Q5] what may not be written is refused with its reason, and rolled back', async ({
+  browser,
+}) => {
+  const ben = await as(browser, 'Ben')
+  await expectNotes(ben, ['Oven two is hot', 'Fish at six'])
+  await note(ben, 'Oven two').getByRole('checkbox').click()
+  await expect(letters(ben)).toContainText('Change “Oven two is hot”')
+  await expect(letters(ben)).toContainText('This note is Ada’s')
+  await expect(letters(ben)).toContainText('FORBIDDEN')
+  await expect(note(ben, 'Oven two').getByRole('checkbox')).not.toBeChecked()
+  await letters(ben).getByRole('button', { name: 'Discard' }).click()
+  await expect(letters(ben)).toBeHidden()
+
+  await note(ben, 'Fish at six').getByRole('checkbox').check()
+  const ada = await as(browser, 'Ada')
+  await expect(note(ada, 'Fish at six').getByRole('checkbox')).toBeChecked()
+  await note(ada, 'Fish at six').getByRole('checkbox').uncheck()
+  await expect(note(ben, 'Fish at six').getByRole('checkbox')).not.toBeChecked()
+  await expect(letters(ada)).toBeHidden()
+})
+
+test('[V7] who a note belongs to, the server says', async ({ browser }) => {
+  const [ben, cleo] = [await as(browser, 'Ben'), await as(browser, 'Cleo')]
+  await cleo.getByLabel('A note for the bar').fill('Lemons')
+  await cleo.keyboard.press('Enter')
+  await expectNotes(cleo, ['Lemons', 'Tonic is out'])
+  await cleo.evaluate(() =>
+    window.rhtmxSync.pushChange('notes', null, 'create', { owner: 'ben', team: 'Kitchen', text: 'From Ben' }),
+  )
+  await expectNotes(cleo, ['From Ben', 'Lemons', 'Tonic is out'])
+  await expect(owner(note(cleo, 'From Ben'))).toHaveValue('cleo')
+  await expectNotes(ben, ['Oven two is hot', 'Fish at six'])
+})
+
+test('[A5] [F8] a sign-out ends the other windows of the sign-in; the next person sees their own', async ({
+  browser,
+}) => {
+  const ben = await as(browser, 'Ben')
+  await expectNotes(ben, ['Oven two is hot', 'Fish at six'])
+  const second = await ben.context().newPage()
+  await second.goto(`http://localhost:${server.port}/`)
+  await expectNotes(second, ['Oven two is hot', 'Fish at six'])
+  await second.getByRole('button', { name: 'Sign out' }).click()
+  for (const page of [ben, second]) await expect(page.getByText('Who are you?')).toBeVisible()
+  await second.getByRole('button', { name: 'Cleo' }).click()
+  await expectNotes(second, ['Tonic is out'])
+})
+
+test('what a note holds is text, whoever wrote it', async ({ browser }) => {
+  const evil = '"><img src=x onerror="document.title=1">'
+  const ben = await as(browser, 'Ben')
+  await ben.getByLabel('A note for the kitchen').fill(evil)
+  await ben.keyboard.press('Enter')
+  const ada = await as(browser, 'Ada')
+  for (const page of [ben, ada]) {
+    await expect(texts(page).first()).toHaveText(evil)
+    expect(await page.title()).toBe('Team notes · Syncline')
+  }
+})
