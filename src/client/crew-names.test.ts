@@ -91,3 +91,15 @@ test('[T1] [T5] the same without Web Locks', async () => {
   await second.client.ready
   await areOne()
 })
+
+test('[T1] [V9] whoever leads asks for the tables of others as they do', async () => {
+  const first = tab(true, ['users'], { users: { id: 'a' } })
+  await first.client.ready
+  const second = tab(true, ['todos'])
+  await second.client.ready
+  await vi.waitFor(() => expect(leaders([first, second])).toEqual([second.name]))
+  const asked = server.received.flatMap(message => (message.type === 'subscribe' ? message.scopes : []))
+  const last = asked.findLast(({ entity }) => entity === 'users')
+  expect(last).toMatchObject({ where: { id: 'a' } })
+  expect(asked.findLast(({ entity }) => entity === 'todos')).not.toHaveProperty('where')
+})

@@ -41,7 +41,7 @@ afterEach(async () => {
   vi.unstubAllGlobals()
 })
 
-export function tab(connect = true, entities: string[] = ['todos']): Tab {
+export function tab(connect = true, entities: string[] = ['todos'], where = {}): Tab {
   const name = `p${++page}`
   const env = Object.assign(new FakeEnv(`${name}_`), {
     tabs: tabs.of(name),
@@ -53,6 +53,7 @@ export function tab(connect = true, entities: string[] = ['todos']): Tab {
     env,
     transports: [server.transport()],
     autoConnect: connect,
+    where,
   })
   const changes: string[] = []
   client.on('changed', ({ action, source, ids }) => changes.push(`${source} ${action} ${ids.join()}`))

@@ -224,9 +224,9 @@ export function announce(engine: Engine, stored: boolean): void {
     if (stored) crew.saying = false
     if (engine.crew !== crew || crew.lead.role !== 'lead') return
     const { welcome } = crew
-    const { head, alias, entities } = engine.replica.state
+    const { head, alias, entities, where } = engine.replica.state
     const places = Object.fromEntries(Array.from(entities.values(), ({ name, cursor }) => [name, cursor]))
-    const told = stored ? { head, renamed: [...alias], places } : null
+    const told = stored ? { head, renamed: [...alias], places, where } : null
     post(engine, { type: 'lead', lead: crew.known, link: linkOf(engine), welcome, stored: told })
   }
   if (!stored) return say()
@@ -353,7 +353,7 @@ function hearLeader(engine: Engine, message: Extract<TabMessage, { type: 'lead' 
     void reload(engine, stored)
   } else {
     // it does not ask the server for all that is needed here: this tab leads, and asks for both
-    tell(engine, { type: 'named', names: Object.keys(stored.places) })
+    tell(engine, { type: 'named', told: stored })
     step(engine, { type: 'lacks' })
   }
 }

@@ -37,7 +37,7 @@ export type ReplicaEvent =
   | { readonly type: 'moult'; readonly client: string }
   | { readonly type: 'role'; readonly follows: boolean; readonly lead: number }
   /** Other tabs need these too. */
-  | { readonly type: 'named'; readonly names: readonly string[] }
+  | { readonly type: 'named'; readonly told: Told }
   /** A connection is open: say hello. */
   | { readonly type: 'opened' }
   | { readonly type: 'frame'; readonly message: Down }
@@ -216,7 +216,9 @@ function handle(state: State, box: Outbox, event: ReplicaEvent): number {
       return 0
     }
     case 'named':
-      for (const name of event.names) if (!state.entities.has(name)) state.entities.set(name, newKept(name))
+      state.where = { ...event.told.where, ...state.where }
+      for (const name of Object.keys(event.told.places))
+        if (!state.entities.has(name)) state.entities.set(name, newKept(name))
       return 0
     case 'retry':
       return retry(state, event.n)

@@ -163,7 +163,7 @@ export interface State {
   identity: Identity
   readonly strategy: string | null
   /** The rows that are wanted, where it is not all of them. */
-  readonly where: { readonly [entity: string]: Row | undefined }
+  where: { readonly [entity: string]: Row | undefined }
   /** Names this page load in stamps. */
   readonly node: string
   /** When the event at hand happened. */

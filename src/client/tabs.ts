@@ -3,7 +3,7 @@
 // listen on the channel themselves: `change` and `optimistic` carry what they say, and more.
 import type { Cursor, Row } from '../core/index.ts'
 import type { LinkState } from './link.ts'
-import type { ChangeAction } from './state.ts'
+import type { ChangeAction, State } from './state.ts'
 import type { PendingRecord } from './store.ts'
 import type { Transport } from './transport.ts'
 
@@ -41,6 +41,8 @@ export interface Told {
   readonly renamed: readonly (readonly [from: string, to: string])[]
   /** Its cursors by entity. */
   readonly places: { readonly [entity: string]: Cursor | null }
+  /** Which rows of them it asks for, where that is not all. */
+  readonly where: State['where']
 }
 
 export type TabMessage =
