@@ -5,11 +5,14 @@ import type { Cursor, Mutate, Mutation, ScopeRequest } from '../core/index.ts'
 import { protocolVersion, SyncError } from '../core/index.ts'
 import { asErrorBody } from './accept.ts'
 import type { EngineParts } from './engine-parts.ts'
-import { Frame, printAcks } from './frames.ts'
+import { Frame, printAcks, withoutId } from './frames.ts'
 import type { Hub, Lane, Subscriber } from './hub.ts'
 import { Hold } from './hold.ts'
-import { answerTo, firstOf, Inbox, Refusal } from './inbox.ts'
+import { about, answerTo, Inbox, Refusal } from './inbox.ts'
+import { classOf } from './meter.ts'
+import type { Meter } from './meter.ts'
 import type { Peer, PeerEvents } from './peer.ts'
+import { Pulse } from './pulse.ts'
 import { Readings } from './readings.ts'
 import type { Reached } from './readings.ts'
 import { openSession, step } from './session.ts'
@@ -21,12 +24,6 @@ import { viewed, Views } from './views.ts'
 type AcceptEffect = Extract<Effect, { type: 'accept' }>
 /** Times `maxBuffered` that wait for a sender of refused frames before it is given up. */
 const abandonAt = 4
-export const beatMs = 5_000
-/** Beats between two comments of an event stream: proxies cut what is silent. */
-const commentBeats = 3
-/** A connection is asked when nothing came for so long; 35 s after its last sign of life at the latest it is given up. */
-const quietMs = 20_000
-const probesMissed = 2
 
 export class Connection implements Subscriber, PeerEvents {
   lanes: Lane[] = []
@@ -38,10 +35,12 @@ export class Connection implements Subscriber, PeerEvents {
   readonly #parts: EngineParts
   readonly #peer: Peer
   #open = true
-  /** When the last sign of life came. */
-  heard: number
-  /** Since it was heard; of an event stream, since it began. */
-  #beats = 0
+  readonly #pulse: Pulse
+  readonly #meter: Meter
+  /** It has asked for something. */
+  #used = false
+  /** Bytes that wait for it, as the process's budget was told last. */
+  #counted = 0
   readonly #inbox: Inbox
   readonly #hold = new Hold()
   #handling = false
@@ -58,8 +57,10 @@ export class Connection implements Subscriber, PeerEvents {
     this.user = user
     this.session = openSession(user.id)
     this.views = new Views(user, parts.store.entities, parts.log)
-    this.#inbox = new Inbox(peer, parts.limits, () => parts.env.now())
-    this.heard = parts.env.now()
+    const now = (): number => parts.env.now()
+    this.#inbox = new Inbox(peer, parts.limits, parts.budget, now)
+    this.#pulse = new Pulse(peer, now, parts.limits.helloTimeout)
+    this.#meter = parts.meters.connection(user.id)
     this.#readings = new Readings(parts, viewed(parts.store, this.views), {
       session: this.session,
       open: () => this.#open,
@@ -86,7 +87,7 @@ export class Connection implements Subscriber, PeerEvents {
 
   #receive(put: () => void): void {
     if (!this.#open) return
-    this.heard = this.#parts.env.now()
+    this.#pulse.hear()
     try {
       put()
       if (!this.#handling) void this.#handleInbox()
@@ -110,7 +111,7 @@ export class Connection implements Subscriber, PeerEvents {
   }
 
   alive(): void {
-    this.heard = this.#parts.env.now()
+    this.#pulse.hear()
   }
 
   drained(): void {
@@ -125,6 +126,8 @@ export class Connection implements Subscriber, PeerEvents {
     this.#parts.log.debug({ kind: this.#peer.kind, client }, 'syncline: connection closed')
     this.#hub().leave(this)
     this.#parts.connections.delete(this)
+    this.#counted = this.#parts.budget.move(this.#counted, 0)
+    this.#inbox.drop()
     this.#readings.release(false)
     this.#rest()
   }
@@ -137,23 +140,12 @@ export class Connection implements Subscriber, PeerEvents {
     this.closed()
   }
 
-  /** Called every `beatMs`. Asks where it is quiet; false: it was asked twice and gave no sign of life. */
-  beat(): boolean {
-    this.#beats += 1
-    if (this.#peer.kind === 'sse') {
-      // nothing ever comes up an event stream: that it is dead, the network says; on it, silence is cut short
-      if (this.#beats % commentBeats === 0) this.#peer.probe()
-      return true
-    }
-    // who was told to wait is not read
-    if (this.congested || this.#parts.env.now() - this.heard < quietMs) {
-      this.#beats = 0
-      return true
-    }
-    // counted, not measured: a server that slept asks first
-    if (this.#beats > probesMissed) return false
-    this.#peer.probe()
-    return true
+  /** Called every `beatMs`: ends what is dead, and what is there for nothing. */
+  beat(): void {
+    const finding = this.#pulse.beat(this.congested, this.#used)
+    if (finding === 'dead') this.close(1001, 'no sign of life')
+    else if (finding === 'idle') this.close(4408, 'nothing was asked for')
+    else this.ready()
   }
 
   /** The same user is described otherwise than before. With other rights they come back, and are healed (rule V4). */
@@ -180,7 +172,11 @@ export class Connection implements Subscriber, PeerEvents {
   // ---- from the hub
 
   ready(): boolean {
-    return this.#open && this.#peer.buffered() < this.#parts.limits.maxBuffered
+    if (!this.#open) return false
+    const { budget, limits } = this.#parts
+    const waiting = this.#peer.buffered()
+    this.#counted = budget.move(this.#counted, waiting)
+    return waiting < budget.limit(limits.maxBuffered)
   }
 
   deliver(frames: readonly Frame[]): void {
@@ -224,20 +220,26 @@ export class Connection implements Subscriber, PeerEvents {
       if (!this.ready() && !this.#ending && !(await this.#readings.room())) break
       try {
         this.#parts.log.debug({ client: this.session.client, type: message.type }, 'syncline: message')
+        // what writes is charged when it is its turn, by the number of its mutations
+        if (classOf[message.type] === 'control') this.#meter.charge('control')
+        this.#used ||= message.type !== 'ping'
         await this.#apply({ type: 'up', message })
       } catch (error) {
-        this.#failed(error, message.type, firstOf(message))
+        this.#failed(error, message.type, about(message))
       }
     }
     this.#handling = false
     this.#rest()
   }
 
-  #failed(error: unknown, re: string, n?: number | null): void {
+  #failed(error: unknown, re: string, what: ReturnType<typeof about> = {}): void {
     if (error instanceof SyncError && error.code === 'FENCED') return this.close(4409, error.message)
     if (!(error instanceof SyncError))
       this.#parts.log.error({ err: error, re }, 'syncline: a message could not be handled')
-    this.#send({ type: 'error', ...asErrorBody(error), re, ...(n == null ? {} : { n }) })
+    // without a welcome nothing goes on: it comes again with a new hello
+    if (error instanceof SyncError && re === 'hello' && error.retryable)
+      return this.close(1013, error.message, error.retryAfterMs)
+    this.#send({ type: 'error', ...asErrorBody(error), re, ...what })
   }
 
   async #apply(event: SessionEvent): Promise<void> {
@@ -314,6 +316,7 @@ export class Connection implements Subscriber, PeerEvents {
 
   /** A bare event stream: live from now on, or from the version that it has seen. */
   async resume(entities: readonly string[], since: number | null): Promise<void> {
+    this.#used = true
     // before anything else: what falls behind or changes shape is found by the scopes
     for (const entity of entities) this.session.scopes.set(entity, { phase: 'live', turn: 0 })
     if (since === null) return this.#listen(entities, false)
@@ -341,16 +344,14 @@ export class Connection implements Subscriber, PeerEvents {
 
   async #accept(first: AcceptEffect): Promise<void> {
     this.#hold.check(first.mutations, first.acked)
+    this.#hold.unless(first.mutations, () => this.#meter.charge('data', first.mutations.length))
     const mutations: Mutation[] = [...first.mutations]
     const acked =
       first.reply === 'results' ? Math.max(first.acked, await this.#gather(mutations)) : first.acked
     const sender = { user: this.session.user, client: this.session.client, lead: this.session.lead }
-    const results = await this.#parts.acceptor
-      .accept(sender, mutations, acked, this.views)
-      .catch((error: unknown) => {
-        this.#hold.refused(mutations[0]?.n)
-        throw error
-      })
+    const results = await this.#hold.unless(mutations, () =>
+      this.#parts.acceptor.accept(sender, mutations, acked, this.views),
+    )
     this.#hold.passed(mutations, acked)
     if (first.reply === 'results') this.#results.push(new Frame(JSON.stringify({ type: 'results', results })))
     else
@@ -368,8 +369,11 @@ export class Connection implements Subscriber, PeerEvents {
     let acked = 0
     await new Promise<void>(resolve => this.#parts.env.soon(resolve))
     const room = (message: Mutate): boolean =>
-      mutations.length < this.#parts.limits.maxItems && !this.#hold.holds(message.mutations, message.acked)
+      mutations.length < this.#parts.limits.maxItems &&
+      !this.#hold.holds(message.mutations, message.acked) &&
+      this.#meter.wait('data') === 0
     for (const message of this.#inbox.takeMutations(room)) {
+      this.#meter.charge('data', message.mutations.length)
       for (const effect of step(this.session, { type: 'up', message }, this.views)) {
         if (effect.type !== 'accept') continue
         mutations.push(...effect.mutations)
@@ -392,8 +396,4 @@ export class Connection implements Subscriber, PeerEvents {
   #hub(): Hub {
     return this.#parts.hubs[this.session.dialect]
   }
-}
-
-function withoutId(frame: Frame): Frame {
-  return frame.eventId === null ? frame : new Frame(frame.text)
 }
