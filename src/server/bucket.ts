@@ -5,37 +5,37 @@ import type { Rate } from './limits.ts'
 
 export class TokenBucket {
   readonly #rate: Rate
-  #tokens: number
+  /** In thousandths, so that whole milliseconds are counted exactly. */
+  #left: number
   #at: number
 
   constructor(rate: Rate, now: number) {
     this.#rate = rate
-    this.#tokens = rate.burst
+    this.#left = rate.burst * 1000
     this.#at = now
   }
 
   /** Milliseconds until there is something to take; 0: there is. */
   wait(now: number): number {
     this.#refill(now)
-    if (this.#tokens >= 1) return 0
-    return Math.ceil(((1 - this.#tokens) * 1000) / this.#rate.perSecond)
+    return this.#left >= 1000 ? 0 : Math.ceil((1000 - this.#left) / this.#rate.perSecond)
   }
 
   take(cost: number, now: number): void {
     this.#refill(now)
-    this.#tokens -= cost
+    this.#left -= cost * 1000
   }
 
   /** Nobody would notice if it were made anew. */
   full(now: number): boolean {
     this.#refill(now)
-    return this.#tokens >= this.#rate.burst
+    return this.#left >= this.#rate.burst * 1000
   }
 
   #refill(now: number): void {
     // a clock that was set back gives nothing, and takes nothing away
     const passed = Math.max(0, now - this.#at)
     this.#at = now
-    this.#tokens = Math.min(this.#rate.burst, this.#tokens + (passed * this.#rate.perSecond) / 1000)
+    this.#left = Math.min(this.#rate.burst * 1000, this.#left + passed * this.#rate.perSecond)
   }
 }

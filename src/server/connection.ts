@@ -68,7 +68,7 @@ export class Connection implements Subscriber, PeerEvents {
       write: frames => this.#open && peer.write(frames),
       apply: event => this.#apply(event),
       rejoin: reached => this.#rejoin(reached),
-      failed: (error, re) => this.#failed(error, re),
+      failed: (error, re) => this.#failed(error, { re }),
       close: (code, reason, retryAfterMs) => this.close(code, reason, retryAfterMs),
     })
     parts.log.debug({ kind: peer.kind, user: user.id }, 'syncline: connection opened')
@@ -225,21 +225,21 @@ export class Connection implements Subscriber, PeerEvents {
         this.#used ||= message.type !== 'ping'
         await this.#apply({ type: 'up', message })
       } catch (error) {
-        this.#failed(error, message.type, about(message))
+        this.#failed(error, about(message))
       }
     }
     this.#handling = false
     this.#rest()
   }
 
-  #failed(error: unknown, re: string, what: ReturnType<typeof about> = {}): void {
+  #failed(error: unknown, what: ReturnType<typeof about>): void {
     if (error instanceof SyncError && error.code === 'FENCED') return this.close(4409, error.message)
     if (!(error instanceof SyncError))
-      this.#parts.log.error({ err: error, re }, 'syncline: a message could not be handled')
+      this.#parts.log.error({ err: error, ...what }, 'syncline: a message could not be handled')
     // without a welcome nothing goes on: it comes again with a new hello
-    if (error instanceof SyncError && re === 'hello' && error.retryable)
+    if (error instanceof SyncError && what.re === 'hello' && error.retryable)
       return this.close(1013, error.message, error.retryAfterMs)
-    this.#send({ type: 'error', ...asErrorBody(error), re, ...what })
+    this.#send({ type: 'error', ...asErrorBody(error), ...what })
   }
 
   async #apply(event: SessionEvent): Promise<void> {

@@ -30,11 +30,15 @@ export class Refusal {
   }
 }
 
-/** What is said of a message that failed as a whole: its first mutation, or the entity that it is about. */
-export function about(message: Message): Pick<Failure, 'n' | 'entity'> {
-  if (message.type === 'reconcile') return { entity: message.entity }
+/** Messages that have another name on the wire. */
+const names: Readonly<Record<string, string>> = { pull: 'sync', listen: 'subscribe' }
+
+/** What is said of a message that failed as a whole: its type, its first mutation or the entity that it is about. */
+export function about(message: Message): { re: string } & Pick<Failure, 'n' | 'entity'> {
+  const re = names[message.type] ?? message.type
+  if (message.type === 'reconcile') return { re, entity: message.entity }
   const n = message.type === 'mutate' ? message.mutations[0]?.n : null
-  return n == null ? {} : { n }
+  return n == null ? { re } : { re, n }
 }
 
 /** What is said of a frame that could not be taken. */

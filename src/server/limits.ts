@@ -3,7 +3,7 @@
 import { defaultLimits, SyncError } from '../core/index.ts'
 import type { Limits } from '../core/index.ts'
 
-/** Tokens: so many a second, and at most so many saved up. */
+/** Tokens: so many a second, and at most so many saved up; a burst of Infinity is no limit. */
 export interface Rate {
   readonly perSecond: number
   readonly burst: number
@@ -64,8 +64,7 @@ export function readLimits(given: Partial<ServerLimits> = {}): ServerLimits {
         `unknown limit '${name}'; known are ${Object.keys(defaultServerLimits).join(', ')}`,
       )
     if (typeof known === 'number' ? isLimit(value) : isRate(value)) continue
-    const wanted =
-      typeof known === 'number' ? 'a number above 0' : '{ perSecond, burst } with numbers above 0'
+    const wanted = typeof known === 'number' ? 'a number above 0' : '{ perSecond, burst }, above 0 and from 1'
     throw new SyncError('INVALID_CONFIG', `limits.${name} must be ${wanted}`)
   }
   return { ...defaultServerLimits, ...given }
@@ -82,6 +81,8 @@ function isRate(value: unknown): boolean {
     'perSecond' in value &&
     'burst' in value &&
     isLimit(value.perSecond) &&
-    isLimit(value.burst)
+    value.perSecond !== Infinity &&
+    isLimit(value.burst) &&
+    Number(value.burst) >= 1
   )
 }

@@ -1,0 +1,388 @@
+// What the server gives at most, over real connections. The clock is the test's where something has to come of waiting.
+import { afterEach, describe, expect, test } from 'vitest'
+import { createClient } from 'syncline/client'
+import { nodeEnv } from 'syncline'
+import type { ServerEnv, ServerLimits } from 'syncline'
+import { WebSocket as BareSocket } from 'ws'
+import { cleanUp, later, rowsOf, startApp, until } from './support/app.ts'
+import { connect, engineOver, gate } from './support/engine.ts'
+import { ada, guarded, socket, welcomed } from './support/guarded.ts'
+import { create, openSession } from './support/session.ts'
+import { isType, openLine, openStream, post, pull, subscribed } from './support/wire.ts'
+
+afterEach(cleanUp)
+
+/** An environment whose clock stands until it is moved, and whose beats come when they are asked for. */
+function world(): { env: ServerEnv; pass: (ms: number) => void; beat: () => void } {
+  const real = nodeEnv()
+  let now = real.now()
+  let next = (): void => {}
+  return {
+    env: {
+      ...real,
+      now: () => now,
+      after(ms, run) {
+        if (ms !== 5_000) return real.after(ms, run)
+        next = run
+        return () => {}
+      },
+    },
+    pass: ms => void (now += ms),
+    beat: () => next(),
+  }
+}
+
+const slow = { perSecond: 10, burst: 5 }
+const made = (from: number, to: number): object[] =>
+  Array.from({ length: to - from + 1 }, (_, i) => create(from + i, 'users', from + i, { name: 'x' }))
+
+describe('[G1] X43', () => {
+  test('a frame too many is answered with its number and a time, held back with all behind it, and stored when it comes again', async () => {
+    const { env, pass } = world()
+    const app = await startApp({ env, limits: { dataRate: slow } })
+    const session = await openSession(app.url)
+    session.mutate(made(1, 8))
+    await until('the first results', () => session.results().length === 8)
+    session.mutate(made(9, 9))
+    expect(await session.next(isType('error'))).toMatchObject({
+      re: 'mutate',
+      n: 9,
+      code: 'RATE_LIMITED',
+      retry_after_ms: 400,
+    })
+    pass(400)
+    // there is something to take again, but 9 did not come
+    session.mutate(made(10, 10))
+    expect(await session.next(isType('error'))).toMatchObject({ re: 'mutate', n: 10, code: 'OVERLOADED' })
+    // a heartbeat costs nothing
+    for (let i = 0; i < 20; i++) session.send({ type: 'ping' })
+    await until('all pongs', () => session.frames.filter(isType('pong')).length === 20)
+    session.mutate(made(9, 10))
+    await until('the others', () => session.results().length === 10)
+    expect(session.results().map(({ n, status }) => [n, status])).toEqual(
+      Array.from({ length: 10 }, (_, i) => [i + 1, 'applied']),
+    )
+  })
+
+  test('mutations that wait together are stored together only as far as the rate goes', async () => {
+    const { env } = world()
+    const app = await startApp({ env, limits: { dataRate: slow } })
+    const session = await openSession(app.url)
+    for (let n = 1; n <= 20; n++) session.mutate(made(n, n))
+    await until('an answer to each', () => {
+      const refused = session.frames.filter(isType('error')).length
+      return session.results().length + refused === 20
+    })
+    expect(session.results().map(({ n }) => n)).toEqual([1, 2, 3, 4, 5])
+    expect(rowsOf(app.db, 'SELECT count(*) AS n FROM users')).toEqual([{ n: 5 }])
+  })
+
+  test('a client that writes 500 edits in one go obeys, and all are stored once, in order', async () => {
+    const app = await startApp({ limits: { dataRate: { perSecond: 300, burst: 5 } } })
+    const client = createClient({ url: `${app.url}/api/sync`, entities: ['users'], store: 'memory' })
+    later(() => client.close())
+    const said = new Set<string>()
+    client.on('error', error => said.add(error.code))
+    await client.ready
+    const edits = []
+    for (let i = 1; i <= 500; i++) {
+      edits.push(client.create('users', { id: i, name: `edit ${i}` }).confirmed)
+      // frames of a few, as if somebody typed very fast
+      if (i % 5 === 0) await new Promise(resolve => setImmediate(resolve))
+    }
+    const done = await Promise.all(edits)
+    expect(new Set(done.map(({ status }) => status))).toEqual(new Set(['applied']))
+    expect(said).toContain('RATE_LIMITED')
+    const stored = rowsOf(app.db, 'SELECT id, name FROM users ORDER BY id')
+    expect(stored).toEqual(Array.from({ length: 500 }, (_, i) => ({ id: i + 1, name: `edit ${i + 1}` })))
+  }, 60_000)
+
+  test('a client whose subscribe is refused asks again, and has everything', async () => {
+    const app = await startApp({ limits: { controlRate: { perSecond: 20, burst: 1 } } })
+    app.db.exec("INSERT INTO users VALUES (1, 'Ada', NULL)")
+    const client = createClient({ url: `${app.url}/api/sync`, entities: ['users'], store: 'memory' })
+    later(() => client.close())
+    const said: string[] = []
+    client.on('error', error => said.push(error.code))
+    await until('the row', () => client.getAll('users').length === 1)
+    expect(said).toContain('RATE_LIMITED')
+  })
+
+  test('users of the bare protocol are answered by name of what they asked for', async () => {
+    const { env, pass } = world()
+    const { url } = await startApp({ env, limits: { controlRate: slow, dataRate: slow } })
+    const line = await openLine(url)
+    for (let i = 0; i < 6; i++) line.send({ type: 'sync', entity: 'users', since: 0 })
+    expect(await line.next(isType('error'))).toMatchObject({
+      re: 'sync',
+      code: 'RATE_LIMITED',
+      retry_after_ms: 100,
+    })
+    for (let id = 1; id <= 6; id++)
+      line.send({ type: 'push', entity: 'users', id, action: 'create', data: { name: 'x' } })
+    expect(await line.next(isType('error'))).toMatchObject({ re: 'push', code: 'RATE_LIMITED' })
+    pass(100)
+    line.send({ type: 'sync', entity: 'users', since: 0 })
+    await until('the answers', () => line.frames.filter(isType('sync_complete')).length === 6)
+  })
+
+  test('a user has one more for all connections and requests: 429 with Retry-After, hello closed 1013', async () => {
+    const { env, pass } = world()
+    const app = await guarded({
+      env,
+      limits: { userControlRate: { perSecond: 1, burst: 2 }, userDataRate: { perSecond: 1, burst: 2 } },
+    })
+    const changes = [{ id: 1, action: 'create', data: { name: 'x' } }]
+    await welcomed(app, ada)
+    const first = await fetch(`${app.url}/api/sync/users`, { headers: ada })
+    expect(first.status).toBe(200)
+    const second = await fetch(`${app.url}/api/sync/users`, { headers: ada })
+    expect([second.status, second.headers.get('retry-after')]).toEqual([429, '1'])
+    expect(await second.json()).toMatchObject({ error: { code: 'RATE_LIMITED', retry_after_ms: 1000 } })
+    const turned = await socket(app, ada).closed
+    expect(turned.code).toBe(1013)
+    expect(turned.reason).toMatch(/retry_after_ms=1000/)
+    for (const status of [200, 200, 429])
+      expect((await post(`${app.url}/api/sync/users`, { changes }, ada)).status).toBe(status)
+    await welcomed(app, { cookie: 'sid=bob' })
+    pass(1000)
+    await welcomed(app, ada)
+  })
+})
+
+describe('[G2] X40', () => {
+  /** An engine that reads the table `posts` only when it may. */
+  async function held(limits: Partial<ServerLimits>) {
+    const door = gate()
+    let reading = 0
+    const setup = await engineOver(
+      inner => ({
+        async snapshot(query) {
+          if (query.entity === 'posts') {
+            reading += 1
+            await door.passed
+          }
+          return inner.snapshot(query)
+        },
+      }),
+      nodeEnv(),
+      limits,
+    )
+    return { ...setup, door, reading: () => reading }
+  }
+
+  test('so many are caught up at once, the others in order, and who is live hears everything meanwhile', async () => {
+    const { db, engine, door, reading } = await held({ maxCatchUps: 3 })
+    const live = connect(engine)
+    await live.hello()
+    live.subscribe('users')
+    await live.got('a batch', ({ to }) => to !== undefined)
+    const clients = Array.from({ length: 10 }, () => connect(engine))
+    for (const client of clients) {
+      await client.hello()
+      client.subscribe('posts')
+    }
+    await until('three', () => reading() === 3)
+    await until('the others', async () => (await engine.stats()).catchUps.waiting === 7)
+    db.exec("INSERT INTO users VALUES (1, 'while they wait', NULL)")
+    await live.got('the row', frame => JSON.stringify(frame).includes('while they wait'))
+    // one that waits goes away, and its place in the queue with it
+    clients[9]?.connection.closed()
+    expect((await engine.stats()).catchUps).toEqual({ now: 3, waiting: 6, most: 3 })
+    door.open()
+    for (const client of clients.slice(0, 9)) await client.got('its batch', ({ to }) => to !== undefined)
+    expect((await engine.stats()).catchUps).toEqual({ now: 0, waiting: 0, most: 3 })
+  })
+
+  test('who does not read holds no place: one alone would keep all others out', async () => {
+    const { db, engine } = await engineOver(() => ({}), nodeEnv(), { maxCatchUps: 1 })
+    db.exec(
+      'WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i<2000) INSERT INTO users(name) SELECT i FROM n',
+    )
+    const stalled = connect(engine)
+    await stalled.hello()
+    stalled.subscribe('users')
+    stalled.wire.buffered = 2 ** 21
+    await until('that it waits for room', async () => (await engine.stats()).catchUps.now === 0)
+    const other = connect(engine)
+    await other.hello()
+    other.subscribe('users')
+    await other.got('all of it', ({ to }) => to !== undefined)
+    stalled.wire.buffered = 0
+    stalled.connection.drained()
+    await stalled.got('all of it', ({ to }) => to !== undefined)
+    const rows = stalled.frames.filter(isType('batch')).flatMap(({ sets }) => sets as { rows: unknown[] }[])
+    expect(rows.reduce((sum, set) => sum + set.rows.length, 0)).toBe(2000)
+    expect((await engine.stats()).catchUps).toMatchObject({ now: 0, waiting: 0, most: 1 })
+  })
+
+  test('beyond the queue: 1013 and 503, both with a time to come back, and a client that comes', async () => {
+    const { engine, door, reading } = await held({ maxCatchUps: 1, maxWaitingCatchUps: 1 })
+    const [first, second, third] = [connect(engine), connect(engine), connect(engine)]
+    for (const client of [first, second]) {
+      await client.hello()
+      client.subscribe('posts')
+    }
+    await until('one', async () => reading() === 1 && (await engine.stats()).catchUps.waiting === 1)
+    await third.hello()
+    third.subscribe('users')
+    await until('the close', () => third.closed.length > 0)
+    expect(third.closed[0]?.[0]).toBe(1013)
+    expect(third.closed[0]?.[2]).toBeGreaterThanOrEqual(1000)
+    const answer = await engine.routes().fetch(new Request('http://localhost/api/sync/users'))
+    expect(answer?.status).toBe(503)
+    expect(Number(answer?.headers.get('retry-after'))).toBeGreaterThanOrEqual(1)
+    expect(await answer?.json()).toMatchObject({ error: { code: 'OVERLOADED' } })
+    door.open()
+    await second.got('its batch', ({ to }) => to !== undefined)
+    const later = await engine.routes().fetch(new Request('http://localhost/api/sync/users'))
+    expect(later?.status).toBe(200)
+  })
+})
+
+describe('[G3]', () => {
+  /** The status with which an upgrade is refused; 101 where it is not. */
+  function upgraded(url: string): Promise<{ status: number | undefined; wait: string | undefined }> {
+    return new Promise(resolve => {
+      const made = new BareSocket(`${url.replace('http', 'ws')}/api/sync/ws`)
+      later(() => made.terminate())
+      made.on('error', () => {})
+      made.on('open', () => resolve({ status: 101, wait: undefined }))
+      made.on('unexpected-response', (_request, { statusCode, headers }) =>
+        resolve({ status: statusCode, wait: headers['retry-after'] }),
+      )
+    })
+  }
+
+  test('K72 too many of an address, or in all, are refused before the 101, and streams with the same words', async () => {
+    const { url, engine } = await startApp({ limits: { maxConnectionsPerAddress: 2 } })
+    const [line] = [await openLine(url), await openLine(url)]
+    expect(await upgraded(url)).toEqual({ status: 429, wait: '10' })
+    const stream = await fetch(`${url}/api/sync/events`)
+    expect([stream.status, await stream.json()]).toMatchObject([429, { error: { code: 'RATE_LIMITED' } }])
+    line?.close()
+    await until('its place', async () => (await engine.stats()).connections === 1)
+    expect(await upgraded(url)).toMatchObject({ status: 101 })
+    const full = await startApp({ limits: { maxConnections: 1 } })
+    await openLine(full.url)
+    expect(await upgraded(full.url)).toEqual({ status: 503, wait: '10' })
+  })
+
+  test('those who wait to be let in count too', async () => {
+    let answer = (): void => {}
+    const asked = new Promise<void>(resolve => (answer = resolve))
+    const { url } = await startApp({
+      limits: { maxConnections: 1 },
+      async authenticate() {
+        await asked
+        return { id: 'ada' }
+      },
+    })
+    const first = upgraded(url)
+    // both are on their way; whichever arrives first has the place
+    const second = upgraded(url)
+    expect(await Promise.race([first, second])).toMatchObject({ status: 503 })
+    answer()
+    expect(new Set([(await first).status, (await second).status])).toEqual(new Set([101, 503]))
+  })
+
+  test('too many of a user are closed 1013 with a pause, and others are not', async () => {
+    const app = await guarded({ limits: { maxConnectionsPerUser: 2 } })
+    await welcomed(app, ada)
+    await welcomed(app, ada)
+    const turned = await socket(app, ada).closed
+    expect(turned).toMatchObject({ code: 1013, reason: 'retry_after_ms=10000' })
+    await welcomed(app, { cookie: 'sid=bob' })
+  })
+})
+
+test('[G4] a connection that asks for nothing is closed 4408 in time, however often it pings', async () => {
+  const { env, pass, beat } = world()
+  const { url, engine } = await startApp({ env, limits: { helloTimeout: 8_000 } })
+  const idle = await openLine(url)
+  const busy = await subscribed(url, ['users'])
+  const pushing = await openLine(url)
+  pushing.send({ type: 'push', entity: 'users', id: 1, action: 'create', data: { name: 'x' } })
+  await pushing.next(isType('push_ack'))
+  const bare = await openStream(`${url}/api/sync/events`)
+  const canonical = await openStream(`${url}/api/sync/events?stream=canonical`)
+  for (let i = 0; i < 2; i++) {
+    idle.send({ type: 'ping' })
+    await idle.next(isType('pong'))
+    pass(5_000)
+    beat()
+  }
+  expect((await idle.closed).code).toBe(4408)
+  await until('its end', () =>
+    canonical.frames.some(
+      frame => (frame.type === 'close' && frame.code === '4408') || Number(frame.code) === 4408,
+    ),
+  )
+  expect((await engine.stats()).connections).toBe(3)
+  for (const line of [busy, pushing]) {
+    line.send({ type: 'ping' })
+    await line.next(isType('pong'))
+  }
+  expect(bare.frames.filter(isType('close'))).toEqual([])
+})
+
+test('[G5] beyond the budget of the process the slow wait for the log, and the others go on', async () => {
+  const { db, engine } = await engineOver(() => ({}), nodeEnv(), { maxBufferedTotal: 150_000 })
+  const [slowest, slower, quick] = [connect(engine), connect(engine), connect(engine)]
+  for (const client of [slowest, slower, quick]) {
+    await client.hello()
+    client.subscribe('users')
+    await client.got('a batch', ({ to }) => to !== undefined)
+  }
+  const heard = (client: typeof quick, name: string): boolean => JSON.stringify(client.frames).includes(name)
+  // below the budget: it is written to, slow as it is
+  slowest.wire.buffered = 100_000
+  db.exec("INSERT INTO users VALUES (1, 'one', NULL)")
+  await until('the first', () => [slowest, slower, quick].every(client => heard(client, 'one')))
+  slower.wire.buffered = 60_000
+  db.exec("INSERT INTO users VALUES (2, 'two', NULL)")
+  await until('the second', () => heard(quick, 'two') && heard(slower, 'two'))
+  db.exec("INSERT INTO users VALUES (3, 'three', NULL)")
+  await until('the third', () => heard(quick, 'three') && heard(slower, 'three'))
+  expect((await engine.stats()).buffered).toBe(160_000)
+  expect(heard(slowest, 'three')).toBe(false)
+  const refused = await post0(engine)
+  expect([refused?.status, await refused?.json()]).toMatchObject([503, { error: { code: 'OVERLOADED' } }])
+  slowest.wire.buffered = 0
+  slowest.connection.drained()
+  await until('all of it', () => heard(slowest, 'two') && heard(slowest, 'three'))
+  expect((await engine.stats()).buffered).toBe(60_000)
+  slower.connection.closed()
+  expect((await engine.stats()).buffered).toBe(0)
+})
+
+function post0(engine: Awaited<ReturnType<typeof engineOver>>['engine']): Promise<Response | undefined> {
+  const headers = { 'content-type': 'application/json' }
+  return engine
+    .routes()
+    .fetch(
+      new Request('http://localhost/api/sync/users', { method: 'POST', headers, body: '{"changes":[]}' }),
+    )
+}
+
+test('[G6] X53 a message in too many pieces, and one that inflates beyond the limit, end the connection', async () => {
+  const { url } = await startApp({ limits: { maxPayload: 64 * 1024, maxFragments: 16 } })
+  const open = async (): Promise<{ ws: BareSocket; code: Promise<number> }> => {
+    const ws = new BareSocket(`${url.replace('http', 'ws')}/api/sync/ws`, {
+      perMessageDeflate: { threshold: 0 },
+    })
+    later(() => ws.terminate())
+    ws.on('error', () => {})
+    const code = new Promise<number>(resolve => ws.on('close', resolve))
+    await new Promise(resolve => ws.once('open', resolve))
+    return { ws, code }
+  }
+  const pieces = await open()
+  for (let i = 0; i < 40; i++) pieces.ws.send('x', { fin: false, compress: false })
+  expect(await pieces.code).toBe(1008)
+  const bomb = await open()
+  // 64 MB of nothing are 64 kB on the wire
+  bomb.ws.send(Buffer.alloc(64 * 1024 * 1024), { compress: true, binary: false })
+  expect(await bomb.code).toBe(1009)
+  expect(await pull(url, 'users')).toMatchObject({ changes: [] })
+})
