@@ -2,7 +2,7 @@
 // and what it writes) and joins the hub. Neighbours: a peer (WebSocket, event stream) in front, hub, reader and
 // acceptor behind.
 import type { Cursor, Mutate, Mutation, ScopeRequest } from '../core/index.ts'
-import { protocolVersion, SyncError } from '../core/index.ts'
+import { SyncError } from '../core/index.ts'
 import { asErrorBody } from './accept.ts'
 import type { EngineParts } from './engine-parts.ts'
 import { Frame, printAcks, withoutId } from './frames.ts'
@@ -20,6 +20,7 @@ import type { Effect, Session, SessionEvent } from './session.ts'
 import type { User } from './user.ts'
 import { verifyScopes } from './verify.ts'
 import { viewed, Views } from './views.ts'
+import { welcome } from './welcome.ts'
 
 type AcceptEffect = Extract<Effect, { type: 'accept' }>
 /** Times `maxBuffered` that wait for a sender of refused frames before it is given up. */
@@ -90,6 +91,7 @@ export class Connection implements Subscriber, PeerEvents {
     this.#pulse.hear()
     try {
       put()
+      if (this.#meter.waits) this.#answerPings()
       if (!this.#handling) void this.#handleInbox()
     } catch (error) {
       if (error instanceof Refusal && error.type === 'mutate') this.#hold.refused(error.n)
@@ -221,7 +223,7 @@ export class Connection implements Subscriber, PeerEvents {
       try {
         this.#parts.log.debug({ client: this.session.client, type: message.type }, 'syncline: message')
         // what writes is charged when it is its turn, by the number of its mutations
-        if (classOf[message.type] === 'control') this.#meter.charge('control')
+        if (classOf[message.type] === 'control') await this.#meter.turn(() => this.#mayWait())
         this.#used ||= message.type !== 'ping'
         await this.#apply({ type: 'up', message })
       } catch (error) {
@@ -232,13 +234,20 @@ export class Connection implements Subscriber, PeerEvents {
     this.#rest()
   }
 
+  /** Before a message that asks too much waits for its turn: heartbeats do not wait with the others. */
+  #mayWait(): boolean {
+    this.#answerPings()
+    return this.#open && !this.#ending
+  }
+
+  #answerPings(): void {
+    for (let n = this.#inbox.takePings(); n > 0; n--) this.#send(this.#complete({ type: 'pong' }))
+  }
+
   #failed(error: unknown, what: ReturnType<typeof about>): void {
     if (error instanceof SyncError && error.code === 'FENCED') return this.close(4409, error.message)
     if (!(error instanceof SyncError))
       this.#parts.log.error({ err: error, ...what }, 'syncline: a message could not be handled')
-    // without a welcome nothing goes on: it comes again with a new hello
-    if (error instanceof SyncError && what.re === 'hello' && error.retryable)
-      return this.close(1013, error.message, error.retryAfterMs)
     this.#send({ type: 'error', ...asErrorBody(error), ...what })
   }
 
@@ -269,7 +278,7 @@ export class Connection implements Subscriber, PeerEvents {
         return this.#apply({ type: 'identified', hello: effect.hello, lead: known.lead })
       }
       case 'welcome':
-        return this.#welcome()
+        return this.#send(await welcome(this.#parts, this.session.user, this.#last, this.views))
       case 'verify':
         return this.#verify(effect.scopes, effect.turn)
       case 'accept':
@@ -286,21 +295,6 @@ export class Connection implements Subscriber, PeerEvents {
   }
 
   #last = 0
-
-  async #welcome(): Promise<void> {
-    const head = await this.#parts.store.head()
-    this.#send({
-      type: 'welcome',
-      protocol: protocolVersion,
-      user: this.session.user,
-      epoch: head.epoch,
-      head: head.seq,
-      last: this.#last,
-      server_time: this.#parts.env.now(),
-      max_payload: this.#parts.limits.maxPayload,
-      entities: this.views.shapes,
-    })
-  }
 
   async #verify(requests: readonly ScopeRequest[], turn: number): Promise<void> {
     const head = await this.#parts.store.head()

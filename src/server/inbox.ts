@@ -161,6 +161,15 @@ export class Inbox {
     return waiting.message
   }
 
+  /** Takes the heartbeats out of what waits; how many they were. */
+  takePings(): number {
+    const rest = this.#messages.splice(0).slice(this.#first)
+    this.#messages.push(...rest.filter(({ message }) => message.type !== 'ping'))
+    this.#first = 0
+    this.#count(this.#messages.reduce((sum, { chars }) => sum + chars, 0))
+    return rest.length - this.#messages.length
+  }
+
   /** The sender is gone, and nothing of it will be handled. */
   drop(): void {
     this.#messages.length = this.#first = 0

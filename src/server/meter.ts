@@ -26,16 +26,17 @@ type Buckets = Readonly<Record<MessageClass, TokenBucket>>
 
 export class Meter {
   readonly #all: readonly Buckets[]
-  readonly #now: () => number
+  readonly #env: ServerEnv
+  #waiting = false
 
-  constructor(all: readonly Buckets[], now: () => number) {
+  constructor(all: readonly Buckets[], env: ServerEnv) {
     this.#all = all
-    this.#now = now
+    this.#env = env
   }
 
   /** Milliseconds until it may; 0: it may. */
   wait(kind: MessageClass): number {
-    const now = this.#now()
+    const now = this.#env.now()
     return Math.max(0, ...this.#all.map(buckets => buckets[kind].wait(now)))
   }
 
@@ -48,7 +49,29 @@ export class Meter {
         retryAfterMs: wait,
       })
     }
-    for (const buckets of this.#all) buckets[kind].take(cost, this.#now())
+    this.take(kind, cost)
+  }
+
+  /**
+   * A connection that asks too much is answered later, not refused: a repair that is refused in its middle would begin
+   * anew, again and again. Resolves at once where `wanted` says that nothing is to be waited for.
+   */
+  async turn(wanted: () => boolean): Promise<void> {
+    for (let ms = this.wait('control'); ms > 0 && wanted(); ms = this.wait('control')) {
+      this.#waiting = true
+      await new Promise<void>(resolve => this.#env.after(ms, resolve))
+    }
+    this.#waiting = false
+    this.take('control')
+  }
+
+  /** Somebody waits for their turn. */
+  get waits(): boolean {
+    return this.#waiting
+  }
+
+  take(kind: MessageClass, cost = 1): void {
+    for (const buckets of this.#all) buckets[kind].take(cost, this.#env.now())
   }
 }
 
@@ -65,12 +88,12 @@ export class Meters {
   /** For a connection: its own buckets and its user's. */
   connection(user: string): Meter {
     const { controlRate, dataRate } = this.#limits
-    return new Meter([this.#buckets(controlRate, dataRate), ...this.#ofUser(user)], () => this.#env.now())
+    return new Meter([this.#buckets(controlRate, dataRate), ...this.#ofUser(user)], this.#env)
   }
 
   /** For requests that have no connection. */
   user(user: string): Meter {
-    return new Meter(this.#ofUser(user), () => this.#env.now())
+    return new Meter(this.#ofUser(user), this.#env)
   }
 
   /** Forgets users who have not asked for anything for so long that nothing is known of them. */
