@@ -17,6 +17,7 @@ import { compressFrom, errorAnswer } from './http.ts'
 import type { SyncAnswer } from './http.ts'
 import { checkOrigin } from './origin.ts'
 import type { PeerEvents } from './peer.ts'
+import { stopAtError } from './receiver.ts'
 import { deflateFrom, WebSocketPeer } from './websocket-peer.ts'
 
 /** A Node HTTP(S) server, as far as it is needed. */
@@ -61,6 +62,7 @@ export function makeUpgrader(engine: SyncEngine, parts: EngineParts, settings: S
     // from here on the engine counts it
     letGo()
     server.handleUpgrade(request, socket, head, websocket => {
+      stopAtError(websocket)
       if (from instanceof Error) return turnAway(websocket, from)
       const peer = new WebSocketPeer(websocket, socket, settings.env, least, request.socket.remoteAddress)
       greet(engine, from, websocket, socket, peer)
