@@ -244,7 +244,7 @@ export class SyncEngine {
     const connections = [...this.#parts.connections]
     const drained = Promise.all(connections.map(connection => connection.settled()))
     await Promise.race([drained, new Promise<void>(resolve => this.#settings.env.after(3000, resolve))])
-    const spread = Math.min(3000, connections.length * 3)
+    const spread = Math.min(3000, connections.length * 2)
     for (const connection of connections)
       connection.close(1012, 'server restarting', Math.round(this.#settings.env.random() * spread))
     await this.#maintenance.settled()

@@ -1,6 +1,6 @@
 // A fault of ws 8.23.0: what it had buffered behind a frame that it refused (text that is no UTF-8, a bad close code, too
 // many pieces) it reads all the same, in the middle of that frame, and throws where nobody can catch it. One connection
-// would end the process. Test: "[G7] what follows a refused frame". Neighbour: upgrade.
+// would end the process. Neighbour: upgrade.
 import { Writable } from 'node:stream'
 import type { WebSocket } from 'ws'
 
@@ -18,6 +18,6 @@ function writeUntilError(
   done: (error?: Error | null) => void,
 ): void {
   if (Reflect.get(this, '_errored') === true) return done()
-  const { _write } = Object.getPrototypeOf(this) as Writable // reason: whose own `_write` this one stands before
-  _write.call(this, chunk, encoding, done)
+  const own = Object.getPrototypeOf(this) as Writable // reason: the class, whose `_write` this one stands before
+  own._write.call(this, chunk, encoding, done)
 }

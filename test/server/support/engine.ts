@@ -80,3 +80,28 @@ export function gate(): { passed: Promise<void>; open: () => void } {
   const passed = new Promise<void>(resolve => (open = resolve))
   return { passed, open: () => open() }
 }
+
+/** An environment whose clock stands until it is moved; beats and turns (`due`) come when they are asked for. */
+export function world(): { env: ServerEnv; pass: (ms: number) => void; beat: () => void; due: () => void } {
+  const real = nodeEnv()
+  let now = real.now()
+  let next = (): void => {}
+  const turns: (() => void)[] = []
+  return {
+    env: {
+      ...real,
+      now: () => now,
+      after(ms, run) {
+        if (ms === 5_000) next = run
+        else if (ms <= 1_000) turns.push(run)
+        else return real.after(ms, run)
+        return () => {}
+      },
+    },
+    pass: ms => void (now += ms),
+    beat: () => next(),
+    due() {
+      for (const run of turns.splice(0)) run()
+    },
+  }
+}
