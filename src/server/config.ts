@@ -1,11 +1,12 @@
 // The configuration in all its documented forms, checked: an unknown key is an error that names it.
 import type { EntityDefinition, EntitySource, FieldMergeStrategy, Grain } from '../core/index.ts'
-import { defaultLimits, defaultMaxDrift, normalizeEntities, parseStrategy, SyncError } from '../core/index.ts'
-import type { ServerLimits } from './engine-parts.ts'
+import { defaultMaxDrift, normalizeEntities, parseStrategy, SyncError } from '../core/index.ts'
 import { consoleLogger, nodeEnv } from './env.ts'
 import type { Logger, ServerEnv } from './env.ts'
 import type { Bus } from './bus.ts'
 import { localBus } from './bus.ts'
+import { readLimits } from './limits.ts'
+import type { ServerLimits } from './limits.ts'
 import type { HostRule, OriginRule } from './origin.ts'
 import type { ServerStore } from './store.ts'
 import type { Authenticate, SignOuts } from './user.ts'
@@ -28,6 +29,7 @@ export interface SyncOptions {
   readonly retentionDays?: number | false
   /** Milliseconds that a writer's clock may be ahead. Default 60,000. */
   readonly maxDrift?: number
+  /** What is given at most; each has a default: docs/guides/limits.md. */
   readonly limits?: Partial<ServerLimits>
   /** Milliseconds a resolver may take. Default 5,000. */
   readonly resolverDeadline?: number
@@ -162,7 +164,7 @@ export function readConfig(config: SyncOptions | SyncConfig): Settings {
     log: options.logger ?? consoleLogger(options.debug === true),
     retentionMs: days === false ? 0 : number('retentionDays', days) * dayMs,
     maxDriftMs: number('maxDrift', options.maxDrift ?? defaultMaxDrift),
-    limits: { ...defaultLimits, maxBuffered: 1024 * 1024, ...options.limits },
+    limits: readLimits(options.limits),
     resolverDeadlineMs: number('resolverDeadline', options.resolverDeadline ?? 5000),
     public: options.access === 'public',
     production: process.env['NODE_ENV'] === 'production',

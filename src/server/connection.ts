@@ -2,14 +2,17 @@
 // and what it writes) and joins the hub. Neighbours: a peer (WebSocket, event stream) in front, hub, reader and
 // acceptor behind.
 import type { Cursor, Mutate, Mutation, ScopeRequest } from '../core/index.ts'
-import { protocolVersion, SyncError } from '../core/index.ts'
+import { SyncError } from '../core/index.ts'
 import { asErrorBody } from './accept.ts'
 import type { EngineParts } from './engine-parts.ts'
-import { Frame, printAcks } from './frames.ts'
+import { Frame, printAcks, withoutId } from './frames.ts'
 import type { Hub, Lane, Subscriber } from './hub.ts'
 import { Hold } from './hold.ts'
-import { answerTo, firstOf, Inbox, Refusal } from './inbox.ts'
+import { about, answerTo, Inbox, Refusal } from './inbox.ts'
+import { classOf } from './meter.ts'
+import type { Meter } from './meter.ts'
 import type { Peer, PeerEvents } from './peer.ts'
+import { Pulse } from './pulse.ts'
 import { Readings } from './readings.ts'
 import type { Reached } from './readings.ts'
 import { openSession, step } from './session.ts'
@@ -17,16 +20,11 @@ import type { Effect, Session, SessionEvent } from './session.ts'
 import type { User } from './user.ts'
 import { verifyScopes } from './verify.ts'
 import { viewed, Views } from './views.ts'
+import { welcome } from './welcome.ts'
 
 type AcceptEffect = Extract<Effect, { type: 'accept' }>
 /** Times `maxBuffered` that wait for a sender of refused frames before it is given up. */
 const abandonAt = 4
-export const beatMs = 5_000
-/** Beats between two comments of an event stream: proxies cut what is silent. */
-const commentBeats = 3
-/** A connection is asked when nothing came for so long; 35 s after its last sign of life at the latest it is given up. */
-const quietMs = 20_000
-const probesMissed = 2
 
 export class Connection implements Subscriber, PeerEvents {
   lanes: Lane[] = []
@@ -38,10 +36,12 @@ export class Connection implements Subscriber, PeerEvents {
   readonly #parts: EngineParts
   readonly #peer: Peer
   #open = true
-  /** When the last sign of life came. */
-  heard: number
-  /** Since it was heard; of an event stream, since it began. */
-  #beats = 0
+  readonly #pulse: Pulse
+  readonly #meter: Meter
+  /** It has asked for something. */
+  #used = false
+  /** Bytes that wait for it, as the process's budget was told last. */
+  #counted = 0
   readonly #inbox: Inbox
   readonly #hold = new Hold()
   #handling = false
@@ -58,8 +58,10 @@ export class Connection implements Subscriber, PeerEvents {
     this.user = user
     this.session = openSession(user.id)
     this.views = new Views(user, parts.store.entities, parts.log)
-    this.#inbox = new Inbox(peer, parts.limits, () => parts.env.now())
-    this.heard = parts.env.now()
+    const now = (): number => parts.env.now()
+    this.#inbox = new Inbox(peer, parts.limits, parts.budget, now)
+    this.#pulse = new Pulse(peer, now, parts.limits.helloTimeout)
+    this.#meter = parts.meters.connection(user.id)
     this.#readings = new Readings(parts, viewed(parts.store, this.views), {
       session: this.session,
       open: () => this.#open,
@@ -67,7 +69,7 @@ export class Connection implements Subscriber, PeerEvents {
       write: frames => this.#open && peer.write(frames),
       apply: event => this.#apply(event),
       rejoin: reached => this.#rejoin(reached),
-      failed: (error, re) => this.#failed(error, re),
+      failed: (error, re) => this.#failed(error, { re }),
       close: (code, reason, retryAfterMs) => this.close(code, reason, retryAfterMs),
     })
     parts.log.debug({ kind: peer.kind, user: user.id }, 'syncline: connection opened')
@@ -86,9 +88,10 @@ export class Connection implements Subscriber, PeerEvents {
 
   #receive(put: () => void): void {
     if (!this.#open) return
-    this.heard = this.#parts.env.now()
+    this.#pulse.hear()
     try {
       put()
+      if (this.#meter.waits) this.#answerPings()
       if (!this.#handling) void this.#handleInbox()
     } catch (error) {
       if (error instanceof Refusal && error.type === 'mutate') this.#hold.refused(error.n)
@@ -110,7 +113,7 @@ export class Connection implements Subscriber, PeerEvents {
   }
 
   alive(): void {
-    this.heard = this.#parts.env.now()
+    this.#pulse.hear()
   }
 
   drained(): void {
@@ -125,6 +128,8 @@ export class Connection implements Subscriber, PeerEvents {
     this.#parts.log.debug({ kind: this.#peer.kind, client }, 'syncline: connection closed')
     this.#hub().leave(this)
     this.#parts.connections.delete(this)
+    this.#counted = this.#parts.budget.move(this.#counted, 0)
+    this.#inbox.drop()
     this.#readings.release(false)
     this.#rest()
   }
@@ -137,23 +142,12 @@ export class Connection implements Subscriber, PeerEvents {
     this.closed()
   }
 
-  /** Called every `beatMs`. Asks where it is quiet; false: it was asked twice and gave no sign of life. */
-  beat(): boolean {
-    this.#beats += 1
-    if (this.#peer.kind === 'sse') {
-      // nothing ever comes up an event stream: that it is dead, the network says; on it, silence is cut short
-      if (this.#beats % commentBeats === 0) this.#peer.probe()
-      return true
-    }
-    // who was told to wait is not read
-    if (this.congested || this.#parts.env.now() - this.heard < quietMs) {
-      this.#beats = 0
-      return true
-    }
-    // counted, not measured: a server that slept asks first
-    if (this.#beats > probesMissed) return false
-    this.#peer.probe()
-    return true
+  /** Called every `beatMs`: ends what is dead, and what is there for nothing. */
+  beat(): void {
+    const finding = this.#pulse.beat(this.congested, this.#used)
+    if (finding === 'dead') this.close(1001, 'no sign of life')
+    else if (finding === 'idle') this.close(4408, 'nothing was asked for')
+    else this.ready()
   }
 
   /** The same user is described otherwise than before. With other rights they come back, and are healed (rule V4). */
@@ -180,7 +174,11 @@ export class Connection implements Subscriber, PeerEvents {
   // ---- from the hub
 
   ready(): boolean {
-    return this.#open && this.#peer.buffered() < this.#parts.limits.maxBuffered
+    if (!this.#open) return false
+    const { budget, limits } = this.#parts
+    const waiting = this.#peer.buffered()
+    this.#counted = budget.move(this.#counted, waiting)
+    return waiting < budget.limit(limits.maxBuffered)
   }
 
   deliver(frames: readonly Frame[]): void {
@@ -224,20 +222,33 @@ export class Connection implements Subscriber, PeerEvents {
       if (!this.ready() && !this.#ending && !(await this.#readings.room())) break
       try {
         this.#parts.log.debug({ client: this.session.client, type: message.type }, 'syncline: message')
+        // what writes is charged when it is its turn, by the number of its mutations
+        if (classOf[message.type] === 'control') await this.#meter.turn(() => this.#mayWait())
+        this.#used ||= message.type !== 'ping'
         await this.#apply({ type: 'up', message })
       } catch (error) {
-        this.#failed(error, message.type, firstOf(message))
+        this.#failed(error, about(message))
       }
     }
     this.#handling = false
     this.#rest()
   }
 
-  #failed(error: unknown, re: string, n?: number | null): void {
+  /** Before a message that asks too much waits for its turn: heartbeats do not wait with the others. */
+  #mayWait(): boolean {
+    this.#answerPings()
+    return this.#open && !this.#ending
+  }
+
+  #answerPings(): void {
+    for (let n = this.#inbox.takePings(); n > 0; n--) this.#send(this.#complete({ type: 'pong' }))
+  }
+
+  #failed(error: unknown, what: ReturnType<typeof about>): void {
     if (error instanceof SyncError && error.code === 'FENCED') return this.close(4409, error.message)
     if (!(error instanceof SyncError))
-      this.#parts.log.error({ err: error, re }, 'syncline: a message could not be handled')
-    this.#send({ type: 'error', ...asErrorBody(error), re, ...(n == null ? {} : { n }) })
+      this.#parts.log.error({ err: error, ...what }, 'syncline: a message could not be handled')
+    this.#send({ type: 'error', ...asErrorBody(error), ...what })
   }
 
   async #apply(event: SessionEvent): Promise<void> {
@@ -267,7 +278,7 @@ export class Connection implements Subscriber, PeerEvents {
         return this.#apply({ type: 'identified', hello: effect.hello, lead: known.lead })
       }
       case 'welcome':
-        return this.#welcome()
+        return this.#send(await welcome(this.#parts, this.session.user, this.#last, this.views))
       case 'verify':
         return this.#verify(effect.scopes, effect.turn)
       case 'accept':
@@ -285,21 +296,6 @@ export class Connection implements Subscriber, PeerEvents {
 
   #last = 0
 
-  async #welcome(): Promise<void> {
-    const head = await this.#parts.store.head()
-    this.#send({
-      type: 'welcome',
-      protocol: protocolVersion,
-      user: this.session.user,
-      epoch: head.epoch,
-      head: head.seq,
-      last: this.#last,
-      server_time: this.#parts.env.now(),
-      max_payload: this.#parts.limits.maxPayload,
-      entities: this.views.shapes,
-    })
-  }
-
   async #verify(requests: readonly ScopeRequest[], turn: number): Promise<void> {
     const head = await this.#parts.store.head()
     const scopes = await verifyScopes(this.#parts.store, requests)
@@ -314,6 +310,7 @@ export class Connection implements Subscriber, PeerEvents {
 
   /** A bare event stream: live from now on, or from the version that it has seen. */
   async resume(entities: readonly string[], since: number | null): Promise<void> {
+    this.#used = true
     // before anything else: what falls behind or changes shape is found by the scopes
     for (const entity of entities) this.session.scopes.set(entity, { phase: 'live', turn: 0 })
     if (since === null) return this.#listen(entities, false)
@@ -341,16 +338,14 @@ export class Connection implements Subscriber, PeerEvents {
 
   async #accept(first: AcceptEffect): Promise<void> {
     this.#hold.check(first.mutations, first.acked)
+    this.#hold.unless(first.mutations, () => this.#meter.charge('data', first.mutations.length))
     const mutations: Mutation[] = [...first.mutations]
     const acked =
       first.reply === 'results' ? Math.max(first.acked, await this.#gather(mutations)) : first.acked
     const sender = { user: this.session.user, client: this.session.client, lead: this.session.lead }
-    const results = await this.#parts.acceptor
-      .accept(sender, mutations, acked, this.views)
-      .catch((error: unknown) => {
-        this.#hold.refused(mutations[0]?.n)
-        throw error
-      })
+    const results = await this.#hold.unless(mutations, () =>
+      this.#parts.acceptor.accept(sender, mutations, acked, this.views),
+    )
     this.#hold.passed(mutations, acked)
     if (first.reply === 'results') this.#results.push(new Frame(JSON.stringify({ type: 'results', results })))
     else
@@ -368,8 +363,11 @@ export class Connection implements Subscriber, PeerEvents {
     let acked = 0
     await new Promise<void>(resolve => this.#parts.env.soon(resolve))
     const room = (message: Mutate): boolean =>
-      mutations.length < this.#parts.limits.maxItems && !this.#hold.holds(message.mutations, message.acked)
+      mutations.length < this.#parts.limits.maxItems &&
+      !this.#hold.holds(message.mutations, message.acked) &&
+      this.#meter.wait('data') === 0
     for (const message of this.#inbox.takeMutations(room)) {
+      this.#meter.charge('data', message.mutations.length)
       for (const effect of step(this.session, { type: 'up', message }, this.views)) {
         if (effect.type !== 'accept') continue
         mutations.push(...effect.mutations)
@@ -392,8 +390,4 @@ export class Connection implements Subscriber, PeerEvents {
   #hub(): Hub {
     return this.#parts.hubs[this.session.dialect]
   }
-}
-
-function withoutId(frame: Frame): Frame {
-  return frame.eventId === null ? frame : new Frame(frame.text)
 }

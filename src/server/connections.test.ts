@@ -3,9 +3,9 @@ import { describe, expect, test, vi } from 'vitest'
 import { SyncError } from '../core/index.ts'
 import { FakeEnv, settle } from '../testing/fake-env.ts'
 import type { Connection } from './connection.ts'
-import { beatMs } from './connection.ts'
 import { Connections } from './connections.ts'
 import { Doorkeeper } from './doorkeeper.ts'
+import { beatMs } from './pulse.ts'
 import type { Authenticate, AuthRequest, User } from './user.ts'
 
 class Env extends FakeEnv {

@@ -4,9 +4,9 @@ import { isDeepStrictEqual } from 'node:util'
 import { SyncError } from '../core/index.ts'
 import type { CloseCode } from '../core/index.ts'
 import type { Connection } from './connection.ts'
-import { beatMs } from './connection.ts'
 import type { Admitted } from './doorkeeper.ts'
 import type { ServerEnv } from './env.ts'
+import { beatMs } from './pulse.ts'
 import { expiryOf } from './user.ts'
 import type { SignOut, User } from './user.ts'
 
@@ -22,6 +22,8 @@ interface Entry {
   asking: boolean
   /** Ends the wait for the end of its user. */
   cancel: () => void
+  /** Its place is free again. */
+  readonly left: () => void
 }
 
 export class Connections implements Iterable<Connection> {
@@ -41,15 +43,17 @@ export class Connections implements Iterable<Connection> {
     return this.#entries.keys()
   }
 
-  add(connection: Connection, again?: Admitted['again']): void {
-    const entry = { again, dueAt: this.#nextTime(), failures: 0, asking: false, cancel: () => {} }
+  add(connection: Connection, again?: Admitted['again'], left = (): void => {}): void {
+    const entry = { again, dueAt: this.#nextTime(), failures: 0, asking: false, cancel: () => {}, left }
     this.#entries.set(connection, entry)
     this.#name(connection)
     this.#watchEnd(connection, entry)
   }
 
   delete(connection: Connection): void {
-    this.#entries.get(connection)?.cancel()
+    const entry = this.#entries.get(connection)
+    entry?.cancel()
+    entry?.left()
     this.#entries.delete(connection)
     this.#unname(connection)
   }

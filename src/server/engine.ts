@@ -3,16 +3,22 @@ import { SyncError } from '../core/index.ts'
 import { Acceptor } from './accept.ts'
 import type { SyncConfig, SyncOptions, Settings } from './config.ts'
 import { readConfig } from './config.ts'
-import { beatMs, Connection } from './connection.ts'
+import { ByteBudget } from './budget.ts'
+import { Connection } from './connection.ts'
 import { Connections } from './connections.ts'
 import type { Admitted } from './doorkeeper.ts'
 import { Doorkeeper } from './doorkeeper.ts'
 import type { EngineParts } from './engine-parts.ts'
 import { Feed } from './feed.ts'
+import { Gate } from './gate.ts'
+import type { GateStats } from './gate.ts'
+import { Headcount } from './headcount.ts'
 import type { Form } from './hub.ts'
 import { Hub } from './hub.ts'
 import { Maintenance } from './maintenance.ts'
+import { Meters } from './meter.ts'
 import type { Peer } from './peer.ts'
+import { beatMs } from './pulse.ts'
 import { makeRoutes } from './routes.ts'
 import type { SyncRoutes } from './routes.ts'
 import { isSqliteHandle, sqliteStore } from './sqlite/index.ts'
@@ -25,6 +31,10 @@ import type { SignOut, User } from './user.ts'
 export interface EngineStats extends StoreStats {
   readonly connections: number
   readonly subscribers: number
+  /** Snapshots, catch-ups and repairs: how many are read, how many wait for their turn, and the most at once so far. */
+  readonly catchUps: GateStats
+  /** Bytes that wait for and from connections. */
+  readonly buffered: number
   readonly head: number
   readonly horizon: number
   readonly entities: readonly string[]
@@ -81,6 +91,10 @@ export class SyncEngine {
       },
       connections: new Connections(env),
       doorkeeper: new Doorkeeper(settings.authenticate, env, log),
+      headcount: new Headcount(limits),
+      meters: new Meters(limits, env),
+      budget: new ByteBudget(limits.maxBufferedTotal),
+      gate: new Gate(limits, env),
       listening: async form => void (this.#feeds[form].head ?? (await this.#feeds[form].advance())),
       wake: () => this.#wake(),
     }
@@ -155,16 +169,20 @@ export class SyncEngine {
   }
 
   #checkLife(): void {
-    for (const connection of this.#parts.connections)
-      if (!connection.beat()) connection.close(1001, 'no sign of life')
+    for (const connection of this.#parts.connections) connection.beat()
     this.#parts.connections.beat()
+    this.#parts.meters.beat()
   }
 
-  /** A connection of any kind: give its frames to what is returned. `again`: asks who it is from now and then. */
+  /**
+   * A connection of any kind: give its frames to what is returned. `again`: asks who it is from now and then. Throws
+   * CLOSED, and where there are too many, OVERLOADED or RATE_LIMITED.
+   */
   connect(peer: Peer, user: User = anybody, again?: Admitted['again']): Connection {
     if (this.#closing !== null) throw new SyncError('CLOSED', 'the engine is closed')
+    const left = this.#parts.headcount.enter(user.id, peer.address)
     const connection = new Connection(this.#parts, peer, user)
-    this.#parts.connections.add(connection, again)
+    this.#parts.connections.add(connection, again, left)
     return connection
   }
 
@@ -202,6 +220,8 @@ export class SyncEngine {
       ...stats,
       connections: this.#parts.connections.size,
       subscribers: canonical.size + plain.size,
+      catchUps: this.#parts.gate.stats,
+      buffered: this.#parts.budget.used,
       head: head.seq,
       horizon: head.horizon,
       entities: [...this.#store.entities.keys()],
@@ -224,7 +244,7 @@ export class SyncEngine {
     const connections = [...this.#parts.connections]
     const drained = Promise.all(connections.map(connection => connection.settled()))
     await Promise.race([drained, new Promise<void>(resolve => this.#settings.env.after(3000, resolve))])
-    const spread = Math.min(3000, connections.length * 3)
+    const spread = Math.min(3000, connections.length * 2)
     for (const connection of connections)
       connection.close(1012, 'server restarting', Math.round(this.#settings.env.random() * spread))
     await this.#maintenance.settled()

@@ -20,9 +20,10 @@ export const eventStreamHeaders: Readonly<Record<string, string>> = {
 /** Two kilobytes of comment push the head of the stream through what buffers small answers. */
 export const prelude: Buffer = Buffer.from(`:${' '.repeat(2048)}\nretry: 1000\n\n`)
 
-export function eventStreamPeer(sink: StreamSink): Peer {
+export function eventStreamPeer(sink: StreamSink, address?: string): Peer {
   return {
     kind: 'sse',
+    address,
     write(frames) {
       sink.write(
         frames.length === 1 && frames[0] !== undefined

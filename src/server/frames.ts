@@ -19,6 +19,10 @@ export class Frame {
   }
 }
 
+export function withoutId(frame: Frame): Frame {
+  return frame.eventId === null ? frame : new Frame(frame.text)
+}
+
 /** Rows of one frame at the most, and its size in characters, roughly. */
 export const frameRows = 1000
 export const frameChars = 256 * 1024

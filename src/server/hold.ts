@@ -15,6 +15,20 @@ export class Hold {
     if (n != null && (this.#from === null || n < this.#from)) this.#from = n
   }
 
+  /** Does it; where it fails, these have to come again before what is behind them. */
+  unless<T>(mutations: readonly Mutation[], run: () => T): T {
+    const failed = (error: unknown): never => {
+      this.refused(mutations[0]?.n)
+      throw error
+    }
+    try {
+      const done = run()
+      return done instanceof Promise ? (done.catch(failed) as T) : done // reason: a promise of the same
+    } catch (error) {
+      return failed(error)
+    }
+  }
+
   /** Whether something before these was refused and neither came again nor was given up. */
   holds(mutations: readonly Mutation[], acked: number): boolean {
     const n = mutations[0]?.n ?? null

@@ -8,11 +8,13 @@ export interface SyncRequest {
   /** Below the sync path, decoded once: `['users']`. */
   readonly segments: readonly string[]
   readonly query: URLSearchParams
+  /** Of the other end of the socket, where there is one. */
+  readonly address?: string | undefined
   header(name: string): string | undefined
   /** All of it but the body, for those who want to know who it is from. */
   asked(): AuthRequest
-  /** The body as text; rejects PAYLOAD_TOO_LARGE beyond `limit` bytes. */
-  text(limit: number): Promise<string>
+  /** The body as text; rejects PAYLOAD_TOO_LARGE beyond `limit` bytes. `held` hears how many there are so far. */
+  text(limit: number, held: (bytes: number) => void): Promise<string>
 }
 
 export interface SyncAnswer {

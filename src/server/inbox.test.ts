@@ -1,8 +1,9 @@
 import { expect, test } from 'vitest'
-import { defaultLimits } from '../core/index.ts'
+import { ByteBudget, leastBytes } from './budget.ts'
 import { Inbox, Refusal } from './inbox.ts'
+import { defaultServerLimits } from './limits.ts'
 
-function open(): { inbox: Inbox; said: string[] } {
+function open(budget = new ByteBudget(Infinity)): { inbox: Inbox; said: string[] } {
   const said: string[] = []
   const inbox = new Inbox(
     {
@@ -14,7 +15,8 @@ function open(): { inbox: Inbox; said: string[] } {
       probe() {},
       close() {},
     },
-    { ...defaultLimits, maxBuffered: 1024 },
+    defaultServerLimits,
+    budget,
     () => 0,
   )
   return { inbox, said }
@@ -75,4 +77,25 @@ test('[S6] unknown types are no abuse, nonsense is', () => {
   expect(inbox.abused).toBe(false)
   for (let i = 0; i < 20; i++) expect(() => inbox.put('{')).toThrow(/JSON/)
   expect(inbox.abused).toBe(true)
+})
+
+test('[G5] while the process holds too much, a sender is stopped at 64 KiB; what is handled or dropped is given back', () => {
+  const budget = new ByteBudget(2 * 1024 * 1024)
+  const [one, other] = [open(budget), open(budget)]
+  one.inbox.put(large)
+  other.inbox.put(large)
+  expect([one.said, other.said, budget.tight]).toEqual([[], [], false])
+  one.inbox.put(large)
+  expect([one.said, budget.tight]).toEqual([['pause'], true])
+  other.inbox.put(ping)
+  expect(other.said).toEqual(['pause'])
+  const third = open(budget)
+  third.inbox.put(ping)
+  expect(third.said).toEqual([])
+  third.inbox.put(JSON.stringify({ type: 'ping', padding: 'x'.repeat(leastBytes) }))
+  expect(third.said).toEqual(['pause'])
+  while (third.inbox.size > 0) third.inbox.take()
+  expect(third.said).toEqual(['pause', 'resume'])
+  for (const { inbox } of [one, other]) inbox.drop()
+  expect([budget.used, budget.tight]).toEqual([0, false])
 })

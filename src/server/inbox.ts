@@ -1,8 +1,9 @@
 // What a connection has sent and is not handled yet: decoded at the door, counted, held back when it is too much.
 import { asObject, decodeRhtmx, decodeUp, parseJson, SyncError } from '../core/index.ts'
-import type { Mutate, RhtmxUp, Unknown, Up } from '../core/index.ts'
+import type { Failure, Mutate, RhtmxUp, Unknown, Up } from '../core/index.ts'
 import { asErrorBody } from './accept.ts'
-import type { ServerLimits } from './engine-parts.ts'
+import type { ByteBudget } from './budget.ts'
+import type { ServerLimits } from './limits.ts'
 import type { Peer } from './peer.ts'
 
 export type Message = Up | RhtmxUp
@@ -29,9 +30,15 @@ export class Refusal {
   }
 }
 
-/** The first mutation of a message that has numbered ones. */
-export function firstOf(message: Message): number | null {
-  return message.type === 'mutate' ? (message.mutations[0]?.n ?? null) : null
+/** Messages that have another name on the wire. */
+const names: Readonly<Record<string, string>> = { pull: 'sync', listen: 'subscribe' }
+
+/** What is said of a message that failed as a whole: its type, its first mutation or the entity that it is about. */
+export function about(message: Message): { re: string } & Pick<Failure, 'n' | 'entity'> {
+  const re = names[message.type] ?? message.type
+  if (message.type === 'reconcile') return { re, entity: message.entity }
+  const n = message.type === 'mutate' ? message.mutations[0]?.n : null
+  return n == null ? { re } : { re, n }
 }
 
 /** What is said of a frame that could not be taken. */
@@ -53,6 +60,7 @@ interface Waiting {
 export class Inbox {
   readonly #peer: Peer
   readonly #limits: ServerLimits
+  readonly #budget: ByteBudget
   readonly #now: () => number
   readonly #messages: Waiting[] = []
   #chars = 0
@@ -60,9 +68,10 @@ export class Inbox {
   #paused = false
   #abuse = 0
 
-  constructor(peer: Peer, limits: ServerLimits, now: () => number) {
+  constructor(peer: Peer, limits: ServerLimits, budget: ByteBudget, now: () => number) {
     this.#peer = peer
     this.#limits = limits
+    this.#budget = budget
     this.#now = now
   }
 
@@ -103,8 +112,8 @@ export class Inbox {
     }
     const waiting = { message: decoded, chars: chars() }
     this.#messages.push(waiting)
-    this.#chars += waiting.chars
-    if ((this.size >= fullMessages || this.#chars >= fullChars) && !this.#paused) {
+    this.#count(this.#chars + waiting.chars)
+    if ((this.size >= fullMessages || this.#chars >= this.#budget.limit(fullChars)) && !this.#paused) {
       this.#paused = true
       this.#peer.pause()
     }
@@ -140,7 +149,7 @@ export class Inbox {
     const waiting = this.#messages[this.#first]
     if (waiting === undefined) return undefined
     this.#first += 1
-    this.#chars -= waiting.chars
+    this.#count(this.#chars - waiting.chars)
     if (this.#first === this.#messages.length || this.#first > 1024) {
       this.#messages.splice(0, this.#first)
       this.#first = 0
@@ -150,5 +159,24 @@ export class Inbox {
       this.#peer.resume()
     }
     return waiting.message
+  }
+
+  /** Takes the heartbeats out of what waits; how many they were. */
+  takePings(): number {
+    const rest = this.#messages.splice(0).slice(this.#first)
+    this.#messages.push(...rest.filter(({ message }) => message.type !== 'ping'))
+    this.#first = 0
+    this.#count(this.#messages.reduce((sum, { chars }) => sum + chars, 0))
+    return rest.length - this.#messages.length
+  }
+
+  /** The sender is gone, and nothing of it will be handled. */
+  drop(): void {
+    this.#messages.length = this.#first = 0
+    this.#count(0)
+  }
+
+  #count(chars: number): void {
+    this.#chars = this.#budget.move(this.#chars, chars)
   }
 }

@@ -28,11 +28,12 @@ export class LongPoll {
   #flushing = false
 
   /** `gone` is called when nobody will ask for the rest any more. */
-  constructor(env: ServerEnv, gone: () => void) {
+  constructor(env: ServerEnv, gone: () => void, address?: string) {
     this.#env = env
     this.#gone = gone
     this.peer = {
       kind: 'long-poll',
+      address,
       write: frames => this.#put(...frames.map(eventBytes)),
       buffered: () => this.#size,
       pause() {},

@@ -4,6 +4,8 @@ import type { Frame } from './frames.ts'
 
 export interface Peer {
   readonly kind: 'websocket' | 'sse' | 'long-poll' | 'local'
+  /** Of the other end, where the kind of connection has one. */
+  readonly address?: string | undefined
   /** One write for all of them. */
   write(frames: readonly Frame[]): void
   /** Bytes written and not yet taken by the network. */

@@ -1,5 +1,6 @@
 // The answer of `GET /api/sync/:entity`: what changed since a version, or the whole table where that cannot be said.
 import { printChangesBody, printPlainChange } from '../core/index.ts'
+import type { Gate } from './gate.ts'
 import { jsonAnswer } from './http.ts'
 import type { SyncAnswer } from './http.ts'
 import { plainChange } from './frames.ts'
@@ -10,6 +11,24 @@ import type { ReadStore } from './views.ts'
 const pageRows = 1_000
 
 type PullStore = Pick<ReadStore, 'head' | 'changes' | 'snapshot'>
+
+/**
+ * Each page is read when it is its turn; who takes its answer slowly holds no place between two of them. Only the first
+ * question, before anything is answered, can be sent away.
+ */
+export function inTurn(store: PullStore, gate: Gate): PullStore {
+  let again = false
+  const read = <T>(work: () => Promise<T>): Promise<T> => {
+    const known = again
+    again = true
+    return gate.run(work, known)
+  }
+  return {
+    head: () => read(() => store.head()),
+    changes: query => read(() => store.changes(query)),
+    snapshot: query => read(() => store.snapshot(query)),
+  }
+}
 
 export async function changesSince(
   store: PullStore,

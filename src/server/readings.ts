@@ -4,6 +4,7 @@ import type { Cursor } from '../core/index.ts'
 import { isRetryable, SyncError } from '../core/index.ts'
 import type { EngineParts } from './engine-parts.ts'
 import type { Frame } from './frames.ts'
+import { Ticket } from './gate.ts'
 import type { Lane } from './hub.ts'
 import type { Peer } from './peer.ts'
 import { Reader } from './reader.ts'
@@ -45,6 +46,8 @@ export class Readings {
   readonly #parts: EngineParts
   readonly #store: ReadStore
   readonly #host: ReadingHost
+  /** One place for all of them: they follow each other. */
+  readonly #ticket: Ticket
   #queue: Promise<void> = Promise.resolve()
   #waiting: ((room: boolean) => void)[] = []
   readonly #unfinished = new Map<string, number>()
@@ -53,10 +56,12 @@ export class Readings {
     this.#parts = parts
     this.#store = store
     this.#host = host
+    this.#ticket = new Ticket(parts.gate)
   }
 
   /** What waits for the network goes on, or ends where the connection is gone. */
   release(room: boolean): void {
+    if (!this.#host.open()) this.#ticket.leave()
     for (const go of this.#waiting.splice(0)) go(room)
   }
 
@@ -74,21 +79,40 @@ export class Readings {
   /** Readings follow each other; none begins while the one before still waits for the network. */
   #read(alive: Alive, job: Job, failed: (error: unknown) => void): void {
     const reader = new Reader(this.#store, {
-      room: async () => (await this.room()) && alive(),
+      room: async () => (await this.#placeAndRoom()) && alive(),
       deliver: frames => this.#host.write(frames),
       overtaken: () => this.#host.close(1012, 'a cleanup overtook this reading', 0),
       unfinished: this.#unfinished,
     })
-    this.#queue = this.#queue
-      .then(() => (this.#host.open() && alive() ? job(reader, alive) : undefined))
-      .catch(failed)
+    this.#queue = this.#queue.then(() => this.#inTurn(reader, alive, job)).catch(failed)
+  }
+
+  async #inTurn(reader: Reader, alive: Alive, job: Job): Promise<void> {
+    const wanted = (): boolean => this.#host.open() && alive()
+    if (!wanted()) return
+    try {
+      if ((await this.#ticket.enter()) && wanted()) await job(reader, alive)
+    } finally {
+      this.#ticket.leave()
+    }
+  }
+
+  /** Who does not read holds no place meanwhile: a few of them would keep all others out. */
+  async #placeAndRoom(): Promise<boolean> {
+    while (this.#host.open() && !this.#host.ready()) {
+      this.#ticket.leave()
+      if (!(await this.room()) || !(await this.#ticket.enter(true))) return false
+    }
+    return this.room()
   }
 
   /** Its scope would be live without a lane, and never hear of anything again: the client comes back and asks anew. */
   #lost(error: unknown): void {
     if (!this.#host.open()) return
-    this.#parts.log.error({ err: error }, 'syncline: a reading failed; the client has to connect again')
     const retry = error instanceof SyncError ? error.retryAfterMs : undefined
+    if (error instanceof SyncError && error.code === 'OVERLOADED')
+      return this.#host.close(1013, error.message, retry)
+    this.#parts.log.error({ err: error }, 'syncline: a reading failed; the client has to connect again')
     this.#host.close(1013, 'what changed could not be read', retry ?? retryMs)
   }
 

@@ -56,29 +56,36 @@ function nodeRequest(
     method: request.method ?? 'GET',
     segments,
     query,
+    address: request.socket.remoteAddress,
     header: name => {
       const value = request.headers[name]
       return Array.isArray(value) ? value[0] : value
     },
     asked: () => authRequest(request, target),
-    async text(limit) {
+    async text(limit, held) {
       // a body parser of the application may have read the body already
       if ('body' in request && request.body !== undefined) {
         return typeof request.body === 'string' ? request.body : JSON.stringify(request.body)
       }
-      return readText(request, limit)
+      return readText(request, limit, held)
     },
   }
 }
 
-async function readText(body: AsyncIterable<Uint8Array>, limit: number): Promise<string> {
+async function readText(
+  body: AsyncIterable<Uint8Array>,
+  limit: number,
+  held: (bytes: number) => void,
+): Promise<string> {
   const chunks: Uint8Array[] = []
   let size = 0
   for await (const chunk of body) {
     size += chunk.length
     // what is too large is still read to its end, so that the sender hears the answer
-    if (size <= limit) chunks.push(chunk)
-    else if (size > limit * 16) break
+    if (size <= limit) {
+      chunks.push(chunk)
+      held(size)
+    } else if (size > limit * 16) break
   }
   if (size > limit)
     throw new SyncError(
@@ -185,7 +192,8 @@ function webRequest(request: Request, segments: readonly string[], query: URLSea
     // a Request that was made by hand has no Host
     header: name => request.headers.get(name) ?? (name === 'host' ? new URL(request.url).host : undefined),
     asked: () => ({ headers: withHost(request), url: new URL(request.url) }),
-    text: limit => (request.body === null ? Promise.resolve('') : readText(request.body, limit)),
+    text: (limit, held) =>
+      request.body === null ? Promise.resolve('') : readText(request.body, limit, held),
   }
 }
 

@@ -21,7 +21,7 @@ import type { StreamSink } from './event-stream.ts'
 import { errorAnswer, jsonAnswer } from './http.ts'
 import type { StreamEnds, SyncAnswer, SyncRequest } from './http.ts'
 import { LongPoll, longPollHeaders } from './long-poll.ts'
-import { changesSince } from './pull.ts'
+import { changesSince, inTurn } from './pull.ts'
 import { checkOrigin, corsHeaders, preflightHeaders } from './origin.ts'
 import { answerScript, currentScript } from './scripts.ts'
 import { fetchAdapter, nodeAdapter } from './route-adapters.ts'
@@ -119,7 +119,9 @@ class Routes {
       10_000,
       Math.max(1, Math.trunc(Number(request.query.get('limit') ?? 1000) || 1000)),
     )
-    return changesSince(viewed(this.#parts.store, this.#views(user)), entity, since, limit)
+    this.#parts.meters.user(user.id).charge('control')
+    const store = viewed(this.#parts.store, this.#views(user))
+    return changesSince(inTurn(store, this.#parts.gate), entity, since, limit)
   }
 
   async #push(entity: string, request: SyncRequest, user: User): Promise<SyncAnswer> {
@@ -127,9 +129,10 @@ class Routes {
       throw new SyncError('NOT_FOUND', `${request.method} is not served here; use GET or POST`)
     this.#entity(entity)
     const { limits, env, acceptor, store } = this.#parts
-    const body = asObject(await jsonBody(request, limits.maxPayload), 'the body')
+    const body = asObject(await this.#jsonBody(request), 'the body')
     const changes = asArray(body['changes'], 'changes', limits)
     const mutations = changes.map(item => decodePush(asObject(item, 'a change'), entity, limits, env.now()))
+    this.#parts.meters.user(user.id).charge('data', mutations.length)
     const client = typeof body['client_id'] === 'string' ? body['client_id'].slice(0, 64) : null
     const sender = { user: user.id, client, lead: null }
     const results = await acceptor.accept(sender, mutations, 0, this.#views(user))
@@ -144,7 +147,7 @@ class Routes {
   }
 
   #events(request: SyncRequest, from: Admitted): SyncAnswer {
-    if (request.query.get('stream') === 'poll') return this.#poll(request.query.get('session') ?? '', from)
+    if (request.query.get('stream') === 'poll') return this.#poll(request, from)
     const canonical = request.query.get('stream') === 'canonical'
     const wanted = request.query.get('entities')
     const entities =
@@ -163,7 +166,7 @@ class Routes {
       body: null,
       stream: sink => {
         // first: it throws where the engine is closed, and nothing may have been sent by then
-        const connection = this.#engine.connect(eventStreamPeer(sink), from.user, from.again)
+        const connection = this.#engine.connect(eventStreamPeer(sink, request.address), from.user, from.again)
         sink.write(prelude)
         const secret = canonical ? this.#parts.env.secret(16) : null
         if (secret === null) {
@@ -184,11 +187,12 @@ class Routes {
   }
 
   /** Frames down in answers that end; without a session, a new one. */
-  #poll(session: string, from: Admitted): SyncAnswer {
+  #poll(request: SyncRequest, from: Admitted): SyncAnswer {
+    const session = request.query.get('session') ?? ''
     const poll = this.#polls.get(session)
     if (session !== '') this.#connection(session, from.user)
     if (session !== '' && poll === undefined) throw unknownSession()
-    const stream = (sink: StreamSink): StreamEnds => (poll ?? this.#openPoll(from)).wait(sink)
+    const stream = (sink: StreamSink): StreamEnds => (poll ?? this.#openPoll(request, from)).wait(sink)
     return { status: 200, headers: longPollHeaders, body: null, stream }
   }
 
@@ -199,14 +203,14 @@ class Routes {
     throw unknownSession()
   }
 
-  #openPoll(from: Admitted): LongPoll {
+  #openPoll({ address }: SyncRequest, from: Admitted): LongPoll {
     const { env } = this.#parts
     const secret = env.secret(16)
     const gone = (): void => {
       this.#polls.delete(secret)
       this.#streams.delete(secret)
     }
-    const poll = new LongPoll(env, gone)
+    const poll = new LongPoll(env, gone, address)
     const connection = this.#engine.connect(poll.peer, from.user, from.again)
     this.#polls.set(secret, poll)
     this.#streams.set(secret, connection)
@@ -223,10 +227,26 @@ class Routes {
     })
   }
 
+  /** A body counts like anything else that is held of what came in. Rejects OVERLOADED where there is too much. */
+  async #jsonBody(request: SyncRequest): Promise<unknown> {
+    const { budget, limits } = this.#parts
+    if (!/^application\/(.+\+)?json\b/i.test(request.header('content-type') ?? '')) {
+      throw new SyncError('UNSUPPORTED_MEDIA_TYPE', 'send the body with content-type application/json')
+    }
+    if (budget.tight) throw new SyncError('OVERLOADED', 'too much waits already', { retryAfterMs: 1000 })
+    let counted = 0
+    try {
+      const held = (bytes: number): void => void (counted = budget.move(counted, bytes))
+      return parseJson(await request.text(limits.maxPayload, held))
+    } finally {
+      budget.move(counted, 0)
+    }
+  }
+
   /** Frames that belong to a canonical event stream, in order. */
   async #up(request: SyncRequest, user: User): Promise<SyncAnswer> {
     const connection = this.#connection(request.query.get('session') ?? '', user)
-    const frames = await jsonBody(request, this.#parts.limits.maxPayload)
+    const frames = await this.#jsonBody(request)
     if (!Array.isArray(frames)) throw invalid('the body must be an array of messages')
     // an event stream cannot be read more slowly: who sends more than is handled has to wait
     if (connection.congested)
@@ -236,13 +256,6 @@ class Routes {
     for (const frame of frames) connection.message(frame)
     return { status: 204, headers: { 'cache-control': 'no-store' }, body: null }
   }
-}
-
-async function jsonBody(request: SyncRequest, limit: number): Promise<unknown> {
-  if (!/^application\/(.+\+)?json\b/i.test(request.header('content-type') ?? '')) {
-    throw new SyncError('UNSUPPORTED_MEDIA_TYPE', 'send the body with content-type application/json')
-  }
-  return parseJson(await request.text(limit))
 }
 
 function sinceOf(text: string | null): number {

@@ -1,8 +1,10 @@
 // WebSocket: which upgrades are ours, and what their sockets say. Neighbour: the peer, which writes to them.
+import { STATUS_CODES } from 'node:http'
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { WebSocketServer } from 'ws'
 import type { WebSocket } from 'ws'
+import { SyncError } from '../core/index.ts'
 import { authRequest } from './auth-request.ts'
 import type { Settings } from './config.ts'
 import { closeCodeOf } from './connections.ts'
@@ -11,9 +13,11 @@ import type { EngineParts } from './engine-parts.ts'
 import type { SyncEngine } from './engine.ts'
 import { watchExposure } from './exposure.ts'
 import type { ExposedServer } from './exposure.ts'
-import { compressFrom } from './http.ts'
+import { compressFrom, errorAnswer } from './http.ts'
+import type { SyncAnswer } from './http.ts'
 import { checkOrigin } from './origin.ts'
 import type { PeerEvents } from './peer.ts'
+import { stopAtError } from './receiver.ts'
 import { deflateFrom, WebSocketPeer } from './websocket-peer.ts'
 
 /** A Node HTTP(S) server, as far as it is needed. */
@@ -27,9 +31,11 @@ export type UpgradeHandler = (request: IncomingMessage, socket: Duplex, head: Bu
 /** Handles an upgrade on one of the sync paths; false: not ours. */
 export type Upgrader = (request: IncomingMessage, socket: Duplex, head: Buffer) => boolean
 
-export function makeUpgrader(engine: SyncEngine, { doorkeeper }: EngineParts, settings: Settings): Upgrader {
+export function makeUpgrader(engine: SyncEngine, parts: EngineParts, settings: Settings): Upgrader {
+  const { doorkeeper, headcount } = parts
+  const { maxPayload, maxFragments } = settings.limits
   // a frame somewhat too large is answered with an error, a much larger one is not even read
-  const common = { noServer: true, clientTracking: false, maxPayload: settings.limits.maxPayload * 4 }
+  const common = { noServer: true, clientTracking: false, maxPayload: maxPayload * 4, maxFragments }
   const plain = new WebSocketServer(common)
   const deflating = new WebSocketServer({
     ...common,
@@ -42,31 +48,43 @@ export function makeUpgrader(engine: SyncEngine, { doorkeeper }: EngineParts, se
   })
   const own = `${settings.path}/ws`
   /** Nothing of what it sends is read before it is known who it is. Browsers see no other refusal than a close code. */
-  const letIn = async (request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> => {
+  const letIn = async (
+    request: IncomingMessage,
+    socket: Duplex,
+    head: Buffer,
+    letGo: () => void,
+  ): Promise<void> => {
     const from = await doorkeeper.admit(() => authRequest(request)).catch(asError)
     // browsers always offer to compress, and a page cannot say otherwise but here
     const wanted = /[?&]compress=([01])(&|$)/.exec(request.url ?? '')?.[1]
     const server = wanted === '0' ? plain : deflating
     const least = wanted === '1' ? compressFrom : deflateFrom
+    // from here on the engine counts it
+    letGo()
     server.handleUpgrade(request, socket, head, websocket => {
+      stopAtError(websocket)
       if (from instanceof Error) return turnAway(websocket, from)
-      greet(engine, from, websocket, socket, new WebSocketPeer(websocket, socket, settings.env, least))
+      const peer = new WebSocketPeer(websocket, socket, settings.env, least, request.socket.remoteAddress)
+      greet(engine, from, websocket, socket, peer)
     })
   }
   return (request, socket, head) => {
     const path = pathOf(request)
     if (path !== own && path !== '/ws' && path !== '/') return false
     const { origin, host } = request.headers
+    let letGo: () => void
     try {
       checkOrigin(origin, host, settings)
-    } catch {
-      // before the 101: a page of another site learns nothing and holds nothing open
-      refuse(socket, '403 Forbidden')
+      letGo = headcount.arrive(request.socket.remoteAddress)
+    } catch (error) {
+      // before the 101: a page of another site, or one too many, learns nothing and holds nothing open
+      refuse(socket, errorAnswer(error))
       return true
     }
     // nobody else hears of its reset while it waits
     socket.on('error', () => {})
-    void letIn(request, socket, head)
+    socket.once('close', letGo)
+    void letIn(request, socket, head, letGo)
     return true
   }
 }
@@ -78,7 +96,8 @@ function asError(error: unknown): Error {
 function turnAway(websocket: WebSocket, error: Error): void {
   websocket.on('error', () => {})
   const code = closeCodeOf(error)
-  websocket.close(code, code === 1013 ? 'retry_after_ms=1000' : error.message.slice(0, 120))
+  const wait = error instanceof SyncError ? error.retryAfterMs : undefined
+  websocket.close(code, code === 1013 ? `retry_after_ms=${wait ?? 1000}` : error.message.slice(0, 120))
 }
 
 /** Throws INVALID_CONFIG for a server that must not be reached as it listens; see exposure.ts. */
@@ -89,7 +108,7 @@ export function attachUpgrades(server: UpgradableServer, upgrade: Upgrader, sett
     const alone = server.listenerCount('upgrade') === 1
     // `/` and `/ws` may belong to somebody else who listens on the same server (a dev server's reload socket)
     if ((alone || pathOf(request) === own) && upgrade(request, socket, head)) return
-    if (alone) refuse(socket, '404 Not Found')
+    if (alone) refuse(socket, errorAnswer(new SyncError('NOT_FOUND', 'there is nothing at this path')))
   }
   server.on('upgrade', listener)
   return () => {
@@ -99,11 +118,14 @@ export function attachUpgrades(server: UpgradableServer, upgrade: Upgrader, sett
 }
 
 /** An upgraded socket is nobody's but ours: Node neither hears its errors nor closes it when the other side does not. */
-function refuse(socket: Duplex, status: string): void {
+function refuse(socket: Duplex, { status, headers }: SyncAnswer): void {
   // a reset of the refused connection would end the process
   socket.on('error', () => {})
   socket.once('finish', () => socket.destroy())
-  socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`)
+  const wait = headers['retry-after']
+  socket.end(
+    `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${wait === undefined ? '' : `Retry-After: ${wait}\r\n`}Connection: close\r\nContent-Length: 0\r\n\r\n`,
+  )
 }
 
 function pathOf(request: IncomingMessage): string {
@@ -122,8 +144,10 @@ function greet(
   let events: PeerEvents
   try {
     events = engine.connect(peer, user, again)
-  } catch {
-    return websocket.close(1012, 'server restarting')
+  } catch (error) {
+    if (error instanceof SyncError && error.code === 'CLOSED')
+      return websocket.close(1012, 'server restarting')
+    return turnAway(websocket, asError(error))
   }
   websocket.on('message', (data, binary) => {
     // the `nodebuffer` default gives one Buffer a message

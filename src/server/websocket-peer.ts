@@ -17,16 +17,18 @@ const closeGraceMs = 1500
 /** Every flush asks and writes to each of thousands: two objects to touch, and no closures. */
 export class WebSocketPeer implements Peer {
   readonly kind = 'websocket'
+  readonly address: string | undefined
   readonly #websocket: WebSocket
   readonly #socket: Duplex
   readonly #env: ServerEnv
   /** In bytes; Infinity: nothing is deflated. */
   readonly #deflateFrom: number
 
-  constructor(websocket: WebSocket, socket: Duplex, env: ServerEnv, from: number) {
+  constructor(websocket: WebSocket, socket: Duplex, env: ServerEnv, from: number, address?: string) {
     this.#websocket = websocket
     this.#socket = socket
     this.#env = env
+    this.address = address
     this.#deflateFrom = websocket.extensions.includes('permessage-deflate') ? from : Infinity
   }
 

@@ -2,7 +2,7 @@
 import type { EntityDefinition } from '../core/index.ts'
 import { SyncError } from '../core/index.ts'
 import { SyncEngine } from '../server/index.ts'
-import type { Logger, Peer, PeerEvents, ServerEnv, ServerStore, User } from '../server/index.ts'
+import type { Logger, Peer, PeerEvents, ServerEnv, ServerLimits, ServerStore, User } from '../server/index.ts'
 import type { ServerEnd } from './network.ts'
 import type { Random } from './random.ts'
 import { skewedClock, timersOf } from './time.ts'
@@ -20,6 +20,7 @@ export interface ServerParts {
   readonly database: WorldDatabase
   readonly entities: () => EntityDefinition[]
   readonly faults: ServerFaults
+  readonly limits: Partial<ServerLimits>
   /** Errors that the engine only logged. */
   readonly complaints: string[]
 }
@@ -94,7 +95,7 @@ class Process {
       env,
       logger: complaining(parts, () => this.#alive),
       retentionDays: 0,
-      limits: { maxBuffered: 4096 },
+      limits: parts.limits,
     } as const
     SyncEngine.create(options).then(
       engine => {

@@ -19,6 +19,7 @@ import { differences, openInspector, unequalDisk } from './world-oracles.ts'
 import { Programs } from './world-programs.ts'
 import { worldEntities, worldNames } from './world-schema.ts'
 import type { Screen } from './world-screens.ts'
+import { worldLimits } from './world-limits.ts'
 import { WorldServer } from './world-server.ts'
 import { Stamps } from './world-stamps.ts'
 import { WorldViews } from './world-views.ts'
@@ -120,6 +121,7 @@ class World {
       database: this.database,
       entities: this.#entities,
       faults: this.#faults,
+      limits: worldLimits(options.seed),
       complaints: this.#complaints,
     }
     this.servers = Array.from({ length: random.between(1, 2) }, () => new WorldServer(parts))

@@ -1,88 +1,18 @@
 // Readings beside the live log: what fails, is overtaken, given up or cut off while a client is caught up.
 import { afterEach, expect, test } from 'vitest'
-import { createSyncEngine, nodeEnv, sqliteStore, SyncError } from 'syncline'
-import type { Frame, Peer, ServerEnv, ServerStore, SyncEngine } from 'syncline'
-import { cleanUp, folder, later, openDatabase, startApp, until, usersAndPosts } from './support/app.ts'
-import type { Handle } from './support/app.ts'
+import { nodeEnv, SyncError } from 'syncline'
+import { cleanUp, startApp, until, usersAndPosts } from './support/app.ts'
+import { connect, engineOver, gate } from './support/engine.ts'
 import { update } from './support/session.ts'
 import { changesIn, openStream } from './support/wire.ts'
 import type { WireFrame } from './support/wire.ts'
 
 afterEach(cleanUp)
 
-interface Setup {
-  readonly db: Handle
-  readonly engine: SyncEngine
-}
-
-/** An engine whose store the test stands in front of. */
-async function engineOver(
-  stand: (inner: ServerStore) => Partial<ServerStore> = () => ({}),
-  env: ServerEnv = nodeEnv(),
-): Promise<Setup> {
-  const db = openDatabase(`${folder()}/app.db`)
-  db.exec(usersAndPosts)
-  const inner = sqliteStore(db, { env })
-  const mine = stand(inner)
-  const store = new Proxy(inner, {
-    get(target, key: keyof ServerStore) {
-      const found = mine[key] ?? target[key]
-      return typeof found === 'function' ? found.bind(target) : found
-    },
-  })
-  const logger = { debug() {}, info() {}, warn() {}, error() {} }
-  const engine = await createSyncEngine({
-    store,
-    env,
-    logger,
-    access: 'public',
-    entities: ['users', 'posts'],
-  })
-  later(() => engine.close())
-  return { db, engine }
-}
-
-function connect(engine: SyncEngine, kind: Peer['kind'] = 'websocket') {
-  const frames: WireFrame[] = []
-  const ids: (number | null)[] = []
-  const closed: unknown[][] = []
-  const wire = { buffered: 0 }
-  const connection = engine.connect({
-    kind,
-    write(written: readonly Frame[]) {
-      for (const frame of written) {
-        frames.push(JSON.parse(frame.text) as WireFrame)
-        ids.push(frame.eventId)
-      }
-    },
-    buffered: () => wire.buffered,
-    pause() {},
-    resume() {},
-    probe() {},
-    close: (...how) => void closed.push(how),
-  })
-  const send = (message: unknown): void => connection.frame(JSON.stringify(message))
-  const got = (what: string, fits: (frame: WireFrame) => boolean): Promise<WireFrame> =>
-    until(what, () => frames.find(fits))
-  const hello = async (): Promise<WireFrame> => {
-    send({ type: 'hello', protocol: 1, client: 'c1', lead: 1, acked: 0 })
-    return got('a welcome', frame => frame.type === 'welcome')
-  }
-  const subscribe = (entity: string, more: object = {}): void =>
-    send({ type: 'subscribe', scopes: [{ entity, cursor: null, marks: [], shape: null, ...more }] })
-  return { connection, frames, ids, closed, wire, send, got, hello, subscribe }
-}
-
 const isTo = (frame: WireFrame): boolean => frame.type === 'batch' && frame['to'] !== undefined
 const seqOf = (frame: WireFrame): number => (frame['to'] as { seq: number } | undefined)?.seq ?? -1
 const bulk = (n: number): string =>
   `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i<${n}) INSERT INTO users(name) SELECT 'bulk' FROM n`
-
-function gate(): { passed: Promise<void>; open: () => void } {
-  let open = (): void => {}
-  const passed = new Promise<void>(resolve => (open = resolve))
-  return { passed, open: () => open() }
-}
 
 test('[R2] a result that came while its scope was read moves the cursor as soon as the scope is live', async () => {
   const held = gate()

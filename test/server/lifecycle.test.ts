@@ -156,7 +156,7 @@ test('[K3] an event stream lives on without a word of its own; a dead socket is 
     beats.clear()
     for (const run of due) run()
   }
-  const app = await startApp({ env })
+  const app = await startApp({ env, limits: { helloTimeout: Infinity } })
   const stream = await openStream(`${app.url}/api/sync/events`)
   const socket = connect(app.port, '127.0.0.1')
   later(() => socket.destroy())

@@ -146,7 +146,7 @@ async function timed() {
       return () => void timers.delete(timer)
     },
   }
-  const { engine } = await startApp({ env })
+  const { engine } = await startApp({ env, limits: { helloTimeout: Infinity } })
   const fire = (): void => {
     for (const timer of Array.from(timers).sort((a, b) => a.at - b.at)) {
       if (timer.at <= now && timers.delete(timer)) timer.run()
