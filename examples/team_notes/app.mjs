@@ -1,7 +1,7 @@
 // The application: pages and rows over `node:http`, each for whoever is signed in, and the sync routes beside them.
 import { readdirSync, readFileSync } from 'node:fs'
 import { SyncEngine } from 'syncline'
-import { asset, headers, html, readForm, redirect } from '../todo_sync/web.mjs'
+import { application, asset, headers, html, readForm, redirect } from '../todo_sync/web.mjs'
 import { openDatabase } from './database.mjs'
 import { notesPage, signInPage } from './page.mjs'
 import { person } from './public/people.mjs'
@@ -88,19 +88,5 @@ export async function openApp({ base = '', dataDir }) {
     return true
   }
 
-  return {
-    file,
-    /** Whether the request was one of ours. */
-    handle(request, response) {
-      if (answer(request, response)) return true
-      let ours = true
-      sync(request, response, () => (ours = false))
-      return ours
-    },
-    attach: server => engine.attach(server),
-    async close() {
-      await engine.close()
-      db.close()
-    },
-  }
+  return application({ engine, db, file, answer })
 }

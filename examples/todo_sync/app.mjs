@@ -4,7 +4,7 @@ import { SyncEngine } from 'syncline'
 import { openDatabase } from './database.mjs'
 import { page } from './page.mjs'
 import { rowsHtml } from './public/view.mjs'
-import { asset, headers, html, readForm, redirect } from './web.mjs'
+import { application, asset, headers, html, readForm, redirect } from './web.mjs'
 
 const files = readdirSync(new URL('public/', import.meta.url))
 const htmx = new URL(import.meta.resolve('htmx.org/dist/htmx.min.js'))
@@ -62,19 +62,5 @@ export async function openApp({ base = '', dataDir }) {
     return true
   }
 
-  return {
-    file,
-    /** Whether the request was one of ours. */
-    handle(request, response) {
-      if (answer(request, response)) return true
-      let ours = true
-      sync(request, response, () => (ours = false))
-      return ours
-    },
-    attach: server => engine.attach(server),
-    async close() {
-      await engine.close()
-      db.close()
-    },
-  }
+  return application({ engine, db, file, answer })
 }

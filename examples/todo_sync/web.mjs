@@ -57,3 +57,26 @@ export function secondBrowser(host) {
   const other = { localhost: '127.0.0.1', '127.0.0.1': 'localhost' }[name]
   return other === undefined ? undefined : `http://${other}${port}`
 }
+
+/**
+ * An example as its server and the start page run it. `answer(request, response)`: whether the request was for a page of
+ * its own.
+ */
+export function application({ engine, db, file, answer }) {
+  const sync = engine.routes()
+  return {
+    file,
+    /** Whether the request was one of ours. */
+    handle(request, response) {
+      if (answer(request, response)) return true
+      let ours = true
+      sync(request, response, () => (ours = false))
+      return ours
+    },
+    attach: server => engine.attach(server),
+    async close() {
+      await engine.close()
+      db.close()
+    },
+  }
+}
