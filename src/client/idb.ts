@@ -50,7 +50,8 @@ export function indexedDBStore(name: string, after: After, folding?: () => Promi
   return {
     kind: 'indexeddb',
     load(entities, known) {
-      handle.entities = entities
+      // whoever only looks for edits of other tabs names none
+      if (entities.length > 0) handle.entities = entities
       return attempt(handle, db => read(db, entities, known))
     },
     claim: (fresh, from) => attempt(handle, db => claim(db, fresh, from)),
