@@ -1,9 +1,10 @@
 // A real nginx or Caddy with the very settings of the guide: only ports, the name and the certificate are put in.
-import { execFileSync, spawn } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import tls from 'node:tls'
+import { fileURLToPath } from 'node:url'
 import { caddy, nginx } from '../../tools/proxies.mjs'
 import { freePort } from '../browser/support/processes.ts'
 import { folder, later, until } from '../server/support/app.ts'
@@ -37,7 +38,7 @@ export const proxies = { nginx: nginxCommand, caddy: caddyCommand }
 /** Serves until the test is over. */
 export async function startProxy(name: keyof typeof proxies, app: number): Promise<Proxy> {
   const made = folder()
-  const places = { folder: made, app, port: await freePort(), plain: await freePort(), ...certificate(made) }
+  const places = { folder: made, app, port: await freePort(), plain: await freePort(), ...certificate() }
   const { program, args } = proxies[name](places)
   const child = spawn(program, args, {
     env: { ...process.env, HOME: made, XDG_DATA_HOME: made, XDG_CONFIG_HOME: made },
@@ -118,12 +119,9 @@ function settings(language: string, changes: Readonly<Record<string, string>>): 
   return text
 }
 
-/** For localhost, and trusted by whatever this process asks from now on. */
-function certificate(place: string): { cert: string; key: string } {
-  const [key, cert] = [path.join(place, 'key.pem'), path.join(place, 'cert.pem')]
-  const made = 'req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=localhost'
-  const name = ['-addext', 'subjectAltName=DNS:localhost']
-  execFileSync('openssl', [...made.split(' '), ...name, '-keyout', key, '-out', cert], { stdio: 'ignore' })
-  tls.setDefaultCACertificates([readFileSync(cert, 'utf8')])
-  return { cert, key }
+/** That of the browser tests, for localhost: trusted by whatever this process asks from now on. */
+function certificate(): { cert: string; key: string } {
+  const pem = fileURLToPath(new URL('../browser/support/localhost.pem', import.meta.url))
+  tls.setDefaultCACertificates([readFileSync(pem, 'utf8')])
+  return { cert: pem, key: pem }
 }
