@@ -159,7 +159,9 @@ export class Hub {
     if (!this.#feed.holds(this.#flushed)) return new Map(this.#settled)
     for (const set of this.#interest.in(this.#feed.after(this.#flushed))) {
       const members = this.#settled.get(set)
-      if (members !== undefined) concerned.set(set, members)
+      // once for all who see the same: most of those who are asked have nothing to see of it
+      if (members === undefined) continue
+      if (set.views.size === 0 || this.#rowsOf(set, this.#flushed).length > 0) concerned.set(set, members)
     }
     return concerned
   }
@@ -259,14 +261,18 @@ export class Hub {
   #framesFor(lane: Lane, head: Cursor, cache: FrameCache): readonly Frame[] {
     let frames = cache.get(lane)
     if (frames === undefined) {
-      const changed = newestOnly(this.#feed.after(lane.through, lane.scopes.entities))
-      const rows = lane.scopes.views.size === 0 ? changed : this.#seen(changed, lane.scopes.views)
+      const rows = this.#rowsOf(lane.scopes, lane.through)
       frames = rows.length === 0 ? none : this.#print(lane, head, rows)
       cache.set(lane, frames)
     }
     if (frames.length === 0 && lane.owed > lane.at.seq && this.#form === 'canonical')
       return this.#print(lane, head, [])
     return frames
+  }
+
+  #rowsOf({ entities, views }: ScopeSet, after: number): PlacedRow[] {
+    const changed = newestOnly(this.#feed.after(after, entities))
+    return views.size === 0 ? changed : this.#seen(changed, views)
   }
 
   /** Rules V1 to V3. */

@@ -6,8 +6,8 @@ export const accessMutants = [
   inServer(
     'V1 live rows are not looked at',
     'hub.ts',
-    'lane.scopes.views.size === 0 ? changed',
-    'lane.scopes.views.size >= 0 ? changed',
+    'return views.size === 0 ? changed',
+    'return views.size >= 0 ? changed',
     [],
     'memory',
   ),
