@@ -43,8 +43,8 @@ export const accessMutants = [
   inServer(
     'V4 other rights are not another shape',
     'views.ts',
-    'hash: `${shape.hash}.${hashOf(key)}`',
-    'hash: `${shape.hash}.v`',
+    'rights && `.${hashOf(rights)}`',
+    'rights && `.v`',
     views,
   ),
   inServer(

@@ -154,7 +154,7 @@ export const mutants = [
   inClient(
     'T1 a tab that names more does not ask for what the leader named',
     'crew.ts',
-    "tell(engine, { type: 'named', names: Object.keys(stored.places) })",
+    "tell(engine, { type: 'named', told: stored })",
     '',
     tabs,
   ),
