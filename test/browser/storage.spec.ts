@@ -323,7 +323,7 @@ test('[R12] an evicted database: announced with the edits that went with it, and
     window.rhtmxSync.disconnect()
     for (const name of ['A', 'B']) await window.rhtmxSync.pushChange('users', 1, 'update', { name })
   })
-  await page.goto(`http://localhost:${server.port}/favicon.ico`)
+  await page.goto(`http://localhost:${server.port}/blank`)
   await removeDatabase(page)
   await open(page)
   await expect

@@ -1,23 +1,41 @@
 // The same page over https, from a server whose certificate was made for this test.
 import path from 'node:path'
-import { expect, test } from '@playwright/test'
+import { expect, type Page, test } from '@playwright/test'
 import { site, sql } from './support/processes.ts'
 
 const pem = path.join(import.meta.dirname, 'support/localhost.pem')
+
+declare global {
+  interface Window {
+    sockets: string[]
+  }
+}
+
+/** In the page, as only Chromium tells the test of sockets. */
+const recordSockets = (page: Page) =>
+  page.addInitScript(() => {
+    window.sockets = []
+    window.WebSocket = class extends WebSocket {
+      constructor(...args: ConstructorParameters<typeof WebSocket>) {
+        super(...args)
+        window.sockets.push(this.url)
+      }
+    }
+  })
+const socketsOf = (page: Page) => page.evaluate(() => window.sockets)
 
 test('T-B04 over https the page uses wss, and over http ws', async ({ browser }) => {
   for (const secure of [true, false]) {
     const server = await site(secure ? { TLS: pem } : {}).start()
     const context = await browser.newContext({ ignoreHTTPSErrors: true })
     const page = await context.newPage()
-    const sockets: string[] = []
-    page.on('websocket', socket => sockets.push(socket.url()))
+    await recordSockets(page)
     await page.goto(`http${secure ? 's' : ''}://localhost:${server.port}/`)
     await page.evaluate(() => window.rhtmxSync.ready)
     await page.evaluate(() => window.rhtmxSync.pushChange('users', null, 'create', { name: 'Ada' }))
     await sql(path.join(server.folder, 'app.db'), "INSERT INTO users (name) VALUES ('Grace')")
     await expect(page.locator('#users p')).toHaveText(['Ada', 'Grace'])
-    expect(sockets).toEqual([`ws${secure ? 's' : ''}://localhost:${server.port}/api/sync/ws`])
+    expect(await socketsOf(page)).toEqual([`ws${secure ? 's' : ''}://localhost:${server.port}/api/sync/ws`])
     await context.close()
     await server.dispose()
   }
@@ -28,12 +46,11 @@ test('[K13] X75 a browser that saves data asks for compression', async ({ page }
   await page.addInitScript(() =>
     Object.defineProperty(navigator, 'connection', { value: { saveData: true } }),
   )
-  const sockets: string[] = []
-  page.on('websocket', socket => sockets.push(socket.url()))
+  await recordSockets(page)
   await page.goto(`http://localhost:${server.port}/`)
   await page.evaluate(() => window.rhtmxSync.ready)
   await page.evaluate(() => window.rhtmxSync.pushChange('users', null, 'create', { name: 'Ada' }))
   await expect(page.locator('#users p')).toHaveText(['Ada'])
-  expect(sockets).toEqual([`ws://localhost:${server.port}/api/sync/ws?compress=1`])
+  expect(await socketsOf(page)).toEqual([`ws://localhost:${server.port}/api/sync/ws?compress=1`])
   await server.dispose()
 })

@@ -51,7 +51,7 @@ async function answer(request, response) {
   if (url.pathname === '/counts') return response.end(JSON.stringify(counts))
   if (url.pathname === '/blank')
     return response.setHeader('content-type', 'text/html').end('<title>blank</title>')
-  if (!url.pathname.endsWith('.js')) counts.requests += 1
+  if (/^\/api\/sync\/.*(?<!\.js)$/.test(url.pathname)) counts.requests += 1
   return sync(request, response, () => response.writeHead(404).end())
 }
 
