@@ -3,6 +3,7 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { SyncError } from '../core/index.ts'
 import { FakeEnv, settle } from '../testing/fake-env.ts'
 import { FakeServer } from '../testing/fake-server.ts'
+import { FakeStorage } from '../testing/fake-storage.ts'
 import { FakeTabs } from '../testing/fake-tabs.ts'
 import { createClient, memoryStore } from './index.ts'
 import type { ClientStore } from './index.ts'
@@ -18,12 +19,8 @@ beforeEach(() => {
   server.define('todos', ['id', 'title'])
   stores = new Map()
   tabs = new FakeTabs()
-  const items = new Map<string, string>()
   vi.stubGlobal('indexedDB', {})
-  vi.stubGlobal('localStorage', {
-    getItem: (key: string) => items.get(key) ?? null,
-    setItem: (key: string, value: string) => items.set(key, value),
-  })
+  vi.stubGlobal('localStorage', new FakeStorage())
 })
 
 afterEach(async () => {

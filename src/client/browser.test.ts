@@ -2,6 +2,7 @@ import { IDBFactory, IDBKeyRange } from 'fake-indexeddb'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { FakeEnv } from '../testing/fake-env.ts'
 import { FakeServer } from '../testing/fake-server.ts'
+import { FakeStorage } from '../testing/fake-storage.ts'
 import { createClient, platformEnv } from './index.ts'
 import type { Client, StorageDetail } from './index.ts'
 import { platformTabs } from './tabs.ts'
@@ -36,13 +37,9 @@ class FakeLocks {
 let server: FakeServer
 
 beforeEach(() => {
-  const items = new Map<string, string>()
   vi.stubGlobal('indexedDB', new IDBFactory())
   vi.stubGlobal('IDBKeyRange', IDBKeyRange)
-  vi.stubGlobal('localStorage', {
-    getItem: (key: string) => items.get(key) ?? null,
-    setItem: (key: string, value: string) => items.set(key, value),
-  })
+  vi.stubGlobal('localStorage', new FakeStorage())
   vi.stubGlobal('navigator', { locks: new FakeLocks(), onLine: true })
   server = new FakeServer()
   server.define('todos', ['id', 'title'])

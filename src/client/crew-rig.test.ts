@@ -4,6 +4,7 @@ import { IDBFactory, IDBKeyRange } from 'fake-indexeddb'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { FakeEnv } from '../testing/fake-env.ts'
 import { FakeServer } from '../testing/fake-server.ts'
+import { FakeStorage } from '../testing/fake-storage.ts'
 import { FakeTabs } from '../testing/fake-tabs.ts'
 import { createClient } from './index.ts'
 import type { Client } from './index.ts'
@@ -23,13 +24,9 @@ export interface Tab {
 export const open: Tab[] = []
 
 beforeEach(() => {
-  const items = new Map<string, string>()
   vi.stubGlobal('indexedDB', new IDBFactory())
   vi.stubGlobal('IDBKeyRange', IDBKeyRange)
-  vi.stubGlobal('localStorage', {
-    getItem: (key: string) => items.get(key) ?? null,
-    setItem: (key: string, value: string) => items.set(key, value),
-  })
+  vi.stubGlobal('localStorage', new FakeStorage())
   server = new FakeServer()
   server.define('todos', ['id', 'title'])
   tabs = new FakeTabs()

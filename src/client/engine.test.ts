@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { SyncError } from '../core/index.ts'
 import { FakeEnv, settle } from '../testing/fake-env.ts'
 import { FakeServer } from '../testing/fake-server.ts'
+import { FakeStorage } from '../testing/fake-storage.ts'
 import { allParts } from './create-client.ts'
 import { healing } from './heal.ts'
 import { clientOf, createClient, memoryStore } from './index.ts'
@@ -29,13 +30,9 @@ const todo = (id: string, title = id) => ({ id, title })
 
 /** What browsers keep between two loads of a page. */
 function browser() {
-  const items = new Map<string, string>()
   const stores = new Map<string, ClientStore>()
   vi.stubGlobal('indexedDB', {})
-  vi.stubGlobal('localStorage', {
-    getItem: (key: string) => items.get(key) ?? null,
-    setItem: (key: string, value: string) => items.set(key, value),
-  })
+  vi.stubGlobal('localStorage', new FakeStorage())
   return (database: string): ClientStore => {
     const store = stores.get(database) ?? { ...memoryStore(), kind: 'indexeddb' as const }
     stores.set(database, store)

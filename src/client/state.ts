@@ -15,7 +15,6 @@ import type {
   Write,
 } from '../core/index.ts'
 import { cut, hides, isTemporaryId, patched } from '../core/index.ts'
-import type { FieldMergeStrategy } from '../core/index.ts'
 import type { EntityCommit, Identity, PendingRecord, Saving, StoredRow } from './store.ts'
 
 /** `tab`: written in another tab. */
@@ -258,7 +257,7 @@ export function dequeue(state: State, entry: Entry, source: Cause | null): void 
 /** The row under its pending writes in queue order (rule R1); null: shown as deleted. */
 export function fold(state: State, kept: Kept, id: string, queued: readonly Queued[]): Row | null {
   const confirmed = kept.rows.get(id)
-  const strategy = (state.strategy ?? kept.shape?.strategy) as FieldMergeStrategy // reason: any other word hides nothing
+  const strategy = state.strategy ?? kept.shape?.strategy
   let row: Row | null = confirmed?.row ?? null
   let seen = kept.own.get(id) ?? 0
   for (const { entry, write } of queued) {

@@ -100,7 +100,11 @@ export function decide(standing: Standing, attempt: Attempt, rules: Rules, aroun
 }
 
 /** Whether a display of `attempt` on top of the confirmed row would show what the server is bound to drop. */
-export function hides(strategy: FieldMergeStrategy, base: number | null, confirmedSeq: number): boolean {
+export function hides(
+  strategy: string | null | undefined,
+  base: number | null,
+  confirmedSeq: number,
+): boolean {
   return strategy === 'server-wins' && base !== null && confirmedSeq > base
 }
 

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { ByteBudget, leastBytes } from './budget.ts'
+import { fakePeer } from '../testing/fake-peer.ts'
 import { Headcount } from './headcount.ts'
 import { defaultServerLimits, readLimits } from './limits.ts'
 import type { ServerLimits } from './limits.ts'
@@ -76,15 +77,7 @@ test('[G6] a limit that is misspelt or none is refused at the start', () => {
 function pulse(kind: Peer['kind']) {
   const clock = { now: 0 }
   const said: string[] = []
-  const peer: Peer = {
-    kind,
-    write() {},
-    buffered: () => 0,
-    pause() {},
-    resume() {},
-    probe: () => void said.push('probe'),
-    close() {},
-  }
+  const peer = fakePeer(kind, { probe: () => void said.push('probe') })
   const made = new Pulse(peer, () => clock.now, 12_000)
   const beat = (used: boolean, waits = false): string => {
     clock.now += 5_000

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { fakePeer } from '../testing/fake-peer.ts'
 import { ByteBudget, leastBytes } from './budget.ts'
 import { Inbox, Refusal } from './inbox.ts'
 import { defaultServerLimits } from './limits.ts'
@@ -6,15 +7,10 @@ import { defaultServerLimits } from './limits.ts'
 function open(budget = new ByteBudget(Infinity)): { inbox: Inbox; said: string[] } {
   const said: string[] = []
   const inbox = new Inbox(
-    {
-      kind: 'websocket',
-      write() {},
-      buffered: () => 0,
+    fakePeer('websocket', {
       pause: () => void said.push('pause'),
       resume: () => void said.push('resume'),
-      probe() {},
-      close() {},
-    },
+    }),
     defaultServerLimits,
     budget,
     () => 0,

@@ -24,6 +24,7 @@ export type {
   StoreUnderTest,
   TestApi,
 } from './contracts/server-store.ts'
+export { fakePeer } from './fake-peer.ts'
 export { clientStoreContract } from './contracts/client-store.ts'
 export type { StoreHome } from './contracts/client-store.ts'
 export { transportContract } from './contracts/transport.ts'

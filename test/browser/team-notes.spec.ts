@@ -1,13 +1,13 @@
 // The example of people who see different rows and columns of one table, by hand.
 import path from 'node:path'
 import { expect, test } from '@playwright/test'
-import type { Browser, BrowserContext, Locator, Page } from '@playwright/test'
+import type { Browser, Locator, Page } from '@playwright/test'
+import { closeDevices, newDevice } from './support/devices.ts'
 import { sql, teamNotes } from './support/processes.ts'
 import type { Server } from './support/processes.ts'
 
 let server: Server
 let file: string
-const contexts: BrowserContext[] = []
 
 test.beforeEach(async () => {
   server = await teamNotes().start()
@@ -22,19 +22,13 @@ test.beforeEach(async () => {
   )
 })
 test.afterEach(async () => {
-  await Promise.all(contexts.splice(0).map(context => context.close()))
+  await closeDevices()
   await server.dispose()
 })
 
 /** A browser of its own, in which somebody has signed in. */
 async function as(browser: Browser, name: string): Promise<Page> {
-  const context = await browser.newContext()
-  contexts.push(context)
-  const page = await context.newPage()
-  page.on('pageerror', error => {
-    throw error
-  })
-  await page.goto(`http://localhost:${server.port}/`)
+  const page = await newDevice(browser, `http://localhost:${server.port}/`)
   await page.getByRole('button', { name }).click()
   await expect(page.locator('#pill')).toHaveText('connected')
   return page

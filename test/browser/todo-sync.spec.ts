@@ -1,13 +1,13 @@
 // The example, by hand: T-K02.
 import path from 'node:path'
 import { expect, test } from '@playwright/test'
-import type { Browser, BrowserContext, Page } from '@playwright/test'
+import type { Browser, Page } from '@playwright/test'
+import { closeDevices, newDevice } from './support/devices.ts'
 import { sql, todoSync } from './support/processes.ts'
 import type { Server } from './support/processes.ts'
 
 let server: Server
 let file: string
-const contexts: BrowserContext[] = []
 
 test.beforeEach(async () => {
   server = await todoSync().start()
@@ -15,19 +15,13 @@ test.beforeEach(async () => {
   await sql(file, "DELETE FROM todos; INSERT INTO todos (id, title, list) VALUES (1, 'Coffee', 'Groceries')")
 })
 test.afterEach(async () => {
-  await Promise.all(contexts.splice(0).map(context => context.close()))
+  await closeDevices()
   await server.dispose()
 })
 
 /** A window of a browser of its own: another device. */
 async function device(browser: Browser): Promise<Page> {
-  const context = await browser.newContext()
-  contexts.push(context)
-  const page = await context.newPage()
-  page.on('pageerror', error => {
-    throw error
-  })
-  await page.goto(`http://localhost:${server.port}/`)
+  const page = await newDevice(browser, `http://localhost:${server.port}/`)
   await page.evaluate(() => window.rhtmxSync.ready)
   return page
 }

@@ -27,6 +27,7 @@ import {
   until,
   usersAndPosts,
 } from './support/app.ts'
+import { fakePeer } from 'syncline/testing'
 import { openLine, openStream, pull } from './support/wire.ts'
 
 afterEach(cleanUp)
@@ -228,15 +229,7 @@ describe('K71 exposure', () => {
 test('[S5] T-P09 a thousand subscribers, one change: one serialization, one write each', async () => {
   const { db, engine } = await startApp()
   const written: (readonly Frame[])[] = []
-  const peer = {
-    kind: 'local',
-    write: (frames: readonly Frame[]) => void written.push(frames),
-    buffered: () => 0,
-    pause() {},
-    resume() {},
-    probe() {},
-    close() {},
-  } as const
+  const peer = fakePeer('local', { write: frames => void written.push(frames) })
   const connections = Array.from({ length: 1000 }, () => engine.connect(peer))
   for (const connection of connections) connection.frame('{"type":"subscribe","entities":["users"]}')
   await until('a thousand answers', () => written.length === 1000)

@@ -2,7 +2,7 @@
 import { afterEach, expect, test } from 'vitest'
 import { longPollTransport, sseTransport, webSocketTransport } from 'syncline/client'
 import type { Transport } from 'syncline/client'
-import { transportContract } from 'syncline/testing'
+import { fakePeer, transportContract } from 'syncline/testing'
 import type { TransportHome } from 'syncline/testing'
 import { nodeEnv } from 'syncline'
 import type { Peer } from 'syncline'
@@ -165,15 +165,10 @@ async function timed() {
   }
   const join = (kind: Peer['kind']) => {
     const log: string[] = []
-    const peer: Peer = {
-      kind,
-      write() {},
-      buffered: () => 0,
-      pause() {},
-      resume() {},
-      probe: () => log.push('probe'),
-      close: code => log.push(`close ${code}`),
-    }
+    const peer = fakePeer(kind, {
+      probe: () => void log.push('probe'),
+      close: code => void log.push(`close ${code}`),
+    })
     return { log, connection: engine.connect(peer) }
   }
   return { pass, sleep, join }
