@@ -249,6 +249,16 @@ describe('[A5]', () => {
   })
 })
 
+test('[A4] a sign-in that is over lets nobody in, whoever still finds it', async () => {
+  let expiresAt = 0
+  const { env, doorkeeper } = world(async () => ({ id: 'ada', expiresAt }))
+  const admitted = async (): Promise<string> => (await doorkeeper.admit(() => request)).user.id
+  expiresAt = env.now() + 1
+  expect(await admitted()).toBe('ada')
+  await env.advance(1)
+  await expect(admitted()).rejects.toMatchObject({ code: 'AUTH_REQUIRED' })
+})
+
 test('[A1] what is no user lets nobody in', async () => {
   for (const wrong of [{}, { id: 7 }, { id: '' }, 'ada', true]) {
     const { doorkeeper } = world(() => wrong as unknown as User)

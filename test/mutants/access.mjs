@@ -100,6 +100,14 @@ export const accessMutants = [
     'memory',
   ),
   inServer(
+    'A4 who is found after the end of the sign-in is let in',
+    'doorkeeper.ts',
+    'expiryOf(user) > this.#env.now()',
+    'expiryOf(user) > -1',
+    ['src/server/connections.test.ts'],
+    'memory',
+  ),
+  inServer(
     'A4 a connection goes on as somebody else',
     'connections.ts',
     'user.id !== before.id',

@@ -7,10 +7,7 @@ import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync }
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { authentication } from './authentication.mjs'
-import { mutants as others } from './mutants.mjs'
-
-const mutants = [...others, ...authentication]
+import { mutants } from './mutants.mjs'
 
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..')
 const seeds = { memory: Number(process.env.SEEDS ?? 400), sqlite: Number(process.env.SEEDS ?? 250) }

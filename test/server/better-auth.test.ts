@@ -7,7 +7,7 @@ import { betterAuth } from 'better-auth'
 import { getMigrations } from 'better-auth/db/migration'
 import { toNodeHandler } from 'better-auth/node'
 import { createSyncEngine } from 'syncline'
-import type { SyncEngine } from 'syncline'
+import type { SignOut, SyncEngine } from 'syncline'
 import { betterAuth as fromBetterAuth, syncline } from 'syncline/better-auth'
 import { DatabaseSync } from 'node:sqlite'
 import { afterEach, describe, expect, test } from 'vitest'
@@ -225,6 +225,14 @@ describe('[A5] X51 connections end at once', () => {
     expect(await Promise.all([onPhone.closed, onLaptop.closed])).toEqual([4401, 4401])
     expect(await left()).toBe(1)
   })
+})
+
+test('[A5] a deleted user is told of also where no session is: Better Auth may keep those elsewhere, without hooks', async () => {
+  const plugin = syncline()
+  const told: SignOut[] = []
+  plugin.signOuts(who => told.push(who))
+  await plugin.init().options.databaseHooks.user.delete.after({ id: 'ada' })
+  expect(told).toEqual([{ user: 'ada' }])
 })
 
 test('without the plugin nobody tells of sign-outs, and the re-check does', async () => {
