@@ -8,6 +8,7 @@
 // - What was rolled back is never seen. Nothing blocks or breaks the application's own writes.
 import type {
   Attempt,
+  Cell,
   Cursor,
   CursorState,
   Decision,
@@ -63,6 +64,12 @@ export interface ChangedRow {
   /** The temporary id under which a client created it. */
   readonly temporary: string | null
   readonly origin?: { readonly client: string; readonly mutation: number | string } | undefined
+  /** Where they were asked for: the columns written above the asked place, of a row that was there before. Else all may be. */
+  readonly cells?: Cells | undefined
+}
+
+export interface Cells {
+  readonly [column: string]: Cell
 }
 
 /** A row was at `seq` changed in a routing column, or deleted, and may have left somebody's view. */
@@ -196,6 +203,7 @@ export interface ServerStore {
     readonly limit: number
     readonly form: RowForm
     readonly moves?: boolean
+    readonly cells?: boolean
   }): Promise<Changes>
   /**
    * One keyset page of all rows; `after` is null or the last page's `next`. With `where`, rows that do not hold all of

@@ -20,6 +20,7 @@ import type {
   SnapshotPage,
   StoreStats,
 } from '../server/index.ts'
+import { cellsAbove } from '../server/index.ts'
 import { acceptAll, clientKey } from './memory-accept.ts'
 import type { MemoryDatabase, Settlement } from './memory-database.ts'
 import { LockedError, integerKeyOf } from './memory-table.ts'
@@ -130,7 +131,7 @@ class MemoryStore implements ServerStore {
     info: EntityInfo,
     id: string,
     { line, gone, seq }: Settlement,
-    query: { readonly after: number; readonly form: RowForm },
+    query: Parameters<ServerStore['changes']>[0],
   ): ChangedRow {
     const row = this.#database.rows(info.table).get(id)
     return {
@@ -146,6 +147,9 @@ class MemoryStore implements ServerStore {
         line?.client == null || line.mutation === null
           ? undefined
           : { client: line.client, mutation: line.mutation },
+      ...(query.cells === true && row !== undefined && line !== null
+        ? { cells: cellsAbove(line, query.after) }
+        : {}),
     }
   }
 

@@ -116,7 +116,7 @@ function statements(ent: number, table: Table, id: IdCodec): EntitySql {
     ` LEFT JOIN _syncline_rows AS r ON r.ent=${ent} AND r.id=+${id.held('k.value')}` +
     ` LEFT JOIN _syncline_gone AS g ON ${keys[0]} IS NULL AND g.ent=${ent} AND g.id=+${id.held('k.value')}`
   const changed = (form: RowForm): string =>
-    `SELECT CAST(r.id AS TEXT),r.seq,r.reading,r.created,r.tmp,r.client,r.mutation,${json[form]} FROM _syncline_rows AS r` +
+    `SELECT CAST(r.id AS TEXT),r.seq,r.reading,r.created,r.tmp,r.client,r.mutation,${json[form]},r.cells FROM _syncline_rows AS r` +
     ` CROSS JOIN ${from} ON ${id.matches('t', 'r.id')} WHERE r.ent=${ent} AND r.seq>? AND r.seq<=? ORDER BY r.seq ${boundLimit}`
   return {
     lookup: { values: lookup(json.values), object: lookup(json.object), none: lookup('NULL') },

@@ -2,6 +2,7 @@
 // is read by index; the unfolded rest of the tail is settled here, by the same function that the fold uses (0003).
 import { isTemporaryId } from '../../core/index.ts'
 import type { Cursor } from '../../core/index.ts'
+import { cellsAbove } from '../settle.ts'
 import type { ChangedRow, Changes, Head, LookedUp, RowForm, SnapshotPage } from '../store.ts'
 import { realId } from './clients.ts'
 import type { ClientKey } from './clients.ts'
@@ -10,7 +11,7 @@ import type { Connection, SqlValue } from './driver.ts'
 import { idJsonOf } from './entity.ts'
 import type { Catalog, Entity } from './entity.ts'
 import { foldedTo } from './fold.ts'
-import { lookup, originOf, settle, standingOf } from './lines.ts'
+import { cellsOf, lookup, originOf, settle, standingOf } from './lines.ts'
 import type { RowState } from './lines.ts'
 import type { Overlay } from './overlay.ts'
 import { movesIn } from './moves.ts'
@@ -39,6 +40,7 @@ export interface ChangesQuery {
   readonly limit: number
   readonly form: RowForm
   readonly moves?: boolean
+  readonly cells?: boolean
 }
 
 /** The page and, where they are asked for, the moves in it: one view of the log. */
@@ -104,7 +106,7 @@ function foldedRows(
     const gone = db.all(goneSql, entity.ent, after, to, limit + 1)
     if (lines.length > limit) complete = Math.min(complete, integer(lines.at(-1)?.[1]))
     if (gone.length > limit) complete = Math.min(complete, integer(gone.at(-1)?.[1]))
-    for (const row of lines) rows.push(changedOf(entity, row, after))
+    for (const row of lines) rows.push(changedOf(entity, row, query))
     for (const row of gone) rows.push(goneOf(entity, row))
   }
   const inOrder = rows.filter(row => row.seq <= complete).sort((a, b) => a.seq - b.seq)
@@ -128,18 +130,22 @@ function catalogKey(entities: readonly Entity[], row: ChangedRow): number {
 
 const goneSql = `SELECT CAST(g.id AS TEXT),g.seq,g.reading,g.client,g.mutation FROM _syncline_gone AS g WHERE g.ent=? AND g.seq>? AND g.seq<=? ORDER BY g.seq ${boundLimit}`
 
-function changedOf({ info }: Entity, row: readonly SqlValue[], after: number): ChangedRow {
+function changedOf({ info }: Entity, row: readonly SqlValue[], query: ChangesQuery): ChangedRow {
   const id = text(row[0])
+  const created = integer(row[3]) > query.after
   return {
     entity: info.name,
     id,
     seq: integer(row[1]),
     json: text(row[7]),
     idJson: idJsonOf(info, id),
-    created: integer(row[3]) > after,
+    created,
     reading: integer(row[2]),
     temporary: textOrNull(row[4]),
     origin: originOf(textOrNull(row[5]), mutationOf(row[6])),
+    ...(query.cells === true && !created
+      ? { cells: cellsAbove({ whole: null, cells: cellsOf(textOrNull(row[8])) }, query.after) }
+      : {}),
   }
 }
 
@@ -162,7 +168,7 @@ function goneOf({ info }: Entity, row: readonly SqlValue[]): ChangedRow {
 function settledRows(
   db: Connection,
   touched: ReadonlyMap<string, Touched>,
-  { after, form }: ChangesQuery,
+  query: ChangesQuery,
   start: number,
 ): ChangedRow[] {
   const byEntity = new Map<Entity, Touched[]>()
@@ -174,12 +180,12 @@ function settledRows(
       db,
       entity,
       groups.map(group => group.id),
-      form,
+      query.form,
     )
     for (const { id, entries } of groups) {
       const before = states.get(id)
       if (before === undefined) continue
-      const row = changedState(entity, id, settle(before, entries), after)
+      const row = changedState(entity, id, settle(before, entries), query)
       if (row !== null && row.seq > start) rows.push(row)
     }
   }
@@ -191,7 +197,7 @@ function changedState(
   { info }: Entity,
   id: string,
   { line, gone, goneOrigin, json }: RowState,
-  after: number,
+  { after, cells }: ChangesQuery,
 ): ChangedRow | null {
   const idJson = idJsonOf(info, id)
   if (json === null) {
@@ -221,6 +227,7 @@ function changedState(
     reading: line.reading,
     temporary: line.temporary,
     origin,
+    ...(cells === true ? { cells: cellsAbove(line, after) } : {}),
   }
 }
 
