@@ -64,7 +64,10 @@ export interface ChangedRow {
   /** The temporary id under which a client created it. */
   readonly temporary: string | null
   readonly origin?: { readonly client: string; readonly mutation: number | string } | undefined
-  /** Where they were asked for: the columns written above the asked place, of a row that was there before. Else all may be. */
+  /**
+   * Where they were asked for: the columns written above the asked place, or `since`, of a row that was there before.
+   * Else all may be.
+   */
   readonly cells?: Cells | undefined
 }
 
@@ -204,6 +207,8 @@ export interface ServerStore {
     readonly form: RowForm
     readonly moves?: boolean
     readonly cells?: boolean
+    /** For who reads page by page: where the first page began, at or below `after`. Cells are of all that is above it. */
+    readonly since?: number
   }): Promise<Changes>
   /**
    * One keyset page of all rows; `after` is null or the last page's `next`. With `where`, rows that do not hold all of

@@ -148,7 +148,7 @@ class MemoryStore implements ServerStore {
           ? undefined
           : { client: line.client, mutation: line.mutation },
       ...(query.cells === true && row !== undefined && line !== null
-        ? { cells: cellsAbove(line, query.after) }
+        ? { cells: cellsAbove(line, query.since ?? query.after) }
         : {}),
     }
   }

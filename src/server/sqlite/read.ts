@@ -41,6 +41,7 @@ export interface ChangesQuery {
   readonly form: RowForm
   readonly moves?: boolean
   readonly cells?: boolean
+  readonly since?: number
 }
 
 /** The page and, where they are asked for, the moves in it: one view of the log. */
@@ -132,19 +133,20 @@ const goneSql = `SELECT CAST(g.id AS TEXT),g.seq,g.reading,g.client,g.mutation F
 
 function changedOf({ info }: Entity, row: readonly SqlValue[], query: ChangesQuery): ChangedRow {
   const id = text(row[0])
-  const created = integer(row[3]) > query.after
+  const created = integer(row[3])
+  const since = query.since ?? query.after
   return {
     entity: info.name,
     id,
     seq: integer(row[1]),
     json: text(row[7]),
     idJson: idJsonOf(info, id),
-    created,
+    created: created > query.after,
     reading: integer(row[2]),
     temporary: textOrNull(row[4]),
     origin: originOf(textOrNull(row[5]), mutationOf(row[6])),
-    ...(query.cells === true && !created
-      ? { cells: cellsAbove({ whole: null, cells: cellsOf(textOrNull(row[8])) }, query.after) }
+    ...(query.cells === true && created <= since
+      ? { cells: cellsAbove({ whole: null, cells: cellsOf(textOrNull(row[8])) }, since) }
       : {}),
   }
 }
@@ -171,6 +173,9 @@ function settledRows(
   query: ChangesQuery,
   start: number,
 ): ChangedRow[] {
+  const { after, since = after, cells } = query
+  // of a row that an earlier page of the unfolded tail left for this one, what was written there is not looked at again
+  const named = { after, since: cells === true && (start > after || since === after) ? since : null }
   const byEntity = new Map<Entity, Touched[]>()
   for (const group of touched.values())
     byEntity.set(group.entity, [...(byEntity.get(group.entity) ?? []), group])
@@ -185,19 +190,19 @@ function settledRows(
     for (const { id, entries } of groups) {
       const before = states.get(id)
       if (before === undefined) continue
-      const row = changedState(entity, id, settle(before, entries), query)
+      const row = changedState(entity, id, settle(before, entries), named)
       if (row !== null && row.seq > start) rows.push(row)
     }
   }
   return rows.sort((a, b) => a.seq - b.seq)
 }
 
-/** Null: nothing happened to it above `after`. */
+/** Null: nothing happened to it above `after`. `since`: whether, and above what, its cells are to be named. */
 function changedState(
   { info }: Entity,
   id: string,
   { line, gone, goneOrigin, json }: RowState,
-  { after, cells }: ChangesQuery,
+  { after, since }: { after: number; since: number | null },
 ): ChangedRow | null {
   const idJson = idJsonOf(info, id)
   if (json === null) {
@@ -227,7 +232,7 @@ function changedState(
     reading: line.reading,
     temporary: line.temporary,
     origin,
-    ...(cells === true ? { cells: cellsAbove(line, after) } : {}),
+    ...(since === null ? {} : { cells: cellsAbove(line, since) }),
   }
 }
 

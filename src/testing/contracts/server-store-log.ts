@@ -100,6 +100,38 @@ export const logTests: ContractTests = {
       expect((await changesAfter(store, ['notes'], made.seq))[0]?.cells).toBe(undefined)
     },
 
+  '[L9] page by page the cells are of all since the first page, or are not named: never of less':
+    async kit => {
+      const { app, store, expect } = kit
+      for (const id of ['n', 'm']) await app.insert('notes', { id, title: 'a', body: 'a' })
+      const { seq: since } = await sequenced(store)
+      await app.update('notes', 'n', { title: 'b' })
+      await sequenced(store)
+      await app.insert('notes', { id: 'new', title: 'a' })
+      await app.update('notes', 'm', { title: 'b' })
+      await sequenced(store)
+      await app.update('notes', 'm', { body: 'b' })
+      await app.update('notes', 'n', { body: 'b' })
+      await app.update('notes', 'new', { body: 'b' })
+      await sequenced(store)
+      for (const folded of [false, true]) {
+        const named = new Map<string, string[] | undefined>()
+        for (let after = since, more = true; more;) {
+          const query = { entities: ['notes'], after, limit: 1, form: 'values', cells: true, since } as const
+          const page = await store.changes(query)
+          for (const { id, cells } of page.rows) named.set(id, cells && Object.keys(cells).sort())
+          ;({ more } = page)
+          after = page.to.seq
+        }
+        expect([...named.keys()].sort()).toEqual(['m', 'n', 'new'])
+        expect(named.get('new')).toBe(undefined)
+        for (const id of ['m', 'n'])
+          if (folded || named.get(id) !== undefined)
+            expect(named.get(id)).toEqual(['body', 'revision', 'title'])
+        if (!folded) while (await store.fold());
+      }
+    },
+
   '[L2] folding changes no answer, is idempotent, and two may do it at once': async kit => {
     const { app, store, expect } = kit
     const other = await kit.another()
