@@ -44,6 +44,7 @@ function receiveParts(state: State, kept: Kept, { from, to }: Batch, parts: read
   if (fit === 'overtaken') answered(kept)
   if (fit !== 'apply') return
   const staged = kept.stage !== null && sameCursor(kept.stage.from, from) ? kept.stage.parts : []
+  if (staged.length > 0) state.parted = true
   const read = [...staged, ...parts]
   answered(kept)
   if (heal !== null) {

@@ -236,21 +236,23 @@ export function announce(engine: Engine, stored: boolean): void {
 
 /** A frame of the server has been taken in; `changes` is what it changed. */
 export function forward(engine: Engine, message: Down, text: string, changes: readonly Change[]): void {
-  const { crew } = engine
+  const { crew, replica } = engine
+  const { parted } = replica.state
+  replica.state.parted = false
   if (message.type === 'welcome') crew.welcome = text
   if (!crew.others || crew.lead.role !== 'lead') return
   if (message.type === 'results') post(engine, { type: 'results', frame: text })
   // what follows rows that they have yet to read is read with them
-  else if (message.type === 'batch' && isLive(message) && !crew.saying)
+  else if (message.type === 'batch' && isLive(message) && !parted && !crew.saying)
     post(engine, { type: 'change', entity: message.scopes[0] ?? '', ...one(engine, changes), frame: text })
-  // a snapshot or a repair is read from the disk
+  // a snapshot, a repair, and what came in parts, of which one that joined meanwhile lacks some, is read from the disk
   else if (message.type === 'mismatch' || (message.type === 'batch' && message.to !== undefined))
     announce(engine, true)
 }
 
 /** What a follower at the same place can take as it comes. */
-function isLive({ from, repair }: Batch): boolean {
-  return from !== null && repair !== true
+function isLive({ from, to, repair }: Batch): boolean {
+  return from !== null && to !== undefined && repair !== true
 }
 
 function one(engine: Engine, changes: readonly Change[]): { change: ChangedRow | null; entity?: string } {

@@ -119,6 +119,7 @@ function newState({
     behind: false,
     drafts: 0,
     follows: false,
+    parted: false,
     epoch: null,
     head: unheard,
     maxPayload: Infinity,

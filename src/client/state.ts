@@ -173,6 +173,8 @@ export interface State {
   drafts: number
   /** Another tab leads: it has the connection, and stores what the server says. */
   follows: boolean
+  /** The batch that was taken last came in parts. */
+  parted: boolean
   /** Of the server's log, since a welcome. */
   epoch: string | null
   /** The greatest place of that log that was heard of on this connection. */
