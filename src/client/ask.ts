@@ -4,12 +4,13 @@ import type { Kept, State } from './state.ts'
 import { send } from './state.ts'
 
 /** Once per gap: what else does not fit is left until the answer is here. */
-export function ask(state: State, kept: Kept): void {
+export function ask(state: State, kept: Kept, whole = false): void {
   if (kept.asked || kept.refused) return
-  askAll(state, [kept])
+  askAll(state, [kept], whole)
 }
 
-export function askAll(state: State, all: readonly Kept[]): void {
+/** `whole`: what is held may not be what the cursor says. */
+export function askAll(state: State, all: readonly Kept[], whole = false): void {
   if (all.length === 0) return
   if (state.follows) {
     for (const kept of all) kept.asked = true
@@ -25,7 +26,7 @@ export function askAll(state: State, all: readonly Kept[]): void {
     if (kept.cursor === null) kept.stage = null
     const { name: entity, cursor, marks, shape } = kept
     const where = state.where[entity]
-    return { entity, cursor, marks, shape: shape?.hash ?? null, ...(where && { where }) }
+    return { entity, cursor, marks, shape: whole ? null : (shape?.hash ?? null), ...(where && { where }) }
   })
   send(state, { type: 'subscribe', scopes })
 }

@@ -10,6 +10,7 @@ import type {
   MutationResult,
   Reset,
   Row,
+  RowSet,
   SyncError,
   Up,
   Write,
@@ -87,6 +88,7 @@ export interface Stage {
 export interface Part {
   /** Read off the wire when they come: while more is on its way there is time for it. */
   readonly rows: readonly StoredRow[]
+  readonly patches: NonNullable<RowSet['patches']>
   readonly gone: readonly (readonly [string, number])[]
   readonly renamed: readonly (readonly [string, string])[]
 }

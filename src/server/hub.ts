@@ -6,6 +6,7 @@ import { scopesKey } from '../core/index.ts'
 import type { Feed, PlacedRow } from './feed.ts'
 import { Frame, printBatchParts, printPlain } from './frames.ts'
 import { Interest } from './interest.ts'
+import { cellsOfBoth, withPatch } from './patches.ts'
 import type { RowForm } from './store.ts'
 import { see } from './views.ts'
 import type { View, Views } from './views.ts'
@@ -285,8 +286,13 @@ export class Hub {
   }
 
   #print(lane: Lane, head: Cursor, rows: readonly PlacedRow[]): readonly Frame[] {
-    if (this.#form === 'canonical')
-      return printBatchParts({ scopes: lane.scopes.list, from: lane.at, to: head }, rows)
+    if (this.#form === 'canonical') {
+      const { list: scopes, views } = lane.scopes
+      const sent = rows.map(row =>
+        withPatch(row, (views.get(row.entity)?.shape ?? this.#feed.shapeOf(row.entity))?.columns),
+      )
+      return printBatchParts({ scopes, from: lane.at, to: head }, sent)
+    }
     return rows.map(row => printPlain(row, row.previous))
   }
 
@@ -343,8 +349,9 @@ class FrameCache {
 
 function newer(earlier: PlacedRow, row: PlacedRow): PlacedRow {
   const created = earlier.created || row.created
-  if (earlier.was === undefined && created === row.created) return row
-  return { ...row, created, was: [...(earlier.was ?? []), ...(row.was ?? [])] }
+  const cells = cellsOfBoth(earlier, row)
+  if (earlier.was === undefined && created === row.created && cells === row.cells) return row
+  return { ...row, created, was: [...(earlier.was ?? []), ...(row.was ?? [])], cells }
 }
 
 /** A row that changed several times since is sent once, as it is now; created if any of them created it. */

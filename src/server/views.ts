@@ -18,6 +18,8 @@ export interface View {
   /** Null: every row. */
   readonly matches: ((row: Row) => boolean) | null
   readonly where: readonly Equality[]
+  /** The columns that `matches` goes by. */
+  readonly by: readonly string[]
   /** The places of its columns among those of the table; null: all. */
   readonly columns: readonly number[] | null
   readonly info: EntityInfo
@@ -160,6 +162,7 @@ function makeView(info: EntityInfo, user: AccessUser, wanted: Filter<Row> | unde
     // whoever comes with a cursor of another view holds rows that this one may not have, and the other way round
     shape: { ...shape, columns: kept, hash: `${shape.hash}${rights && `.${hashOf(rights)}`}${scope}` },
     matches: filter === true ? null : filter === false ? () => false : matcher(filter),
+    by: typeof filter === 'boolean' ? [] : [...columnsOfFilter(filter)],
     where: filter === false ? [{ column: shape.key[0] ?? '', values: [] }] : where,
     columns,
     info,
@@ -249,11 +252,25 @@ export function see(view: View, row: SeenRow, form: RowForm): ChangedRow | null 
   const was = row.was ?? []
   if (row.json !== null && has(view, row, form)) {
     const entered = matches !== null && was.some(before => !matches(before))
-    return { ...row, json: projected(view, row.json, form), created: row.created || entered }
+    const json = projected(view, row.json, form)
+    return {
+      ...row,
+      json,
+      created: row.created || entered,
+      cells: mayHaveEntered(view, row) ? undefined : row.cells,
+    }
   }
   if (matches !== null && !was.some(matches)) return null
   // whose write took it away is nobody's business
   return { ...row, json: null, created: false, temporary: null, origin: undefined }
+}
+
+/**
+ * A row that comes into a view is told whole (rule V3). `was` knows of this page only, and the cells of all since the
+ * subscriber's place: where none of what the view goes by is among them, they could see the row there already.
+ */
+function mayHaveEntered({ by }: View, { cells }: SeenRow): boolean {
+  return cells === undefined || by.some(column => Object.hasOwn(cells, column))
 }
 
 /** Rows with their moves, in `seq` order, and rows that moved here and are not among those of this page. */
