@@ -33,7 +33,11 @@ function everySeed(): void {
     }
   })
   test('a seed is a history: twice the same', sameTwice)
-  for (const [store, seed, found] of once) test(`${store} seed ${seed}: ${found}`, () => run(store, seed, 1))
+  for (const [store, seed, found, wide = false] of once)
+    test(`${store} seed ${seed}: ${found}`, async () => {
+      await checkWorld({ seed, database: stores[store], wide })
+    })
+  test('[S13] worlds of wide rows are told what changed of them, live and caught up', tellsPatches)
 }
 
 async function sameTwice(): Promise<void> {
@@ -47,29 +51,51 @@ async function sameTwice(): Promise<void> {
   }
 }
 
+async function tellsPatches(): Promise<void> {
+  for (const database of [memoryWorld, sqliteWorld]) {
+    let patches = 0
+    for (let seed = 1; seed <= 5; seed++)
+      patches += (await checkWorld({ seed, database, wide: true })).patches
+    expect(patches).toBeGreaterThan(50)
+    expect((await checkWorld({ seed: 1, database, wide: false })).patches).toBe(0)
+  }
+}
+
 // Seeds that failed once, with what they found.
-const once: readonly (readonly [store: keyof typeof stores, seed: number, found: string])[] = [
+const once: readonly (readonly [store: keyof typeof stores, seed: number, found: string, wide?: boolean])[] =
   [
-    'memory',
-    23,
-    '[Q2] a mutation refused for a while was overtaken by the frame behind it, and its repetition taken for a duplicate',
-  ],
-  ['memory', 20, '[Q5] the same: edits lost without a word'],
-  ['memory', 21, '[R2] the overlay of a younger edit went before that of an older one of the same row'],
-  ['sqlite', 9, '[L3] a row under the id of a deleted one was stamped below the delete'],
-  ['sqlite', 284, "[R2] a roll-back in the event that renamed its row was announced as the server's change"],
-  ['sqlite', 2_006_685, 'a tab that woke up stored what it had renamed over a dead letter'],
-  [
-    'memory',
-    125,
-    '[R12] a tab that wrote before it heard that the disk was gone left to others what none of them had any more',
-  ],
-  [
-    'memory',
-    40_128,
-    '[R12] a page that slept while its database was replaced put its mark over that of the new one',
-  ],
-]
+    [
+      'memory',
+      23,
+      '[Q2] a mutation refused for a while was overtaken by the frame behind it, and its repetition taken for a duplicate',
+    ],
+    ['memory', 20, '[Q5] the same: edits lost without a word'],
+    ['memory', 21, '[R2] the overlay of a younger edit went before that of an older one of the same row'],
+    ['sqlite', 9, '[L3] a row under the id of a deleted one was stamped below the delete'],
+    [
+      'sqlite',
+      284,
+      "[R2] a roll-back in the event that renamed its row was announced as the server's change",
+    ],
+    ['sqlite', 2_006_685, 'a tab that woke up stored what it had renamed over a dead letter'],
+    [
+      'memory',
+      125,
+      '[R12] a tab that wrote before it heard that the disk was gone left to others what none of them had any more',
+    ],
+    [
+      'memory',
+      40_128,
+      '[R12] a page that slept while its database was replaced put its mark over that of the new one',
+    ],
+    [
+      'memory',
+      21_001_388,
+      '[S13] after a heal a row of a lost branch, at the place that the row has on this one, was patched',
+      true,
+    ],
+    ['sqlite', 21_000_803, '[S13] the same', true],
+  ]
 
 if (SEED === undefined) everySeed()
 else replay(Number(SEED))

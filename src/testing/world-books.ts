@@ -26,6 +26,9 @@ export class Books {
     readonly waited: Map<string, Noted>
     announced: number | null
   }[] = []
+  /** Rows of which only what had changed was sent. */
+  patches = 0
+  readonly #healed = new Set<string>()
   /** Who speaks on each line. */
   readonly #clients = new WeakMap<object, string>()
   #marks = 0
@@ -48,6 +51,12 @@ export class Books {
   up(owner: string, text: string, _sentAt: number, line: object): void {
     const [, client] = /^\{"type":"hello".*"client":"([\w-]+)"/.exec(text) ?? []
     if (client !== undefined) this.#clients.set(line, client)
+    // all of it once more, although it holds some: nobody who was not healed is sent a change of a row that they lack
+    if (
+      !this.#healed.has(owner) &&
+      /^\{"type":"subscribe".*"cursor":\{[^}]*\},"marks":[^\]]*\],"shape":null/.test(text)
+    )
+      this.problems.push(`[S13] ${owner} was sent a patch of a row that it lacked: ${text}`)
     if (!text.startsWith('{"type":"mutate"')) return
     const { mutations } = JSON.parse(text) as { mutations: Mutation[] } // reason: our own client printed it
     for (const mutation of mutations) this.#of(owner, this.#clients.get(line) ?? '', mutation).sent = true
@@ -55,6 +64,8 @@ export class Books {
 
   /** A frame that reached the client. */
   down(owner: string, text: string, sentAt: number, line: object): void {
+    if (text.includes(',"patches":[')) this.patches += 1
+    if (text.startsWith('{"type":"reset"')) this.#healed.add(owner)
     if (!text.startsWith('{"type":"results"')) return
     const { results } = JSON.parse(text) as { results: MutationResult[] } // reason: our own server printed it
     for (const result of results) {

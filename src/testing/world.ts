@@ -33,6 +33,8 @@ export interface WorldOptions {
   readonly seconds?: number
   /** Whether some users do not see everything. Default: in one world of four. */
   readonly views?: boolean
+  /** Whether rows are so wide that only what changed of them is sent. Default: in every other world. */
+  readonly wide?: boolean
   /** Hears of every action and event. */
   readonly trace?: (line: string) => void
 }
@@ -43,6 +45,8 @@ export interface WorldReport {
   readonly problems: readonly string[]
   readonly steps: number
   readonly mutations: number
+  /** Frames in which only what had changed of a row was sent. */
+  readonly patches: number
   /** Virtual seconds until all was quiet. */
   readonly quietAfter: number
 }
@@ -93,25 +97,24 @@ class World {
 
   constructor(options: WorldOptions) {
     this.#options = options
-    const random = seededRandom(options.seed)
-    this.random = random
-    this.time = virtualTime(random)
-    const { time } = this
+    const random = (this.random = seededRandom(options.seed))
+    const time = (this.time = virtualTime(random))
     this.network = new Network({ time, random })
     this.network.blocks = new Blocks(time, options.seed)
     this.network.reachable = owner => !this.#unreachable.has(owner)
+    const wide = options.wide ?? seededRandom(options.seed + 0.375).chance(0.5)
     this.database = (options.database ?? memoryWorld)({
       time,
       random,
       clock: skewedClock(time, random.between(-5000, 5000)),
+      wide,
       wrote: (table, id, row) => this.#views?.wrote(table, id, row),
     })
     this.#disks = new Disks(options.seed, time, this.#books, line => this.#trace(line))
     this.#programs = new Programs(this.database, time, random, this.#books, line => this.#trace(line))
-    const drawn = seededRandom(options.seed + 0.5)
     const sighted = seededRandom(options.seed + 0.25)
-    this.#views = (options.views ?? sighted.chance(0.25)) ? new WorldViews(sighted) : null
-    const bare = worldEntities(drawn)
+    this.#views = (options.views ?? sighted.chance(0.25)) ? new WorldViews(sighted, wide) : null
+    const bare = worldEntities(seededRandom(options.seed + 0.5))
     const definitions = this.#views === null ? bare : this.#views.entities(bare)
     this.#entities = () => definitions
     if (random.chance(0.03)) this.#faults.disk = 0.02
@@ -180,6 +183,7 @@ class World {
       problems,
       steps: this.time.steps,
       mutations: this.#books.size,
+      patches: this.#books.patches,
       quietAfter,
     }
   }

@@ -1,6 +1,7 @@
 // The named mutants; how they are written down, `kit.mjs` says.
 import { accessMutants } from './access.mjs'
 import { client, core, inClient, inServer, linkTests, sqlite, stores, tabs } from './kit.mjs'
+import { patchMutants } from './patches.mjs'
 
 export const mutants = [
   // ---- who wins
@@ -368,5 +369,6 @@ export const mutants = [
     sqlite,
   ),
 
+  ...patchMutants,
   ...accessMutants,
 ]
