@@ -28,16 +28,15 @@ export function withPatch(row: ChangedRow, columns: EntityShape['columns'] | und
   if (json === null || cells === undefined || columns === undefined || !isLong(row)) return row
   const slices = slicesOf(json, 'values')
   if (slices.length !== columns.length) return row
-  const texts: string[] = []
-  let chars = 0
-  for (const [place, [column]] of columns.entries()) {
+  let patch = ''
+  let place = 0
+  for (const [column] of columns) {
+    const slice = slices[place++]
     if (!Object.hasOwn(cells, column)) continue
-    const text = `${JSON.stringify(column)}:${slices[place]}`
-    chars += text.length + 1
-    if (chars * 2 > json.length) return row
-    texts.push(text)
+    patch += `${patch === '' ? '' : ','}${JSON.stringify(column)}:${slice}`
+    if (patch.length * 2 > json.length) return row
   }
-  return { ...row, patch: `{${texts.join(',')}}` }
+  return { ...row, patch: `{${patch}}` }
 }
 
 /** What changed of a row from the first to the last of two changes, where both say so. */
