@@ -54,7 +54,7 @@ async function sameTwice(): Promise<void> {
 async function tellsPatches(): Promise<void> {
   for (const database of [memoryWorld, sqliteWorld]) {
     let patches = 0
-    for (let seed = 1; seed <= 5; seed++)
+    for (let seed = 1; seed <= 10; seed++)
       patches += (await checkWorld({ seed, database, wide: true })).patches
     expect(patches).toBeGreaterThan(50)
     expect((await checkWorld({ seed: 1, database, wide: false })).patches).toBe(0)
