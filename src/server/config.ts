@@ -1,6 +1,7 @@
 // The configuration in all its documented forms, checked: an unknown key is an error that names it.
 import type { EntityDefinition, EntitySource, FieldMergeStrategy, Grain } from '../core/index.ts'
 import { defaultMaxDrift, normalizeEntities, parseStrategy, SyncError } from '../core/index.ts'
+import { conflictsEntity } from './conflicts.ts'
 import { consoleLogger, nodeEnv } from './env.ts'
 import type { Logger, ServerEnv } from './env.ts'
 import type { Bus } from './bus.ts'
@@ -21,6 +22,10 @@ export interface SyncOptions {
   readonly entities: readonly EntitySource[]
   /** Default `last-write-wins`. */
   readonly strategy?: FieldMergeStrategy
+  /** What is judged together when writes collide: the row (default), or each field by itself. */
+  readonly grain?: Grain
+  /** Whether values that did not survive are kept as records for those who wrote them. Default true. */
+  readonly conflicts?: boolean
   /** Log every step at debug level to the console. Default false. */
   readonly debug?: boolean
   /** pino, console, or anything with debug, info, warn and error. */
@@ -60,6 +65,8 @@ const knownKeys: ReadonlySet<string> = new Set<keyof SyncOptions>([
   'store',
   'entities',
   'strategy',
+  'grain',
+  'conflicts',
   'debug',
   'logger',
   'retentionDays',
@@ -155,12 +162,22 @@ export function readConfig(config: SyncOptions | SyncConfig): Settings {
   if (handle === undefined && options.store === undefined)
     throw new SyncError('INVALID_CONFIG', 'pass your open database as db')
   const days = options.retentionDays ?? 7
+  const strategy = options.strategy === undefined ? 'last-write-wins' : parseStrategy(options.strategy)
+  const { grain = 'entity', env = nodeEnv() } = options
+  const definitions = normalizeEntities(options.entities).map(definition => ({
+    ...definition,
+    strategy: definition.strategy ?? strategy,
+    grain: definition.grain ?? grain,
+  }))
   return {
     handle,
     store: options.store,
-    definitions: normalizeEntities(options.entities),
-    strategy: options.strategy === undefined ? 'last-write-wins' : parseStrategy(options.strategy),
-    grain: 'entity',
+    definitions:
+      options.conflicts === false
+        ? definitions
+        : [...definitions, conflictsEntity(definitions, () => env.now())],
+    strategy,
+    grain,
     log: options.logger ?? consoleLogger(options.debug === true),
     retentionMs: days === false ? 0 : number('retentionDays', days) * dayMs,
     maxDriftMs: number('maxDrift', options.maxDrift ?? defaultMaxDrift),
@@ -174,7 +191,7 @@ export function readConfig(config: SyncOptions | SyncConfig): Settings {
     hosts:
       options.hosts ?? (options.authenticate !== undefined || options.access === 'public' ? '*' : 'local'),
     bus: options.bus ?? localBus(),
-    env: options.env ?? nodeEnv(),
+    env,
     path: `/${(options.path ?? '/api/sync').replaceAll(/^\/+|\/+$/g, '')}`,
   }
 }

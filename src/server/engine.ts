@@ -4,6 +4,7 @@ import { Acceptor } from './accept.ts'
 import type { SyncConfig, SyncOptions, Settings } from './config.ts'
 import { readConfig } from './config.ts'
 import { ByteBudget } from './budget.ts'
+import { namesOf } from './conflicts.ts'
 import { Connection } from './connection.ts'
 import { Connections } from './connections.ts'
 import type { Admitted } from './doorkeeper.ts'
@@ -224,7 +225,7 @@ export class SyncEngine {
       buffered: this.#parts.budget.used,
       head: head.seq,
       horizon: head.horizon,
-      entities: [...this.#store.entities.keys()],
+      entities: namesOf(this.#store),
     }
   }
 

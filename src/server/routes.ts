@@ -21,6 +21,7 @@ import type { StreamSink } from './event-stream.ts'
 import { errorAnswer, jsonAnswer } from './http.ts'
 import type { StreamEnds, SyncAnswer, SyncRequest } from './http.ts'
 import { LongPoll, longPollHeaders } from './long-poll.ts'
+import { namesOf } from './conflicts.ts'
 import { changesSince, inTurn } from './pull.ts'
 import { checkOrigin, corsHeaders, preflightHeaders } from './origin.ts'
 import { answerScript, currentScript } from './scripts.ts'
@@ -99,7 +100,7 @@ class Routes {
   /** For whoever watches the server; which tables there are is for those who may ask for them. */
   #health(): SyncAnswer {
     const open = this.#settings.authenticate === undefined
-    const entities = open ? { entities: [...this.#parts.store.entities.keys()] } : {}
+    const entities = open ? { entities: namesOf(this.#parts.store) } : {}
     return jsonAnswer(200, JSON.stringify({ status: 'ok', ...entities }))
   }
 
@@ -152,7 +153,7 @@ class Routes {
     const wanted = request.query.get('entities')
     const entities =
       wanted === null
-        ? [...this.#parts.store.entities.keys()]
+        ? namesOf(this.#parts.store)
         : wanted
             .split(',')
             .map(name => name.trim())

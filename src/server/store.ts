@@ -147,6 +147,8 @@ export interface PreparedWrite {
    */
   readonly values: Row
   readonly attempt: Attempt
+  /** What the writer saw of the written columns before. */
+  readonly was?: Row | undefined
   /** It was allowed for the row as it stood at this place: at another one it is `stale`. */
   readonly judged?: number | undefined
 }

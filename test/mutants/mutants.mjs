@@ -1,5 +1,6 @@
 // The named mutants; how they are written down, `kit.mjs` says.
 import { accessMutants } from './access.mjs'
+import { inboxMutants } from './inbox.mjs'
 import { client, core, inClient, inServer, linkTests, sqlite, stores, tabs } from './kit.mjs'
 
 export const mutants = [
@@ -369,4 +370,5 @@ export const mutants = [
   ),
 
   ...accessMutants,
+  ...inboxMutants,
 ]
