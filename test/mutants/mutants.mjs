@@ -1,5 +1,6 @@
 // The named mutants; how they are written down, `kit.mjs` says.
 import { accessMutants } from './access.mjs'
+import { fieldMutants } from './fields.mjs'
 import { client, core, inClient, inServer, linkTests, sqlite, stores, tabs } from './kit.mjs'
 
 export const mutants = [
@@ -368,5 +369,6 @@ export const mutants = [
     sqlite,
   ),
 
+  ...fieldMutants,
   ...accessMutants,
 ]
