@@ -273,7 +273,8 @@ function concurrent(cells: readonly (Cell | null)[], attempt: Attempt): Cell[] {
   })
 }
 
-function cellOf(standing: Standing, column: string): Cell | null {
+/** Who wrote a column last; null: it is at its baseline. */
+export function cellOf(standing: Standing, column: string): Cell | null {
   return Object.hasOwn(standing.cells, column) ? (standing.cells[column] ?? null) : standing.whole
 }
 

@@ -2,7 +2,7 @@
 export { SyncEngine, createSyncEngine } from './engine.ts'
 export type { EngineStats } from './engine.ts'
 export { SyncConfig } from './config.ts'
-export type { SyncOptions } from './config.ts'
+export type { FieldSync, SyncOptions } from './config.ts'
 export { defaultServerLimits } from './limits.ts'
 export type { Rate, ServerLimits } from './limits.ts'
 export type { SyncRoutes } from './routes.ts'

@@ -1,5 +1,6 @@
 // The named mutants; how they are written down, `kit.mjs` says.
 import { accessMutants } from './access.mjs'
+import { fieldMutants } from './fields.mjs'
 import { inboxMutants } from './inbox.mjs'
 import { client, core, inClient, inServer, linkTests, sqlite, stores, tabs } from './kit.mjs'
 
@@ -369,6 +370,7 @@ export const mutants = [
     sqlite,
   ),
 
+  ...fieldMutants,
   ...accessMutants,
   ...inboxMutants,
 ]
