@@ -197,6 +197,25 @@ describe('[I1] whatever did not survive is on record', () => {
     ).toThrow(expect.objectContaining({ code: 'INVALID_CONFIG' }))
   })
 
+  test('of whatever kind the values are, and also where the table would not have taken it', async () => {
+    const app = await begin({}, 'server-wins')
+    app.db.exec(
+      "ALTER TABLE notes ADD COLUMN picture BLOB; UPDATE notes SET picture = x'0102' WHERE id = 'a'",
+    )
+    await until('the new column', async () =>
+      JSON.stringify((await openSession(app.url)).welcome['entities']).includes('picture'),
+    )
+    const session = await openSession(app.url)
+    const seq = session.welcome.head
+    app.db.exec("UPDATE notes SET picture = x'03', title = 'server' WHERE id = 'a'")
+    const data = { picture: { $blob: 'AQI=' }, title: { deep: [{ $blob: '?' }] } }
+    await write(session, 1, data, { seq })
+    expect(records(app)).toMatchObject([
+      { field: 'picture', mine: '{"$blob":"AQI="}', theirs: '{"$blob":"Aw=="}' },
+      { field: 'title', mine: '{"deep":[{"$blob":"?"}]}' },
+    ])
+  })
+
   test('an engine may do without', async () => {
     const app = await begin({ conflicts: false }, 'server-wins')
     const session = await openSession(app.url)
