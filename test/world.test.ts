@@ -69,6 +69,8 @@ const once: readonly (readonly [store: keyof typeof stores, seed: number, found:
     40_128,
     '[R12] a page that slept while its database was replaced put its mark over that of the new one',
   ],
+  ['memory', 9_001_928, '[R12] a disk that was taken away while a page opened it was lost without a word'],
+  ['memory', 9_002_967, '[R12] the same'],
 ]
 
 if (SEED === undefined) everySeed()

@@ -186,3 +186,26 @@ test('[R12] [T3] a tab over a new database hears nothing of one that does not kn
   expect(after.client.status()).toMatchObject({ state: 'ready', leader: true, pending: 0 })
   expect(after.client.getAll('todos')).toEqual([])
 })
+
+test('[R12] taken away while a page opens it: announced by that page, which begins anew on the disk', async () => {
+  const before = open()
+  await before.client.ready
+  before.client.disconnect()
+  await before.client.create('todos', { id: 'a', title: 'unsent' }).persisted
+  await before.client.close()
+  const openNow = indexedDB.open.bind(indexedDB)
+  // it goes once it has been read, and before the page could say whose it is
+  vi.spyOn(indexedDB, 'open').mockImplementationOnce((name, version) => {
+    const request = openNow(name, version)
+    request.addEventListener('success', () => void remove(name))
+    return request
+  })
+  const after = open()
+  await after.client.ready
+  expect(after.storage).toEqual(evicted(1))
+  expect(after.client.getAll('todos')).toEqual([])
+  expect(after.client.status()).toMatchObject({ storage: 'indexeddb', pending: 0 })
+  expect(after.client.status().client).not.toBe(before.client.status().client)
+  await after.client.create('todos', { id: 'b', title: 'sent' }).confirmed
+  expect(server.rows('todos').map(row => row['id'])).toEqual(['b'])
+})

@@ -173,6 +173,20 @@ export const mutants = [
     tabs,
   ),
   inClient(
+    'R12 what was read of a database that is gone is taken for what is in its place',
+    'boot.ts',
+    'loaded.identity !== null && known.client !== identity.client',
+    'false',
+    tabs,
+  ),
+  inClient(
+    'R12 a page that has yet to open a database loses its disk with it',
+    'idb.ts',
+    'handle.gone = handle.onGone !== null',
+    'handle.gone = true',
+    tabs,
+  ),
+  inClient(
     'R12 a leader whose disk was full stays when it is taken away',
     'boot.ts',
     'engine.broken = taken',
