@@ -168,8 +168,22 @@ export const mutants = [
   inClient(
     'R12 a page that slept marks the database in the place of its own',
     'eviction.ts',
-    'another && known?.startsWith(identity.client)',
+    'another && before !== undefined',
     'false',
+    tabs,
+  ),
+  inClient(
+    'R12 a tab takes edits back from the mark that it has not heard of',
+    'eviction.ts',
+    'Math.max(n, made + drafts - before)',
+    'n',
+    tabs,
+  ),
+  inClient(
+    'R12 what died on its way to the disk is counted for ever',
+    'eviction.ts',
+    '`${client} ${known} ${known - waiting}`',
+    '`${client} ${Math.max(known, another ? 0 : made)} ${known - waiting}`',
     tabs,
   ),
   inClient(
