@@ -170,8 +170,36 @@ export const mutants = [
   inClient(
     'R12 a page that slept marks the database in the place of its own',
     'eviction.ts',
-    'another && known?.startsWith(identity.client)',
+    'another && before !== undefined',
     'false',
+    tabs,
+  ),
+  inClient(
+    'R12 a tab takes edits back from the mark that it has not heard of',
+    'eviction.ts',
+    'Math.max(n, made + drafts - before)',
+    'n',
+    tabs,
+  ),
+  inClient(
+    'R12 what died on its way to the disk is counted for ever',
+    'eviction.ts',
+    '`${client} ${known} ${known - waiting}`',
+    '`${client} ${Math.max(known, another ? 0 : made)} ${known - waiting}`',
+    tabs,
+  ),
+  inClient(
+    'R12 what was read of a database that is gone is taken for what is in its place',
+    'boot.ts',
+    'loaded.identity !== null && known.client !== identity.client',
+    'false',
+    tabs,
+  ),
+  inClient(
+    'R12 a page that has yet to open a database loses its disk with it',
+    'idb.ts',
+    'handle.gone = handle.onGone !== null',
+    'handle.gone = true',
     tabs,
   ),
   inClient(
