@@ -61,41 +61,46 @@ async function tellsPatches(): Promise<void> {
   }
 }
 
+type Once = readonly [store: keyof typeof stores, seed: number, found: string, wide?: boolean]
+
 // Seeds that failed once, with what they found.
-const once: readonly (readonly [store: keyof typeof stores, seed: number, found: string, wide?: boolean])[] =
+const once: readonly Once[] = [
   [
-    [
-      'memory',
-      23,
-      '[Q2] a mutation refused for a while was overtaken by the frame behind it, and its repetition taken for a duplicate',
-    ],
-    ['memory', 20, '[Q5] the same: edits lost without a word'],
-    ['memory', 21, '[R2] the overlay of a younger edit went before that of an older one of the same row'],
-    ['sqlite', 9, '[L3] a row under the id of a deleted one was stamped below the delete'],
-    [
-      'sqlite',
-      284,
-      "[R2] a roll-back in the event that renamed its row was announced as the server's change",
-    ],
-    ['sqlite', 2_006_685, 'a tab that woke up stored what it had renamed over a dead letter'],
-    [
-      'memory',
-      125,
-      '[R12] a tab that wrote before it heard that the disk was gone left to others what none of them had any more',
-    ],
-    [
-      'memory',
-      40_128,
-      '[R12] a page that slept while its database was replaced put its mark over that of the new one',
-    ],
-    [
-      'memory',
-      21_001_388,
-      '[S13] after a heal a row of a lost branch, at the place that the row has on this one, was patched',
-      true,
-    ],
-    ['sqlite', 21_000_803, '[S13] the same', true],
-  ]
+    'memory',
+    23,
+    '[Q2] a mutation refused for a while was overtaken by the frame behind it, and its repetition taken for a duplicate',
+  ],
+  ['memory', 20, '[Q5] the same: edits lost without a word'],
+  ['memory', 21, '[R2] the overlay of a younger edit went before that of an older one of the same row'],
+  ['sqlite', 9, '[L3] a row under the id of a deleted one was stamped below the delete'],
+  ['sqlite', 284, "[R2] a roll-back in the event that renamed its row was announced as the server's change"],
+  ['sqlite', 2_006_685, 'a tab that woke up stored what it had renamed over a dead letter'],
+  [
+    'memory',
+    125,
+    '[R12] a tab that wrote before it heard that the disk was gone left to others what none of them had any more',
+  ],
+  [
+    'memory',
+    40_128,
+    '[R12] a page that slept while its database was replaced put its mark over that of the new one',
+  ],
+  ['memory', 9_001_928, '[R12] a disk that was taken away while a page opened it was lost without a word'],
+  ['memory', 9_002_967, '[R12] the same'],
+  [
+    'sqlite',
+    9_000_885,
+    '[R12] a tab that had slept took back from the mark what others had written meanwhile',
+  ],
+  ['memory', 12_003_577, '[R12] two tabs that wrote at once marked one edit'],
+  [
+    'memory',
+    21_001_388,
+    '[S13] after a heal a row of a lost branch, at the place that the row has on this one, was patched',
+    true,
+  ],
+  ['sqlite', 21_000_803, '[S13] the same', true],
+]
 
 if (SEED === undefined) everySeed()
 else replay(Number(SEED))

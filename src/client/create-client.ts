@@ -3,6 +3,7 @@ import type { EntitySource, Row } from '../core/index.ts'
 import { adopt } from './adopt.ts'
 import type { Client, ClientOptions, RowsOf } from './api.ts'
 import { checkEntity, clientOf } from './client.ts'
+import { conflictsOf } from './conflicts.ts'
 import type { Parts } from './engine.ts'
 import { exclusive } from './exclusive.ts'
 import { healing } from './heal.ts'
@@ -36,5 +37,7 @@ export function createClient<const S extends readonly EntitySource[]>(
   options: ClientOptions<S>,
 ): Client<RowsOf<S>> {
   // reason: `more` adds the query
-  return clientOf(options, allParts) as Client<RowsOf<S>>
+  const client = clientOf(options, allParts) as Client<RowsOf<S>>
+  // reason: what a row is, is the caller's affair; in the inbox every row is a Row
+  return Object.assign(client, { conflicts: conflictsOf(client as unknown as Client) })
 }

@@ -1,4 +1,4 @@
-// What the hub's tests are played on: a log in memory, and connections that note what they are given.
+// What the tests of feed and hub are played on: a log in memory, and screens that keep what they were given.
 import { expect, test } from 'vitest'
 import { Feed } from './feed.ts'
 import type { Frame } from './frames.ts'
@@ -38,15 +38,11 @@ export class Log {
   get store(): ServerStore {
     const head = (): Promise<ReturnType<typeof cursor> & { horizon: number }> =>
       Promise.resolve({ ...cursor(this.rows.length), horizon: this.horizon })
-    const changes = ({
-      entities,
-      after,
-    }: {
-      entities: readonly string[]
-      after: number
-    }): Promise<Changes> => {
+    const changes = ({ entities, after, cells }: Parameters<ServerStore['changes']>[0]): Promise<Changes> => {
       this.reads += 1
-      const rows = this.rows.filter(row => row.seq > after && entities.includes(row.entity))
+      const rows = this.rows
+        .filter(row => row.seq > after && entities.includes(row.entity))
+        .map(row => (cells === true ? row : { ...row, cells: undefined }))
       const last = new Map(rows.map(row => [`${row.entity}/${row.id}`, row]))
       return Promise.resolve({
         rows: rows.filter(row => last.get(`${row.entity}/${row.id}`) === row),
@@ -113,7 +109,12 @@ export function joined(hub: Hub, entities: string[], seq = 0): Screen {
   return screen
 }
 
-test('who joins at the head is given nothing', async () => {
-  const { hub } = await world()
-  expect(joined(hub, ['users']).writes).toEqual([])
+test('a log tells the newest state of each row once', async () => {
+  const log = new Log()
+  for (const id of ['a', 'b', 'a']) log.write('users', id)
+  const { rows } = await log.store.changes({ entities: ['users'], after: 0, limit: 9, form: 'values' })
+  expect(rows.map(({ id, seq }) => [id, seq])).toEqual([
+    ['b', 2],
+    ['a', 3],
+  ])
 })

@@ -58,6 +58,7 @@ describe('[S13] a patch', () => {
 
   test('is none of a row that may be new to its reader, is gone, or of which too much changed', () => {
     expect(patchOf({ cells: undefined })).toBeUndefined()
+    expect(patchOf({ created: true })).toBeUndefined()
     expect(patchOf({ json: null })).toBeUndefined()
     expect(patchOf({ cells: { body: cell } })).toBeUndefined()
     expect(patchOf({ json: `"a",1,"${'x'.repeat(140)}"` })).toBeUndefined()
@@ -156,6 +157,7 @@ class Screen implements Subscriber {
     const { sees, columns: kept } = sight
     this.views = new Views({ id: 'u', sees, kept }, store.entities, quiet)
     this.outlet = {
+      dialect: 'plain',
       room: () => room().then(() => true),
       deliver: frames => this.deliver(frames),
       shapeOf: entity => this.views.shapeOf(entity),

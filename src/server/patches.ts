@@ -22,10 +22,13 @@ export function isLong({ json }: { readonly json: string | null }): boolean {
   return json !== null && json.length >= leastChars
 }
 
-/** `row`, in `values` form, for a subscriber who holds it as it was where its cells begin. `columns`: those of its values. */
+/**
+ * `row`, in `values` form, for a subscriber who stands where its cells begin, and holds it but where it was created or
+ * came into view. `columns`: those of its values.
+ */
 export function withPatch(row: ChangedRow, columns: EntityShape['columns'] | undefined): SentRow {
-  const { json, cells } = row
-  if (json === null || cells === undefined || columns === undefined || !isLong(row)) return row
+  const { json, cells, created } = row
+  if (json === null || created || cells === undefined || columns === undefined || !isLong(row)) return row
   const slices = slicesOf(json, 'values')
   if (slices.length !== columns.length) return row
   let patch = ''

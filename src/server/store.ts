@@ -64,10 +64,7 @@ export interface ChangedRow {
   /** The temporary id under which a client created it. */
   readonly temporary: string | null
   readonly origin?: { readonly client: string; readonly mutation: number | string } | undefined
-  /**
-   * Where they were asked for: the columns written above the asked place, or `since`, of a row that was there before.
-   * Else all may be.
-   */
+  /** Where they were asked for: the columns written above the asked place, of a row that was there before. Else all may be. */
   readonly cells?: Cells | undefined
 }
 
@@ -150,6 +147,8 @@ export interface PreparedWrite {
    */
   readonly values: Row
   readonly attempt: Attempt
+  /** What the writer saw of the written columns before. */
+  readonly was?: Row | undefined
   /** It was allowed for the row as it stood at this place: at another one it is `stale`. */
   readonly judged?: number | undefined
 }
@@ -199,7 +198,11 @@ export interface ServerStore {
   /** What each cursor is to this log. */
   verify(cursors: readonly Cursor[]): Promise<CursorState[]>
 
-  /** What changed in `entities` after place `after`: state, not history. At most about `limit` rows a page. */
+  /**
+   * What changed in `entities` after place `after`: state, not history. At most about `limit` rows a page. `since`: where
+   * the reading began of which this is a later page; `created` and `cells` are what was above it, since a row that was
+   * written to again comes in a later page than its first cells. Default `after`.
+   */
   changes(query: {
     readonly entities: readonly string[]
     readonly after: number
@@ -207,7 +210,6 @@ export interface ServerStore {
     readonly form: RowForm
     readonly moves?: boolean
     readonly cells?: boolean
-    /** For who reads page by page: where the first page began, at or below `after`. Cells are of all that is above it. */
     readonly since?: number
   }): Promise<Changes>
   /**

@@ -18,7 +18,7 @@ export interface View {
   /** Null: every row. */
   readonly matches: ((row: Row) => boolean) | null
   readonly where: readonly Equality[]
-  /** The columns that `matches` goes by. */
+  /** The columns that it goes by. */
   readonly by: readonly string[]
   /** The places of its columns among those of the table; null: all. */
   readonly columns: readonly number[] | null
@@ -162,8 +162,8 @@ function makeView(info: EntityInfo, user: AccessUser, wanted: Filter<Row> | unde
     // whoever comes with a cursor of another view holds rows that this one may not have, and the other way round
     shape: { ...shape, columns: kept, hash: `${shape.hash}${rights && `.${hashOf(rights)}`}${scope}` },
     matches: filter === true ? null : filter === false ? () => false : matcher(filter),
-    by: typeof filter === 'boolean' ? [] : [...columnsOfFilter(filter)],
     where: filter === false ? [{ column: shape.key[0] ?? '', values: [] }] : where,
+    by: typeof filter === 'boolean' ? [] : [...columnsOfFilter(filter)],
     columns,
     info,
   }
@@ -252,25 +252,23 @@ export function see(view: View, row: SeenRow, form: RowForm): ChangedRow | null 
   const was = row.was ?? []
   if (row.json !== null && has(view, row, form)) {
     const entered = matches !== null && was.some(before => !matches(before))
-    const json = projected(view, row.json, form)
-    return {
-      ...row,
-      json,
-      created: row.created || entered,
-      cells: mayHaveEntered(view, row) ? undefined : row.cells,
-    }
+    return { ...row, json: projected(view, row.json, form), created: row.created || entered }
   }
   if (matches !== null && !was.some(matches)) return null
   // whose write took it away is nobody's business
   return { ...row, json: null, created: false, temporary: null, origin: undefined }
 }
 
-/**
- * A row that comes into a view is told whole (rule V3). `was` knows of this page only, and the cells of all since the
- * subscriber's place: where none of what the view goes by is among them, they could see the row there already.
- */
-function mayHaveEntered({ by }: View, { cells }: SeenRow): boolean {
-  return cells === undefined || by.some(column => Object.hasOwn(cells, column))
+/** A row that was looked up, as the user sees it. Null: not at all. */
+export function shown(view: View | null, row: Row | null): Row | null {
+  if (row === null || view === null) return row
+  if (view.matches !== null && !view.matches(row)) return null
+  return Object.fromEntries(view.shape.columns.map(([name]): [string, Json] => [name, row[name] ?? null]))
+}
+
+/** Of a row in a later page of a reading, the moves of the earlier ones are not known: it may have come into view there. */
+function mayHaveEntered({ by }: View, { cells }: ChangedRow): boolean {
+  return cells !== undefined && by.some(column => Object.hasOwn(cells, column))
 }
 
 /** Rows with their moves, in `seq` order, and rows that moved here and are not among those of this page. */
@@ -281,11 +279,16 @@ export function withMoves({ rows, moves }: Changes): SeenRow[] {
     const key = `${move.entity}\n${move.id}`
     byRow.set(key, [...(byRow.get(key) ?? []), move])
   }
+  const last = new Map(rows.map(row => [`${row.entity}\n${row.id}`, row]))
   const seen = rows.map((row): SeenRow => {
     const key = `${row.entity}\n${row.id}`
     const own = byRow.get(key)
-    byRow.delete(key)
-    return own === undefined ? row : { ...row, was: own.map(move => move.was) }
+    if (own === undefined) return row
+    // one that comes again in a later page is told with that what moved it after this one
+    const later = last.get(key) === row ? [] : own.filter(move => move.seq > row.seq)
+    if (later.length > 0) byRow.set(key, later)
+    else byRow.delete(key)
+    return { ...row, was: own.slice(0, own.length - later.length).map(move => move.was) }
   })
   const beyond = [...byRow.values()].flatMap(goneFor)
   return beyond.length === 0 ? seen : [...seen, ...beyond].sort((a, b) => a.seq - b.seq)
@@ -330,13 +333,15 @@ class ViewedStore implements ReadStore {
     const restricted = [...views.values()].some(view => view !== null)
     if (!restricted) return this.#store.changes(query)
     const page = await this.#store.changes({ ...query, moves: true })
-    const seen = withMoves(page)
-    const there = await this.#stillThere(seen)
-    const rows = seen.flatMap((row): ChangedRow[] => {
+    const changed = withMoves(page)
+    const there = await this.#stillThere(changed)
+    const rows = changed.flatMap((row): ChangedRow[] => {
       const view = views.get(row.entity) ?? null
       if (row.beyond === true && (view === null || there.has(`${row.entity}\n${row.id}`))) return []
-      const shown = view === null ? row : see(view, row, query.form)
-      return shown === null ? [] : [shown]
+      const seen = view === null ? row : see(view, row, query.form)
+      if (seen === null) return []
+      const later = query.since !== undefined && query.since < query.after
+      return later && view !== null && mayHaveEntered(view, seen) ? [{ ...seen, created: true }] : [seen]
     })
     return { ...page, rows, moves: [] }
   }

@@ -1,5 +1,5 @@
 // Mutants of what changed of a row, sent in the place of the row.
-import { inClient, inServer, patches, sqlite, tabs } from './kit.mjs'
+import { inClient, inServer, patches, tabs } from './kit.mjs'
 
 export const patchMutants = [
   inServer(
@@ -18,24 +18,17 @@ export const patchMutants = [
   ),
   inServer(
     'S13 a row that came into view is a patch',
-    'views.ts',
-    'cells === undefined || by.some(column => Object.hasOwn(cells, column))',
-    'cells === undefined',
+    'patches.ts',
+    'if (json === null || created || ',
+    'if (json === null || ',
     patches,
   ),
   inServer(
     'S13 each page knows of its own changes only',
     'reader.ts',
-    "form: 'values', cells, since }",
-    "form: 'values', cells }",
+    '...(cells && { cells, since })',
+    '...(cells && { cells })',
     patches,
-  ),
-  inServer(
-    'S13 what an earlier page of the unfolded tail left out is not missed',
-    'sqlite/read.ts',
-    'cells === true && (start > after || since === after) ? since : null',
-    'cells === true ? since : null',
-    [...patches, ...sqlite],
   ),
   inServer(
     'S13 what follows a heal builds on what was there before',
