@@ -112,6 +112,8 @@ describe('[I1] records', () => {
     base: 'was',
     mine: 'mine',
     theirs: 'theirs',
+    mineAt: stampAt(3_000),
+    theirsAt: null,
     client: 'me',
     place: null,
     outcome: 'server-wins',
@@ -123,7 +125,14 @@ describe('[I1] records', () => {
     [...recordsOf(losses, sender, userOf, at).values()][0]
 
   test('of the sender, of another known client; of nobody, none', () => {
-    expect(only([loss])).toMatchObject({ writer: 'ada', other: null, at: 5, place: 7 })
+    expect(only([loss])).toMatchObject({
+      writer: 'ada',
+      other: null,
+      at: 5,
+      place: 7,
+      mine_at: 3,
+      theirs_at: null,
+    })
     expect(only([{ ...loss, client: 'you', place: 3 }])).toMatchObject({
       writer: 'bob',
       other: 'ada',

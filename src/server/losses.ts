@@ -1,8 +1,8 @@
 // What of a write did not survive, read off what `decide` said of it (rule I1): the values of the writer that were not
 // stored, and those of others that it took the place of without having seen them. Pure; the store asks inside its
 // transaction and stores the records there.
-import { sameJson, temporaryPrefix } from '../core/index.ts'
-import type { ConflictOutcome, Decision, ErrorCode, Json, Row, Standing } from '../core/index.ts'
+import { msOfReading, readingOf, sameJson, temporaryPrefix } from '../core/index.ts'
+import type { Cell, ConflictOutcome, Decision, ErrorCode, Json, Row, Stamp, Standing } from '../core/index.ts'
 import { hashOf } from './hash.ts'
 import type { EntityInfo, PreparedWrite, Sender } from './store.ts'
 
@@ -14,6 +14,9 @@ export interface Loss {
   readonly base: Json
   readonly mine: Json
   readonly theirs: Json
+  /** When they were written; null: not known, or never. */
+  readonly mineAt: Stamp | null
+  readonly theirsAt: Stamp | null
   /** The client that wrote it: the sender, or the one that the cell names. */
   readonly client: string | null
   /** The log's place at which `mine` was stored; null: it never was, and came after all that its client has there. */
@@ -77,44 +80,30 @@ function strategyOf({ info: { definition } }: Judged, column: string): ConflictO
 }
 
 function lostBy(
-  { info, id, write, client }: Judged,
+  { info, id, write, client, row, standing }: Judged,
   field: string,
   theirs: Json,
   outcome: ConflictOutcome,
 ): Loss {
   const base = write.was?.[field] ?? null
-  return {
-    entity: info.name,
-    id,
-    field,
-    base,
-    mine: write.values[field] ?? null,
-    theirs,
-    client,
-    place: null,
-    outcome,
-  }
+  const mine = write.values[field] ?? null
+  const written = { base, mine, mineAt: write.attempt.stamp, client, place: null }
+  const theirsAt = row === null ? standing.gone?.stamp : cellAt(standing, field)?.stamp
+  return { entity: info.name, id, field, theirs, theirsAt: theirsAt ?? null, outcome, ...written }
 }
 
 /** What stood there, where a client had written it. */
 function replaced(judged: Judged, field: string, theirs: Json, outcome: ConflictOutcome): Loss[] {
-  const { info, id, standing, row, client } = judged
-  const cell = Object.hasOwn(standing.cells, field) ? standing.cells[field] : standing.whole
-  if (cell == null || cell.by === null || cell.by === client) return []
-  const { by, seq: place } = cell
-  return [
-    {
-      entity: info.name,
-      id,
-      field,
-      base: null,
-      mine: row?.[field] ?? null,
-      theirs,
-      client: by,
-      place,
-      outcome,
-    },
-  ]
+  const { info, id, standing, row, client, write } = judged
+  const cell = cellAt(standing, field)
+  if (cell === null || cell.by === null || cell.by === client) return []
+  const { by, seq: place, stamp: mineAt } = cell
+  const written = { base: null, mine: row?.[field] ?? null, mineAt, client: by, place }
+  return [{ entity: info.name, id, field, theirs, theirsAt: write.attempt.stamp, outcome, ...written }]
+}
+
+function cellAt({ cells, whole }: Standing, field: string): Cell | null {
+  return (Object.hasOwn(cells, field) ? cells[field] : whole) ?? null
 }
 
 function deleted(judged: Judged, met: readonly string[] | 'all'): Loss[] {
@@ -147,6 +136,7 @@ export function recordsOf(
     const writer = own ? user : loss.client === null ? null : userOf(loss.client)
     if (writer === null || loss.id === temporaryPrefix) continue
     const { entity, id: row_id, field, base, mine, theirs, outcome } = loss
+    const ms = (stamp: Stamp | null): number | null => (stamp === null ? null : msOfReading(readingOf(stamp)))
     const id = conflictId(writer, loss)
     const other = own ? null : user
     // as if written anew, also where the last one was resolved
@@ -159,6 +149,8 @@ export function recordsOf(
       base,
       mine,
       theirs,
+      mine_at: ms(loss.mineAt),
+      theirs_at: ms(loss.theirsAt),
       writer,
       other,
       outcome,

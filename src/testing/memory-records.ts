@@ -14,6 +14,8 @@ const kinds: { readonly [column: string]: ColumnSpec['kind'] } = {
   base: 'json',
   mine: 'json',
   theirs: 'json',
+  mine_at: 'integer',
+  theirs_at: 'integer',
   writer: 'text',
   other: 'text',
   outcome: 'text',

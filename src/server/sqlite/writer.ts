@@ -233,7 +233,8 @@ export class Writer {
         if (entity === undefined) continue
         // a row that an earlier write of the mutation would have made was never made
         const id = this.#ids.known(entity, write.id) ?? null
-        const judged = judgedRow(db, request.sender, entity, id, write, standingOf(absent))
+        const standing = standingOf(id === null ? absent : this.#parts.rows.get(entity, id))
+        const judged = judgedRow(db, request.sender, entity, id, write, standing)
         this.#losses.push(...refusedLosses(judged, code, attempts.length === 1))
       }
     return refusal(prepared, error)
