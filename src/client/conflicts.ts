@@ -19,6 +19,9 @@ export interface Conflict {
   readonly mine: Json
   /** What took its place then; null where the row was deleted. */
   readonly theirs: Json
+  /** When the two were written; null where that is not known. Milliseconds since 1970. */
+  readonly mineAt: number | null
+  readonly theirsAt: number | null
   /** The user whose value `mine` is. */
   readonly writer: string | null
   /** The user whose value it is that stands, where that is known. */
@@ -26,7 +29,7 @@ export interface Conflict {
   /** Why: the strategy that decided, `deleted`, `transaction`, `resolver`; `rejected`: see `error`. */
   readonly outcome: ConflictOutcome | 'rejected'
   readonly status: 'open' | 'resolved'
-  /** Milliseconds since 1970. */
+  /** When it was lost. */
   readonly at: number
   /** With `rejected`: why, as the server said. */
   readonly error?: DeadLetter['error']
@@ -85,7 +88,7 @@ export function conflictsOf(client: Client): Conflicts {
 }
 
 function recorded(client: Client, record: ConflictRow): Conflict {
-  const { id, entity, row_id: rowId, field, ...rest } = record
+  const { id, entity, row_id: rowId, field, mine_at: mineAt, theirs_at: theirsAt, ...rest } = record
   const settled = (tx: Transaction<Record<string, Row>>): void =>
     tx.update(conflictsName, id, { status: 'resolved' })
   const settle = (value: Encodable): WriteHandle => {
@@ -99,6 +102,8 @@ function recorded(client: Client, record: ConflictRow): Conflict {
   }
   return {
     ...rest,
+    mineAt,
+    theirsAt,
     id,
     entity,
     rowId,
@@ -154,6 +159,8 @@ function refused(client: Client, { n, writes, error, at }: DeadLetter): Conflict
       base: field === null ? null : (was[field] ?? null),
       mine: field === null ? null : (data[field] ?? null),
       theirs: field === null ? null : (client.get(entity, rowId)?.[field] ?? null),
+      mineAt: null,
+      theirsAt: null,
       writer: user,
       other: null,
       outcome: 'rejected',

@@ -24,12 +24,15 @@ export interface ConflictRow {
   readonly mine: Json
   /** What is stored in its place; null where the row is gone. */
   readonly theirs: Json
+  /** When the two were written, by their writers' clocks: milliseconds since 1970; null where that is not known. */
+  readonly mine_at: number | null
+  readonly theirs_at: number | null
   /** The user whose value `mine` is, and the one whose it is that is stored, where that is known. */
   readonly writer: string
   readonly other: string | null
   readonly outcome: ConflictOutcome
   readonly status: 'open' | 'resolved'
-  /** Milliseconds since 1970. */
+  /** When it was lost. Milliseconds since 1970. */
   readonly at: number
   readonly resolved_at: number | null
   readonly resolved_by: string | null

@@ -20,6 +20,8 @@ const shown = [
   'base',
   'mine',
   'theirs',
+  'mine_at',
+  'theirs_at',
   'writer',
   'other',
   'outcome',

@@ -1,8 +1,8 @@
 // What of a write did not survive, read off what `decide` said of it (rule I1): the values of the writer that were not
 // stored, and those of others that it took the place of without having seen them. Pure; the store asks inside its
 // transaction and stores the records there.
-import { sameJson, temporaryPrefix } from '../core/index.ts'
-import type { ConflictOutcome, Decision, ErrorCode, Json, Row, Standing } from '../core/index.ts'
+import { msOfReading, readingOf, sameJson, temporaryPrefix } from '../core/index.ts'
+import type { Cell, ConflictOutcome, Decision, ErrorCode, Json, Row, Stamp, Standing } from '../core/index.ts'
 import { hashOf } from './hash.ts'
 import type { EntityInfo, PreparedWrite, Sender } from './store.ts'
 
@@ -14,11 +14,21 @@ export interface Loss {
   readonly base: Json
   readonly mine: Json
   readonly theirs: Json
+  /** When they were written; null: not known, or never. */
+  readonly mineAt: Stamp | null
+  readonly theirsAt: Stamp | null
   /** The client that wrote it: the sender, or the one that the cell names. */
   readonly client: string | null
-  /** The log's place at which `mine` was stored; null: it never was, and came after all that its client has there. */
-  readonly place: number | null
+  /** The log's place at which `mine` was stored; of what never was, the one at which it was lost. */
+  readonly place: number
+  readonly stored: boolean
   readonly outcome: ConflictOutcome
+}
+
+/** A row of the table of records, and whether the value that it tells of was stored once. */
+export interface ConflictRecord {
+  readonly row: Row
+  readonly stored: boolean
 }
 
 /** A write, and the row as it stands before it; null: there is none. */
@@ -29,6 +39,8 @@ export interface Judged {
   readonly standing: Standing
   readonly row: Row | null
   readonly client: string | null
+  /** The log's place when it was judged; what the same transaction stored of the row before is at or below it. */
+  readonly head: number
 }
 
 /** Whether `lossesOf` may find anything: nearly never. */
@@ -77,44 +89,30 @@ function strategyOf({ info: { definition } }: Judged, column: string): ConflictO
 }
 
 function lostBy(
-  { info, id, write, client }: Judged,
+  { info, id, write, client, row, standing, head }: Judged,
   field: string,
   theirs: Json,
   outcome: ConflictOutcome,
 ): Loss {
   const base = write.was?.[field] ?? null
-  return {
-    entity: info.name,
-    id,
-    field,
-    base,
-    mine: write.values[field] ?? null,
-    theirs,
-    client,
-    place: null,
-    outcome,
-  }
+  const mine = write.values[field] ?? null
+  const written = { base, mine, mineAt: write.attempt.stamp, client, place: head, stored: false }
+  const theirsAt = row === null ? standing.gone?.stamp : cellAt(standing, field)?.stamp
+  return { entity: info.name, id, field, theirs, theirsAt: theirsAt ?? null, outcome, ...written }
 }
 
 /** What stood there, where a client had written it. */
 function replaced(judged: Judged, field: string, theirs: Json, outcome: ConflictOutcome): Loss[] {
-  const { info, id, standing, row, client } = judged
-  const cell = Object.hasOwn(standing.cells, field) ? standing.cells[field] : standing.whole
-  if (cell == null || cell.by === null || cell.by === client) return []
-  const { by, seq: place } = cell
-  return [
-    {
-      entity: info.name,
-      id,
-      field,
-      base: null,
-      mine: row?.[field] ?? null,
-      theirs,
-      client: by,
-      place,
-      outcome,
-    },
-  ]
+  const { info, id, standing, row, client, write } = judged
+  const cell = cellAt(standing, field)
+  if (cell === null || cell.by === null || cell.by === client) return []
+  const { by, seq: place, stamp: mineAt } = cell
+  const written = { base: null, mine: row?.[field] ?? null, mineAt, client: by, place, stored: true }
+  return [{ entity: info.name, id, field, theirs, theirsAt: write.attempt.stamp, outcome, ...written }]
+}
+
+function cellAt({ cells, whole }: Standing, field: string): Cell | null {
+  return (Object.hasOwn(cells, field) ? cells[field] : whole) ?? null
 }
 
 function deleted(judged: Judged, met: readonly string[] | 'all'): Loss[] {
@@ -139,19 +137,20 @@ export function recordsOf(
   losses: readonly Loss[],
   { user, client }: Sender,
   userOf: (client: string) => string | null,
-  { nowMs, head }: { readonly nowMs: number; readonly head: number },
-): Map<string, Row> {
-  const records = new Map<string, Row>()
+  nowMs: number,
+): Map<string, ConflictRecord> {
+  const records = new Map<string, ConflictRecord>()
   for (const loss of losses) {
     const own = loss.client === client
     const writer = own ? user : loss.client === null ? null : userOf(loss.client)
     if (writer === null || loss.id === temporaryPrefix) continue
     const { entity, id: row_id, field, base, mine, theirs, outcome } = loss
+    const ms = (stamp: Stamp | null): number | null => (stamp === null ? null : msOfReading(readingOf(stamp)))
     const id = conflictId(writer, loss)
     const other = own ? null : user
     // as if written anew, also where the last one was resolved
     const fresh = { status: 'open', at: nowMs, resolved_at: null, resolved_by: null }
-    const record = {
+    const row: Row = {
       id,
       entity,
       row_id,
@@ -159,25 +158,29 @@ export function recordsOf(
       base,
       mine,
       theirs,
+      mine_at: ms(loss.mineAt),
+      theirs_at: ms(loss.theirsAt),
       writer,
       other,
       outcome,
       client: loss.client,
-      place: loss.place ?? head,
+      place: loss.place,
       ...fresh,
     }
-    const next = recordOver(records.get(id) ?? null, record)
-    if (next !== null) records.set(id, { ...records.get(id), ...next })
+    const before = records.get(id)?.row
+    const next = recordOver(before ?? null, { row, stored: loss.stored })
+    if (next !== null) records.set(id, { row: { ...before, ...next }, stored: loss.stored })
   }
   return records
 }
 
 /** What is stored of a record where there is one already; null: nothing, what its writer lost there is newer than this. */
-export function recordOver(stored: Row | null, record: Row): Row | null {
-  if (stored === null) return record
-  if (Number(stored['place']) > Number(record['place'])) return null
-  if (stored['status'] !== 'open') return record
+export function recordOver(known: Row | null, { row, stored }: ConflictRecord): Row | null {
+  if (known === null) return row
+  // what never was stored came after all that its client has there
+  if (stored && Number(known['place']) >= Number(row['place'])) return null
+  if (known['status'] !== 'open') return row
   // what was seen before the first of them
-  const { base: _, ...again } = record
+  const { base: _, ...again } = row
   return again
 }

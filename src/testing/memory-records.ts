@@ -14,6 +14,8 @@ const kinds: { readonly [column: string]: ColumnSpec['kind'] } = {
   base: 'json',
   mine: 'json',
   theirs: 'json',
+  mine_at: 'integer',
+  theirs_at: 'integer',
   writer: 'text',
   other: 'text',
   outcome: 'text',
@@ -36,7 +38,7 @@ export function noteLosses(
   { table }: EntityInfo,
   losses: readonly Loss[],
   transaction: MemoryTransaction,
-  { clients, head, env }: Pick<MemoryDatabase, 'clients' | 'head' | 'env'>,
+  { clients, env }: Pick<MemoryDatabase, 'clients' | 'env'>,
   sender: Sender,
 ): void {
   const userOf = (client: string): string | null => {
@@ -45,9 +47,9 @@ export function noteLosses(
     )
     return users.includes(sender.user) ? sender.user : (users[0] ?? null)
   }
-  for (const [id, row] of recordsOf(losses, sender, userOf, { head: head.seq, nowMs: env.now() })) {
+  for (const [id, record] of recordsOf(losses, sender, userOf, env.now())) {
     const known = transaction.read(table, id)
-    const values = recordOver(known, row)
+    const values = recordOver(known, record)
     if (values === null) continue
     if (known === null) transaction.insert(table, values)
     else transaction.update(table, id, values)
