@@ -40,6 +40,8 @@ export interface EngineStats extends StoreStats {
   readonly entities: readonly string[]
 }
 
+const forms: readonly Form[] = ['canonical', 'plain', 'differential']
+
 export class SyncEngine {
   readonly #settings: Settings
   readonly #store: ServerStore
@@ -77,7 +79,11 @@ export class SyncEngine {
     this.#settings = settings
     this.#store = store
     const names = settings.definitions.map(definition => definition.name)
-    this.#feeds = { plain: new Feed(store, 'object', names), canonical: new Feed(store, 'values', names) }
+    this.#feeds = {
+      plain: new Feed(store, 'object', names),
+      canonical: new Feed(store, 'values', names),
+      differential: new Feed(store, 'values', names, true),
+    }
     this.#maintenance = new Maintenance(store, env, log, settings.retentionMs)
     this.#parts = {
       env,
@@ -88,6 +94,7 @@ export class SyncEngine {
       hubs: {
         plain: new Hub(this.#feeds.plain, 'plain'),
         canonical: new Hub(this.#feeds.canonical, 'canonical'),
+        differential: new Hub(this.#feeds.differential, 'differential'),
       },
       connections: new Connections(env),
       doorkeeper: new Doorkeeper(settings.authenticate, env, log),
@@ -138,13 +145,13 @@ export class SyncEngine {
     this.#maintenance.noteWrites()
     const { hubs } = this.#parts
     const behind = (form: Form): boolean => hubs[form].size > 0 && this.#feeds[form].head?.seq !== seq
-    if (seq === undefined || behind('canonical') || behind('plain')) void this.#wake()
+    if (seq === undefined || forms.some(behind)) void this.#wake()
   }
 
   async #run(): Promise<void> {
     try {
       this.#maintenance.noteWrites()
-      for (const form of ['canonical', 'plain'] as const) {
+      for (const form of forms) {
         const hub = this.#parts.hubs[form]
         if (hub.size === 0) continue
         if (await this.#feeds[form].advance()) hub.flush()
@@ -160,7 +167,7 @@ export class SyncEngine {
   /** Its subscribers hold rows of another shape: they come back with their cursors and are healed. */
   #schemaChanged(entities: readonly string[]): void {
     this.#settings.log.info({ entities }, 'syncline: the schema changed')
-    for (const form of ['canonical', 'plain'] as const) this.#feeds[form].reset()
+    for (const form of forms) this.#feeds[form].reset()
     for (const connection of this.#parts.connections) {
       if (entities.some(entity => connection.session.scopes.has(entity)))
         connection.close(1012, 'the schema changed', 0)
@@ -215,11 +222,10 @@ export class SyncEngine {
 
   async stats(): Promise<EngineStats> {
     const [stats, head] = await Promise.all([this.#store.stats(), this.#store.head()])
-    const { canonical, plain } = this.#parts.hubs
     return {
       ...stats,
       connections: this.#parts.connections.size,
-      subscribers: canonical.size + plain.size,
+      subscribers: forms.reduce((sum, form) => sum + this.#parts.hubs[form].size, 0),
       catchUps: this.#parts.gate.stats,
       buffered: this.#parts.budget.used,
       head: head.seq,

@@ -2,7 +2,7 @@
 // lies inside the window is served from it; one further behind is caught up from the store by its connection.
 // Neighbours on the line: the store (capture) and the bus wake it; the hub asks it what a session lacks.
 import type { Cursor } from '../core/index.ts'
-import type { ChangedRow, Changes, Move, RowForm, ServerStore } from './store.ts'
+import type { ChangedRow, Changes, EntityInfo, Move, RowForm, ServerStore } from './store.ts'
 import { withMoves } from './views.ts'
 import type { SeenRow } from './views.ts'
 
@@ -20,6 +20,8 @@ export interface PlacedRow extends SeenRow {
 export class Feed {
   readonly #store: ServerStore
   readonly #form: RowForm
+  /** Ask which columns were written. */
+  readonly #cells: boolean
   #entities: readonly string[]
   #rows: PlacedRow[] = []
   #chars = 0
@@ -29,15 +31,20 @@ export class Feed {
   #again = false
   readonly #latest = new Map<string, number>()
 
-  constructor(store: ServerStore, form: RowForm, entities: readonly string[]) {
+  constructor(store: ServerStore, form: RowForm, entities: readonly string[], cells = false) {
     this.#store = store
     this.#form = form
+    this.#cells = cells
     this.#entities = entities
   }
 
   /** The place up to which the window reaches; null before the first `advance`. */
   get head(): Cursor | null {
     return this.#head
+  }
+
+  infoOf(entity: string): EntityInfo | undefined {
+    return this.#store.entities.get(entity)
   }
 
   /** Forgets the window, so that the next `advance` begins at the log's head: nobody listens, or tables changed. */
@@ -89,6 +96,7 @@ export class Feed {
         limit: pageRows,
         form: this.#form,
         moves: this.#routed,
+        cells: this.#cells,
       })
       if (this.#head !== from) return false // reset meanwhile: what was read belongs to nobody
       fresh.push(...page.rows)

@@ -1,7 +1,7 @@
 // Printing the frames of data, in both spellings. Row values arrive as JSON text and are spliced, never parsed.
 // Neighbours on the line: feed before it, the peers behind it, which turn a Frame into bytes once for all sockets.
 import type { Cursor, Mutation, MutationResult, PlainChange } from '../core/index.ts'
-import { plainResult, printChangeFrame, printPushAck } from '../core/index.ts'
+import { plainResult, printChangeFrame, printPushAck, printSyncAck } from '../core/index.ts'
 import type { ChangedRow, EntityInfo } from './store.ts'
 
 /** A text frame that many connections share; each kind of connection keeps its encoded bytes here. */
@@ -110,14 +110,16 @@ export function printPlain(row: ChangedRow, previous: number): Frame {
   return new Frame(printChangeFrame(plainChange(row, previous)), row.seq)
 }
 
-/** The `push_ack` of a bare push; nothing for a mutation that names no row. */
+/** The `push_ack` or `sync:ack` of a bare push; nothing for a mutation that names no row. */
 export function printAcks(
   mutation: Mutation | undefined,
   result: MutationResult,
+  type: 'acks' | 'sync:ack',
   entities: ReadonlyMap<string, EntityInfo>,
 ): Frame[] {
   const entity = mutation?.writes[0]?.entity
   if (mutation === undefined || entity === undefined) return []
+  if (type === 'sync:ack') return [new Frame(printSyncAck(mutation, result))]
   const numeric = entities.get(entity)?.integerKey === true
   return [new Frame(printPushAck(entity, plainResult(mutation, result, numeric)))]
 }

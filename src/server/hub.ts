@@ -3,6 +3,8 @@
 // Neighbours on the line: feed before it, connection behind it.
 import type { Cursor } from '../core/index.ts'
 import { scopesKey } from '../core/index.ts'
+import { deltasOf, printDeltas } from './deltas.ts'
+import type { Seen } from './deltas.ts'
 import type { Feed, PlacedRow } from './feed.ts'
 import { Frame, printBatchParts, printPlain } from './frames.ts'
 import { Interest } from './interest.ts'
@@ -41,7 +43,7 @@ export interface Subscriber {
   fellBehind(lane: Lane): void
 }
 
-export type Form = 'plain' | 'canonical'
+export type Form = 'plain' | 'canonical' | 'differential'
 
 const maxSets = 1000
 
@@ -61,7 +63,7 @@ export class Hub {
   constructor(feed: Feed, form: Form) {
     this.#feed = feed
     this.#form = form
-    this.#rowForm = form === 'canonical' ? 'values' : 'object'
+    this.#rowForm = form === 'plain' ? 'object' : 'values'
     this.#interest = new Interest(this.#rowForm)
   }
 
@@ -254,7 +256,7 @@ export class Hub {
     if (!this.#feed.holds(lane.through)) return null
     const frames = this.#framesFor(lane, head, cache)
     lane.through = Math.max(lane.through, head.seq)
-    if (frames.length > 0 || this.#form === 'plain') lane.at = head
+    if (frames.length > 0 || this.#form !== 'canonical') lane.at = head
     return frames
   }
 
@@ -287,7 +289,16 @@ export class Hub {
   #print(lane: Lane, head: Cursor, rows: readonly PlacedRow[]): readonly Frame[] {
     if (this.#form === 'canonical')
       return printBatchParts({ scopes: lane.scopes.list, from: lane.at, to: head }, rows)
+    if (this.#form === 'differential') {
+      const deltas = deltasOf(rows, entity => this.#seenBy(entity, lane.scopes))
+      return printDeltas(deltas, head.epoch)
+    }
     return rows.map(row => printPlain(row, row.previous))
+  }
+
+  #seenBy(entity: string, { views }: ScopeSet): Seen | undefined {
+    const info = this.#feed.infoOf(entity)
+    return views.get(entity) ?? (info && { info, shape: info.shape })
   }
 
   /** Lanes at one place become one, so that a transaction over their entities arrives as one batch. */
@@ -343,8 +354,9 @@ class FrameCache {
 
 function newer(earlier: PlacedRow, row: PlacedRow): PlacedRow {
   const created = earlier.created || row.created
-  if (earlier.was === undefined && created === row.created) return row
-  return { ...row, created, was: [...(earlier.was ?? []), ...(row.was ?? [])] }
+  if (earlier.was === undefined && earlier.cells === undefined && created === row.created) return row
+  const was = [...(earlier.was ?? []), ...(row.was ?? [])]
+  return { ...row, created, was, ...(row.cells && { cells: { ...earlier.cells, ...row.cells } }) }
 }
 
 /** A row that changed several times since is sent once, as it is now; created if any of them created it. */

@@ -3,8 +3,8 @@
 import { SyncError } from '../core/index.ts'
 import { TokenBucket } from './bucket.ts'
 import type { ServerEnv } from './env.ts'
-import type { Message } from './inbox.ts'
 import type { Rate, ServerLimits } from './limits.ts'
+import type { Message } from './session.ts'
 import { anybody } from './user.ts'
 
 export type MessageClass = 'control' | 'data'
@@ -20,6 +20,11 @@ export const classOf: Readonly<Record<Message['type'], MessageClass | null>> = {
   mutate: 'data',
   push: 'data',
   ping: null,
+  'sync:request': 'control',
+  'sync:subscribe': 'control',
+  'sync:unsubscribe': 'control',
+  'sync:delta': 'data',
+  'sync:ping': null,
 }
 
 type Buckets = Readonly<Record<MessageClass, TokenBucket>>
