@@ -1,7 +1,7 @@
 // Batches of confirmed rows: do they fit (rule R3), are they whole (R4), and what do they change (R2, Q6).
 // Neighbours on the line: the link's frames before it, `conclude` and the disk behind it.
 import type { Batch, Cursor } from '../core/index.ts'
-import { contiguity, sameCursor } from '../core/index.ts'
+import { contiguity, patched, sameCursor } from '../core/index.ts'
 import { ask, answered } from './ask.ts'
 import { rename } from './rename.ts'
 import { advance, dropRow, putRow, rowReader } from './rows.ts'
@@ -12,7 +12,7 @@ export function receiveBatch(state: State, batch: Batch): void {
   state.head = Math.max(state.head, batch.to?.seq ?? 0)
   for (const name of batch.scopes) {
     const kept = state.entities.get(name)
-    if (kept === undefined) continue
+    if (kept === undefined || !(kept.wanted || kept.asked)) continue
     const parts = partsOf(kept, batch)
     // a live batch of a scope under repair is left: what it brought will be a gap, and a gap asks
     // but for the snapshot that heals what was too large to compare
@@ -27,7 +27,7 @@ function partsOf({ name, heal, shape }: Kept, { sets }: Batch): Part[] {
   const read = rowReader(heal?.shape ?? shape)
   return sets
     .filter(set => set.entity === name)
-    .map(({ rows, gone = [], renamed = [] }) => ({ rows: read(rows), gone, renamed }))
+    .map(({ rows, patches = [], gone = [], renamed = [] }) => ({ rows: read(rows), patches, gone, renamed }))
 }
 
 function receiveParts(state: State, kept: Kept, { from, to }: Batch, parts: readonly Part[]): void {
@@ -60,7 +60,7 @@ function applyParts(state: State, kept: Kept, parts: readonly Part[], replace: b
   const here = replace ? new Set<string>() : null
   // the first snapshot: nothing was there that could have changed
   kept.fresh = replace && kept.rows.size + kept.queue.size === 0
-  for (const { renamed, rows, gone } of parts) {
+  for (const { renamed, rows, patches, gone } of parts) {
     for (const [from, real] of renamed) rename(state, kept, from, real)
     for (const read of rows) {
       if (kept.fresh) {
@@ -69,6 +69,10 @@ function applyParts(state: State, kept: Kept, parts: readonly Part[], replace: b
       }
       here?.add(read.id)
       putRow(kept, read, false, net)
+    }
+    for (const [id, seq, values] of patches) {
+      const held = kept.rows.get(id)
+      if (held !== undefined) putRow(kept, { id, seq, row: patched(held.row, values) }, false, net)
     }
     for (const [id, seq] of gone) {
       const held = kept.rows.get(id)

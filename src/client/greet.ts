@@ -53,12 +53,13 @@ export function receiveWelcome(state: State, welcome: Welcome): void {
   for (const kept of state.entities.values()) {
     const shape = shapeIn(state, welcome, kept)
     kept.refused = shape === undefined
-    kept.current = kept.refused
+    kept.current = kept.refused || !kept.wanted
+    kept.asked = false
     if (shape !== undefined && kept.cursor === null) kept.shape = shape
   }
   askAll(
     state,
-    [...state.entities.values()].filter(kept => !kept.refused),
+    [...state.entities.values()].filter(kept => !kept.current),
   )
   for (const kept of state.entities.values()) {
     // a scope that stands at the head may be answered with nothing

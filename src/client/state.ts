@@ -10,6 +10,7 @@ import type {
   MutationResult,
   Reset,
   Row,
+  RowSet,
   SyncError,
   Up,
   Write,
@@ -87,6 +88,7 @@ export interface Stage {
 export interface Part {
   /** Read off the wire when they come: while more is on its way there is time for it. */
   readonly rows: readonly StoredRow[]
+  readonly patches: NonNullable<RowSet['patches']>
   readonly gone: readonly (readonly [string, number])[]
   readonly renamed: readonly (readonly [string, string])[]
 }
@@ -145,6 +147,8 @@ export interface Kept {
   fresh: boolean
   stage: Stage | null
   heal: Heal | null
+  /** It is followed. Else what is held of it stays, and it is asked for once when somebody asks. */
+  wanted: boolean
   /** A subscribe was sent and not answered. */
   asked: boolean
   /** It failed for now: to be sent again at `resume`. */

@@ -13,6 +13,10 @@ const retryable: ReadonlySet<ErrorCode> = new Set([
   'DATABASE_FAILED',
   'CLOSED',
   'NOT_CONNECTED',
+  'CONNECTION_TIMEOUT',
+  'CONNECTION_FAILED',
+  'CONNECTION_LOST',
+  'SYNC_TIMEOUT',
   'UNKNOWN_SESSION',
   'INTERNAL',
 ])

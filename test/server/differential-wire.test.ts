@@ -242,7 +242,8 @@ test('[E5] what cannot be answered is said in the dialect, and the connection go
 test('[E1] [V1, V2] what may not be seen is not in any delta, and a row that leaves the view is gone', async () => {
   const users = defineEntity({
     name: 'users',
-    access: { read: () => ({ status: 'shown' }), columns: () => ['id', 'status'], by: ['status'] },
+    access: { read: () => ({ status: 'shown' }), columns: () => ['id', 'status'] },
+    by: ['status'],
   })
   const { app, line } = await begin({ entities: [users] })
   app.db.exec("INSERT INTO users VALUES ('a', 'shown', 'secret'), ('b', 'hidden', 'secret')")
@@ -277,7 +278,7 @@ test('[E1] [V1, V2] what may not be seen is not in any delta, and a row that lea
 test('[E3] a large table comes in pages, whole, and what a follower missed comes as if it were live', async () => {
   const { app, line } = await begin()
   const fill = (from: number, to: number): void =>
-    app.db.exec(
+    void app.db.exec(
       `WITH RECURSIVE n(i) AS (SELECT ${from} UNION ALL SELECT i + 1 FROM n WHERE i < ${to})
        INSERT INTO users SELECT 'u' || i, 'x', 'name ' || i FROM n`,
     )
