@@ -1,4 +1,5 @@
 // `DifferentialSyncClient` against a real server: state, syncs, events.
+import type { Socket } from 'node:net'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import DefaultClient, { DifferentialSyncClient, SyncError } from 'syncline/differential'
 import { cleanUp, until } from './support/app.ts'
@@ -18,7 +19,7 @@ const rows = (app: App, table: string): unknown[] =>
     .all()
     .map(row => ({ ...(row as object) }))
 
-test('[E6] T-D01 default and named export are one; what is missing is said', () => {
+test('T-D01 default and named export are one; what is missing is said', () => {
   expect(DefaultClient).toBe(DifferentialSyncClient)
   // @ts-expect-error clientId is missing
   expect(() => new DifferentialSyncClient({ websocketUrl: 'ws://x' })).toThrow(/clientId/)
@@ -42,7 +43,7 @@ test('T-D02 the bare origin, /ws and /api/sync/ws connect, once each', async () 
   }
 })
 
-test('[E7] T-D03 subscribed to all types, each change comes as a delta', async () => {
+test('[E8] T-D03 subscribed to all types, each change comes as a delta', async () => {
   const app = await startTables()
   const { client, of } = await connected(app.url)
   await client.subscribe()
@@ -77,7 +78,7 @@ test('[E7] T-D03 subscribed to all types, each change comes as a delta', async (
   expect(client.getLocalState('orders')).toEqual({})
 })
 
-test('[E7] T-D04 unsubscribed from one type, its state stays and the others go on; subscribed again, it is caught up', async () => {
+test('[E6] T-D04 unsubscribed from one type, its state stays and the others go on; subscribed again, it is caught up', async () => {
   const app = await startTables()
   app.db.exec("INSERT INTO users (id, status) VALUES ('u', 'on')")
   const { client, of, down } = await connected(app.url)
@@ -98,7 +99,7 @@ test('[E7] T-D04 unsubscribed from one type, its state stays and the others go o
   await until('the live change', () => of('sync:delta').some(({ changes }) => changes[0]?.oldValue === 'off'))
 })
 
-test('[E8] T-D05 local state shows on the next line, each field told before the state', async () => {
+test('[E7] T-D05 local state shows on the next line, each field told before the state', async () => {
   const app = await startTables()
   const it = rig(app.url)
   it.client.updateLocalState({ status: 'active', lastSeen: 5 }, 'users')
@@ -216,7 +217,7 @@ test('T-D15 what the server refuses is told and rejects, with the same error', a
   expect(it.of('state:updated').at(-1)).toMatchObject({ source: 'rollback' })
 })
 
-test('T-D16 updates that follow each other go as one', async () => {
+test('[E7] T-D16 updates that follow each other go as one', async () => {
   const app = await startTables()
   const it = await connected(app.url)
   const update = it.client.createDebouncedUpdate(20)
@@ -234,7 +235,7 @@ test('T-D16 updates that follow each other go as one', async () => {
   ])
 })
 
-test('T-D17 a batch of three types is one flush', async () => {
+test('[E7] T-D17 a batch of three types is one flush', async () => {
   const app = await startTables()
   const it = await connected(app.url)
   it.client.updateLocalStateBatch([
@@ -309,8 +310,13 @@ test('[E10] T-D22 X74 a small change of a large row is measured in bytes that re
   expect(detail?.actualReduction).toBeCloseTo(1 - frame.length / row.length)
 })
 
-test('T-D23 compression is asked for, or not', async () => {
+test('T-D23 compression is negotiated and makes large deltas small, or is not', async () => {
   const app = await startTables()
+  const connections: Socket[] = []
+  app.server.on('connection', socket => void connections.push(socket))
+  const written = (): number => connections.reduce((sum, { bytesWritten }) => sum + bytesWritten, 0)
+  const sizes: number[] = []
+  app.db.exec(`INSERT INTO users (id, name) VALUES ('u', '${'x'.repeat(50_000)}')`)
   for (const [enableCompression, wanted] of [
     [undefined, '1'],
     [true, '1'],
@@ -319,8 +325,16 @@ test('T-D23 compression is asked for, or not', async () => {
     const it = await connected(app.url, enableCompression === undefined ? {} : { enableCompression })
     const [socket] = it.sockets
     expect(new URL(socket?.url ?? '').searchParams.get('compress')).toBe(wanted)
+    expect(socket?.extensions.includes('permessage-deflate')).toBe(wanted === '1')
+    const before = written()
+    await it.client.requestSync('users')
+    app.db.exec("UPDATE users SET name = name || 'y'")
+    await it.client.requestSync('users')
+    sizes.push(written() - before)
     await it.client.disconnect()
   }
+  const [byDefault = 0, on = 0, off = 0] = sizes
+  expect(Math.max(byDefault, on)).toBeLessThan(off / 4)
 })
 
 describe('T-D24 a race on one field ends as the strategy says', () => {

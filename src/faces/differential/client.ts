@@ -103,8 +103,7 @@ export class DifferentialSyncClient {
   }
 
   #answered(answer: SyncAnswer, text: string): void {
-    this.#requests.answered(answer, text)
-    if (!answer.hasMore) this.#quality.tell(answer.qualityMetrics)
+    if (this.#requests.answered(answer, text)) this.#quality.tell(answer.qualityMetrics)
   }
 
   #makeRequests(): Requests {

@@ -102,14 +102,15 @@ export class Requests {
     this.#events.emit('sync:performance', { entityType, duration, sub100msRate, averageLatency })
   }
 
-  /** From the wire, before it is applied. */
-  answered(answer: SyncAnswer, text: string): void {
+  /** From the wire, before it is applied. True: it is the whole answer of an open question. */
+  answered(answer: SyncAnswer, text: string): boolean {
     const request = this.get(answer.entityType)
-    if (request?.syncId !== answer.syncId) return
+    if (request?.syncId !== answer.syncId) return false
     const deltas = [...(request.answer?.deltas ?? []), ...this.#host.filled(answer.deltas)]
     request.bytes += bytesIn(text)
     request.answer = { ...answer, deltas }
     if (!answer.hasMore) this.#tell(request, request.answer)
+    return !answer.hasMore
   }
 
   /** Of what did not come as an answer. */
