@@ -3,12 +3,14 @@ import type { EntitySource, Row } from '../core/index.ts'
 import { adopt } from './adopt.ts'
 import type { Client, ClientOptions, RowsOf } from './api.ts'
 import { checkEntity, clientOf } from './client.ts'
+import { conflictsOf } from './conflicts.ts'
 import type { Parts } from './engine.ts'
 import { exclusive } from './exclusive.ts'
 import { healing } from './heal.ts'
 import { foldPages } from './idb-fold.ts'
 import { indexedDBStore } from './idb.ts'
 import { late } from './late.ts'
+import { openMemory } from './open-memory.ts'
 import { queryOf } from './query.ts'
 import type { QueryOptions } from './query.ts'
 import { rivals } from './rivals.ts'
@@ -29,6 +31,7 @@ export const allParts: Parts = {
   rivals,
   exclusive,
   adopt,
+  open: openMemory,
 }
 
 /** A client of the sync routes at `options.url`. Opens its store and connects by itself; `ready` tells when. */
@@ -36,5 +39,7 @@ export function createClient<const S extends readonly EntitySource[]>(
   options: ClientOptions<S>,
 ): Client<RowsOf<S>> {
   // reason: `more` adds the query
-  return clientOf(options, allParts) as Client<RowsOf<S>>
+  const client = clientOf(options, allParts) as Client<RowsOf<S>>
+  // reason: what a row is, is the caller's affair; in the inbox every row is a Row
+  return Object.assign(client, { conflicts: conflictsOf(client as unknown as Client) })
 }

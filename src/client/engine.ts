@@ -49,6 +49,8 @@ export interface Parts {
   /** Where tabs cannot hear each other: whether this one has the disk alone; null: nobody knows. */
   exclusive(engine: Engine, name: string): Promise<boolean | null>
   adopt(engine: Engine): Promise<number>
+  /** Whether it opens the client in its own way, and has. */
+  open?(engine: Engine): boolean
   /** Adds methods to the client. */
   more?(engine: Engine): object
   /** A function loads it when the first transport does not answer. */
@@ -85,8 +87,8 @@ export interface Engine {
   /** Null: not loaded yet. */
   late: Late | null
   readonly notes: Notes
-  /** What was noted of each database beside it. */
-  readonly marks: Map<string, string>
+  /** How many edits of its own this page has marked, by the client that it was then. */
+  readonly marked: Map<string, number>
   /** The database, by its key, that was emptied on purpose. */
   cleared: string | null
   /** Ends the wait for housekeeping. */
@@ -132,7 +134,7 @@ export function createEngine(options: ClientOptions, env: ClientEnv, parts: Part
     rowsLost: null,
     late: parts.late ?? null,
     notes: env.notes ?? pageNotes,
-    marks: new Map(),
+    marked: new Map(),
     cleared: null,
     tidying: () => {},
     key: '',

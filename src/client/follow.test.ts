@@ -9,7 +9,7 @@ interface Rig {
   readonly server: FakeServer
   readonly client: BareClient
   readonly engine: Engine
-  scopes(): (readonly [entity: string, once: boolean])[]
+  readonly scopes: () => (readonly [entity: string, once: boolean])[]
 }
 
 /** Connected, and nothing is followed. */
@@ -46,7 +46,7 @@ async function quiet(): Promise<Rig> {
 
 const patience = { answerMs: 1000, policy: { initial: 100, max: 1000, factor: 2, jitter: 0, attempts: 2 } }
 
-describe('[E6] what is not followed', () => {
+describe('[W6] what is not followed', () => {
   test('is neither asked for nor waited for', async () => {
     const { client, scopes } = await quiet()
     await client.ready
@@ -108,7 +108,7 @@ describe('[E6] what is not followed', () => {
   })
 })
 
-test('[E9] a question that is not answered is asked again, and given up at last', async () => {
+test('[W9] a question that is not answered is asked again, and given up at last', async () => {
   const { env, server, engine, scopes } = await quiet()
   server.holdDown = true
   const outcome = pull(engine, 'notes', patience).catch((error: unknown) => error)
@@ -120,7 +120,7 @@ test('[E9] a question that is not answered is asked again, and given up at last'
   await expect(pull(engine, 'nope', patience)).rejects.toMatchObject({ code: 'UNKNOWN_ENTITY' })
 })
 
-test('[E7] a client without a disk shows what is written before anything else happened', () => {
+test('[W7] a client without a disk shows what is written before anything else happened', () => {
   const client = clientOf(
     { url: 'http://x', entities: ['notes'] as string[], env: new FakeEnv(), store: 'memory', transports: [] },
     allParts,

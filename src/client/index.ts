@@ -41,6 +41,8 @@ export type {
   Transaction,
   WriteHandle,
 } from './api.ts'
+export { conflictsOf } from './conflicts.ts'
+export type { Conflict, Conflicts } from './conflicts.ts'
 export type { Encodable } from './encode.ts'
 export { platformEnv } from './env.ts'
 export type { ClientEnv, Hint, Notes } from './env.ts'
@@ -48,6 +50,7 @@ export { foldPages } from './idb-fold.ts'
 export { indexedDBStore } from './idb.ts'
 export type { Fold } from './idb.ts'
 export { memoryStore } from './memory.ts'
+export { openMemory } from './open-memory.ts'
 export { follow, pull } from './pull.ts'
 export type { Patience } from './pull.ts'
 export { bytesIn, measured, Quality } from './quality.ts'

@@ -43,7 +43,7 @@ describe('connecting', () => {
     }
   })
 
-  test('[E9] T-D12 a ladder with an end: nothing more by itself, all of it again when somebody asks', () => {
+  test('[W9] T-D12 a ladder with an end: nothing more by itself, all of it again when somebody asks', () => {
     const policy = { initial: 1000, max: 30_000, factor: 2, jitter: 0.5, attempts: 2 }
     for (const again of ['start', 'online'] as const) {
       const { link, start, closed, due, pass, hint } = linkRig(1, 0, true, policy)
@@ -61,7 +61,7 @@ describe('connecting', () => {
     }
   })
 
-  test('[E9] T-D12 without attempts a lost connection stays lost, also where the server says when to come back', () => {
+  test('[W9] T-D12 without attempts a lost connection stays lost, also where the server says when to come back', () => {
     const { ready, closed, due, pass } = linkRig(1, 0, true, { ...backoffPolicies.rhtmx, attempts: 0 })
     ready()
     closed('best', 1012, 500)
@@ -69,7 +69,7 @@ describe('connecting', () => {
     expect(pass(600_000)).toEqual([])
   })
 
-  test('[E9] T-D14 one time for all of it, from the first byte to the welcome', () => {
+  test('[W9] T-D14 one time for all of it, from the first byte to the welcome', () => {
     const { start, opened, due, pass } = linkRig(1, 0, true, backoffPolicies.rhtmx, 300)
     start()
     expect(due()).toEqual({ best: 300 })

@@ -317,7 +317,7 @@ function onwards(link: Link, more: boolean): void {
 }
 
 /** No attempt is left. */
-export function spent({ attempt, policy }: Link): boolean {
+function spent({ attempt, policy }: Link): boolean {
   return attempt > (policy.attempts ?? Infinity)
 }
 
@@ -325,7 +325,7 @@ export function spent({ attempt, policy }: Link): boolean {
 export function failed(link: Link): void {
   const { policy, chance } = link
   link.attempt += 1
-  if (spent(link)) return
+  if (spent(link)) return void (link.until = 0)
   const pause = Math.max(0, link.until - link.now)
   const nominal = link.rivals?.delay(link) ?? nominalDelay(policy, link.attempt)
   link.delay = Math.max(nominal, pause)

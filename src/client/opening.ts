@@ -2,7 +2,7 @@
 import { SyncError } from '../core/index.ts'
 import { leads, leave as leaveCrew, post } from './crew.ts'
 import { boot } from './boot.ts'
-import { asError, check, emit, failHandles, tell } from './engine.ts'
+import { asError, check, emit, failHandles } from './engine.ts'
 import { storageFailed } from './engine-disk.ts'
 import { drive } from './connector.ts'
 import type { Engine } from './engine.ts'
@@ -12,18 +12,8 @@ import { databaseKey, rememberUser } from './users.ts'
 
 /** `user` null: the last one of this browser. Connects when the store is open and a connection is wanted. */
 export function openDatabase(engine: Engine, user: string | null): void {
-  if (engine.options.store === 'memory') return openMemory(engine)
+  if (engine.parts.open?.(engine) === true) return
   void begin(engine, () => openStore(engine, user))
-}
-
-/** There is nothing to open: what is written is shown at once. */
-function openMemory(engine: Engine): void {
-  engine.early = null
-  tell(engine, { type: 'role', follows: false, lead: 1 })
-  engine.opening = Promise.resolve().then(() => {
-    if (engine.wanted && !engine.closed) drive(engine.connector, { type: 'start' })
-    check(engine)
-  })
 }
 
 /**

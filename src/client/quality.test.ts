@@ -35,7 +35,7 @@ function rig() {
   return { env, quality, connection, wire, heard, round, changes: () => changes }
 }
 
-describe('[E10] quality', () => {
+describe('[W10] quality', () => {
   test('X73 without a sample nothing is wrong, and nothing is divided by zero', () => {
     const { quality } = rig()
     expect(quality.metrics).toEqual({

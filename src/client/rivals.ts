@@ -1,7 +1,7 @@
 // What a link does beyond one transport: whom else it tries and when, who takes over from whom, what it does where
 // connections die at once. Rules K6 to K9. A part of its own, because a page that connects at once never needs it; it works
 // on the state of `link`, whose part it is.
-import { after, answerMs, carries, connect, drop, failed, greet, halt, shut, spent } from './link.ts'
+import { after, answerMs, carries, connect, drop, failed, greet, halt, shut } from './link.ts'
 import type { LaneName, Link } from './link.ts'
 
 export interface Rivals {
@@ -78,8 +78,7 @@ export const rivals: Rivals = {
       if (lane.spare === 'proving') return greet(link, 'spare')
     }
     if (more && whole(link)) another(link)
-    if (lane.best === 'off' && !spent(link) && (due.get('retry') ?? 0) < until)
-      after(link, 'retry', until - now)
+    if (lane.best === 'off' && (due.get('retry') ?? 0) < until) after(link, 'retry', until - now)
   },
 
   delay(link) {

@@ -56,12 +56,12 @@ export class Answers {
     let after = since
     for (;;) {
       if (!(await this.#outlet.room())) return null
-      const page = await this.#after(entities, after)
+      const page = await this.#after(entities, after, since)
       if (page.to.seq > after && page.horizon > after) {
         this.#outlet.overtaken()
         return null
       }
-      this.#outlet.deliver(printDeltas(this.#deltas(page.rows), page.to.epoch))
+      this.#outlet.deliver(printDeltas(this.#deltas(page.rows, since), page.to.epoch))
       if (!page.more) return page.to
       after = page.to.seq
     }
@@ -77,7 +77,10 @@ export class Answers {
       )
       after = page.next
       const rows = asChanged(entity, page.rows).map(row => ({ ...row, created: true }))
-      this.#deliver(asked, entity, rows, page.head, { hasMore: true, reset: reset && first === null })
+      this.#deliver(asked, entity, this.#deltas(rows, 0), page.head, {
+        hasMore: true,
+        reset: reset && first === null,
+      })
       first ??= page.head
     } while (after !== null)
     return this.#changes(asked, entity, first.seq, () => this.#table(asked, entity, true))
@@ -92,33 +95,31 @@ export class Answers {
     let after = since
     for (;;) {
       if (!(await this.#outlet.room())) return null
-      const page = await this.#after([entity], after)
+      const page = await this.#after([entity], after, since)
       if (page.to.seq > after && page.horizon > after) return overtaken()
-      this.#deliver(asked, entity, page.rows, page.to, { hasMore: page.more })
+      this.#deliver(asked, entity, this.#deltas(page.rows, since), page.to, { hasMore: page.more })
       if (!page.more) return page.to
       after = page.to.seq
     }
   }
 
-  #after(entities: readonly string[], after: number): Promise<Changes> {
+  #after(entities: readonly string[], after: number, since: number): Promise<Changes> {
     return this.#slice.read(limit =>
-      this.#store.changes({ entities, after, limit, form: 'values', cells: true }),
+      this.#store.changes({ entities, after, since, limit, form: 'values', cells: true }),
     )
   }
 
-  #deltas(rows: readonly ChangedRow[]): PlainDelta[] {
-    return deltasOf(rows, entity => this.#store.seen(entity))
+  #deltas(rows: readonly ChangedRow[], since: number): PlainDelta[] {
+    return deltasOf(rows, since, entity => this.#store.seen(entity))
   }
 
   #deliver(
     asked: Asked,
     entity: string,
-    rows: readonly ChangedRow[],
+    deltas: readonly PlainDelta[],
     at: Cursor,
     flags: ResponseFlags,
   ): void {
-    this.#outlet.deliver([
-      new Frame(printResponse(asked, entity, this.#deltas(rows), at, this.#now(), flags)),
-    ])
+    this.#outlet.deliver([new Frame(printResponse(asked, entity, deltas, at, this.#now(), flags))])
   }
 }

@@ -4,7 +4,9 @@
 import type { Cursor, Mutate, Mutation } from '../core/index.ts'
 import { SyncError } from '../core/index.ts'
 import { asErrorBody } from './accept.ts'
+import type { BareDialect } from './bare.ts'
 import type { EngineParts } from './engine-parts.ts'
+import { ackFields } from './fields.ts'
 import { Frame, printAcks, withoutId } from './frames.ts'
 import type { Hub, Lane, Subscriber } from './hub.ts'
 import { Hold } from './hold.ts'
@@ -16,6 +18,8 @@ import type { Peer, PeerEvents } from './peer.ts'
 import { Pulse } from './pulse.ts'
 import { Readings } from './readings.ts'
 import type { Reached } from './readings.ts'
+import { confirmed } from './session-bare.ts'
+import type { LiveReply } from './session-bare.ts'
 import { openSession, step } from './session.ts'
 import type { Effect, Session, SessionEvent } from './session.ts'
 import type { User } from './user.ts'
@@ -53,11 +57,11 @@ export class Connection implements Subscriber, PeerEvents {
   /** The greatest version that a result named: also lanes that join later bring the client's cursor there. */
   #settledAt = 0
 
-  constructor(parts: EngineParts, peer: Peer, user: User) {
+  constructor(parts: EngineParts, peer: Peer, user: User, dialect: BareDialect) {
     this.#parts = parts
     this.#peer = peer
     this.user = user
-    this.session = openSession(user.id)
+    this.session = openSession(user.id, dialect)
     this.views = new Views(user, parts.store.entities, parts.log)
     const now = (): number => parts.env.now()
     this.#inbox = new Inbox(peer, parts.limits, parts.budget, now)
@@ -313,7 +317,7 @@ export class Connection implements Subscriber, PeerEvents {
     // before anything else: what falls behind or changes shape is found by the scopes
     for (const entity of entities) this.session.scopes.set(entity, { phase: 'live', turn: 0 })
     if (since === null) return this.#listen(entities, null)
-    await this.#parts.listening('plain')
+    await this.#parts.listening(this.session.dialect)
     const head = await this.#parts.store.head()
     if (!this.#open) return
     // a version ahead of the log is of another branch: as far behind as can be
@@ -323,20 +327,14 @@ export class Connection implements Subscriber, PeerEvents {
     void this.#parts.wake()
   }
 
-  async #listen(
-    entities: readonly string[],
-    reply: Extract<Effect, { type: 'listen' }>['reply'] | null,
-  ): Promise<void> {
+  async #listen(entities: readonly string[], reply: LiveReply | null): Promise<void> {
     const hub = this.#hub()
     hub.leave(this, entities)
     await this.#parts.listening(this.session.dialect)
     const head = await this.#parts.store.head()
     if (!this.#open) return
     if (entities.length > 0) hub.join(this, entities, head)
-    const { seq, epoch } = head
-    if (reply === 'subscribed') this.#send({ type: reply, entities, version: seq, epoch })
-    else if (reply !== null)
-      this.#send({ type: reply, entityTypes: entities, timestamp: this.#parts.env.now() })
+    if (reply !== null) this.#send(confirmed(reply, entities, head, this.#parts.env.now()))
     hub.flushOne(this)
     void this.#parts.wake()
   }
@@ -353,6 +351,8 @@ export class Connection implements Subscriber, PeerEvents {
     )
     this.#hold.passed(mutations, acked)
     if (first.reply === 'results') this.#results.push(new Frame(JSON.stringify({ type: 'results', results })))
+    else if (typeof first.reply === 'object')
+      this.#results.push(await ackFields(this.#parts.store, first.reply, results, sender, this.views))
     else
       for (const [i, result] of results.entries())
         this.#results.push(...printAcks(mutations[i], result, first.reply, this.#parts.store.entities))

@@ -4,7 +4,7 @@ import { printDeltaFrame } from '../core/index.ts'
 import type { EntityShape, PlainDelta } from '../core/index.ts'
 import { Frame } from './frames.ts'
 import { slicesOf } from './slices.ts'
-import type { ChangedRow, EntityInfo } from './store.ts'
+import type { Cells, ChangedRow, EntityInfo } from './store.ts'
 
 /** An entity as somebody sees it. */
 export interface Seen {
@@ -12,8 +12,8 @@ export interface Seen {
   readonly shape: EntityShape
 }
 
-/** `row` in `values` form. Null: nothing that this shape shows was written. */
-export function plainDelta(row: ChangedRow, { info, shape }: Seen): PlainDelta | null {
+/** `row` in `values` form, `after`: the place that is known. Null: nothing that this shape shows was written since. */
+export function plainDelta(row: ChangedRow, after: number, { info, shape }: Seen): PlainDelta | null {
   const { entity, id, seq: version, reading, temporary, json, cells } = row
   const delta = { entity, id, version, reading, temporary }
   if (json === null) {
@@ -23,19 +23,25 @@ export function plainDelta(row: ChangedRow, { info, shape }: Seen): PlainDelta |
   const slices = slicesOf(json, 'values')
   const fields = shape.columns.flatMap(([name], place) => {
     // what the database computes from other columns is written by nobody
-    const written = row.created || cells === undefined || name in cells || info.generated.has(name)
+    const written =
+      row.created || cells === undefined || info.generated.has(name) || isAbove(cells, name, after)
     return written ? [{ name, value: slices[place] ?? 'null' }] : []
   })
   return fields.length === 0 ? null : { ...delta, action: row.created ? 'create' : 'update', fields }
 }
 
+function isAbove(cells: Cells, name: string, after: number): boolean {
+  return Object.hasOwn(cells, name) && (cells[name]?.seq ?? 0) > after
+}
+
 export function deltasOf(
   rows: readonly ChangedRow[],
+  after: number,
   seen: (entity: string) => Seen | undefined,
 ): PlainDelta[] {
   return rows.flatMap(row => {
     const found = seen(row.entity)
-    return (found === undefined ? null : plainDelta(row, found)) ?? []
+    return (found === undefined ? null : plainDelta(row, after, found)) ?? []
   })
 }
 

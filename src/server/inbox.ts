@@ -1,5 +1,13 @@
 // What a connection has sent and is not handled yet: decoded at the door, counted, held back when it is too much.
-import { asObject, decodeDifferential, decodeRhtmx, decodeUp, parseJson, SyncError } from '../core/index.ts'
+import {
+  asObject,
+  decodeDifferential,
+  decodeRhtmx,
+  decodeRhtmxField,
+  decodeUp,
+  parseJson,
+  SyncError,
+} from '../core/index.ts'
 import type { ErrorBody, Failure, Mutate, Unknown } from '../core/index.ts'
 import { asErrorBody } from './accept.ts'
 import type { ByteBudget } from './budget.ts'
@@ -34,7 +42,11 @@ export class Refusal {
 }
 
 /** Messages that have another name on the wire. */
-const names: Readonly<Record<string, string>> = { pull: 'sync', listen: 'subscribe' }
+const names: Readonly<Record<string, string>> = {
+  pull: 'sync',
+  listen: 'subscribe',
+  pushFields: 'push_fields',
+}
 
 /** What a message was that failed. */
 export interface About extends Pick<Failure, 'n' | 'entity'> {
@@ -117,6 +129,7 @@ export class Inbox {
       decoded =
         decodeUp(message, this.#limits) ??
         decodeRhtmx(message, this.#limits, this.#now()) ??
+        decodeRhtmxField(message, this.#limits, this.#now()) ??
         decodeDifferential(message, this.#limits, this.#now())
     } catch (error) {
       const refusal = new Refusal(error, message)

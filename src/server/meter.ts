@@ -19,6 +19,7 @@ export const classOf: Readonly<Record<Message['type'], MessageClass | null>> = {
   unsubscribe: 'control',
   mutate: 'data',
   push: 'data',
+  pushFields: 'data',
   ping: null,
   'sync:request': 'control',
   'sync:subscribe': 'control',

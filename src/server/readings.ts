@@ -104,7 +104,9 @@ export class Readings {
 
   /** Readings follow each other; none begins while the one before still waits for the network. */
   #read(alive: Alive, job: Job, failed: (error: unknown) => void): void {
+    const { dialect } = this.#host.session
     const outlet: Outlet = {
+      dialect: dialect === 'field' ? dialect : 'plain',
       room: async () => (await this.#placeAndRoom()) && alive(),
       deliver: frames => this.#host.write(frames),
       overtaken: () => this.#host.close(1012, 'a cleanup overtook this reading', 0),
@@ -224,8 +226,8 @@ export class Readings {
   fellBehind(lane: Lane): void {
     const { list } = lane.scopes
     const { dialect } = this.#host.session
-    if (dialect === 'plain') return this.replay(list, lane.through, false)
     if (dialect === 'differential') return this.#repeat(list, lane.through)
+    if (dialect !== 'canonical') return this.replay(list, lane.through, false)
     const still = this.#still(list)
     this.#read(
       () => still().length > 0,

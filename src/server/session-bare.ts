@@ -2,6 +2,7 @@
 // `session`, the machine that they are a part of.
 import { SyncError } from '../core/index.ts'
 import type {
+  Cursor,
   ErrorBody,
   Listen,
   Pull,
@@ -25,13 +26,22 @@ export function listen(session: Session, message: Listen, known: Known): Effect[
   return live(session, message.entities, known, 'subscribed')
 }
 
+export type LiveReply = 'subscribed' | 'subscription:confirmed'
+
+/** What is said to whoever is live from `head` on. */
+export function confirmed(
+  reply: LiveReply,
+  entities: readonly string[],
+  { seq: version, epoch }: Pick<Cursor, 'seq' | 'epoch'>,
+  timestamp: number,
+): object {
+  return reply === 'subscribed'
+    ? { type: reply, entities, version, epoch }
+    : { type: reply, entityTypes: entities, timestamp }
+}
+
 /** Live from now on, whatever was before. */
-function live(
-  session: Session,
-  wanted: readonly string[],
-  known: Known,
-  reply: Extract<Effect, { type: 'listen' }>['reply'],
-): Effect[] {
+function live(session: Session, wanted: readonly string[], known: Known, reply: LiveReply): Effect[] {
   const named = [...new Set(wanted)]
   const unknown = named.filter(entity => known.shapeOf(entity) === undefined)
   const entities = named.filter(entity => known.shapeOf(entity) !== undefined)
@@ -43,7 +53,7 @@ function live(
 
 /** What a connection is told live is told in one dialect. */
 export function follow(session: Session, message: SyncFollow, known: Known): Effect[] {
-  if (session.dialect === 'canonical' || (session.dialect === 'plain' && session.scopes.size > 0))
+  if (session.dialect === 'canonical' || (session.dialect !== 'differential' && session.scopes.size > 0))
     return [fail('INVALID_MESSAGE', 'this connection follows in another dialect', 'sync:subscribe')]
   session.dialect = 'differential'
   return live(session, message.entities, known, 'subscription:confirmed')

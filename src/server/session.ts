@@ -10,6 +10,7 @@ import type {
   DifferentialUp,
   EntityShape,
   ErrorBody,
+  FieldPush,
   Hello,
   Mutate,
   Mutation,
@@ -21,8 +22,13 @@ import type {
   SyncRequest,
   Up,
 } from '../core/index.ts'
+import type { BareDialect } from './bare.ts'
 import type { About } from './inbox.ts'
 import { fail, follow, listen, pull, push, unfollow, unknownEntity, unsubscribe } from './session-bare.ts'
+import type { LiveReply } from './session-bare.ts'
+
+/** What may come up a connection. */
+export type Message = Up | RhtmxUp | FieldPush | DifferentialUp
 
 /** asked: being verified. reading: a job reads the store for it. comparing: the client owes its hashes. live: in the hub. */
 export type Phase = 'asked' | 'reading' | 'comparing' | 'live'
@@ -34,11 +40,12 @@ export interface ScopeState {
   readonly once?: boolean
 }
 
-export type Message = Up | RhtmxUp | DifferentialUp
-
 export interface Session {
-  /** `canonical` after a `hello`, `differential` after a `sync:subscribe`; the bare protocol until then. */
-  dialect: 'plain' | 'canonical' | 'differential'
+  /**
+   * `canonical` after a `hello`, `differential` after a `sync:subscribe`; the bare protocol until then, in the spelling of
+   * the door.
+   */
+  dialect: BareDialect | 'canonical' | 'differential'
   readonly user: string
   client: string | null
   lead: number | null
@@ -52,8 +59,8 @@ export interface Session {
   readonly clamps: Map<string, number>
 }
 
-export function openSession(user: string): Session {
-  return { dialect: 'plain', user, client: null, lead: null, scopes: new Map(), turn: 0, clamps: new Map() }
+export function openSession(user: string, dialect: BareDialect = 'plain'): Session {
+  return { dialect, user, client: null, lead: null, scopes: new Map(), turn: 0, clamps: new Map() }
 }
 
 /** What the world must offer the machine: names it may know. */
@@ -131,12 +138,13 @@ export type Effect =
       readonly type: 'accept'
       readonly mutations: readonly Mutation[]
       readonly acked: number
-      readonly reply: 'results' | 'acks' | 'sync:ack'
+      /** Or of fields: by one ack that counts them. */
+      readonly reply: 'results' | 'acks' | 'sync:ack' | FieldPush
     }
   | {
       readonly type: 'listen'
       readonly entities: readonly string[]
-      readonly reply: 'subscribed' | 'subscription:confirmed'
+      readonly reply: LiveReply
     }
   | { readonly type: 'request'; readonly request: SyncRequest }
   | { readonly type: 'pull'; readonly entity: string; readonly since: number; readonly batch: boolean }
@@ -181,6 +189,9 @@ const handlers: Handlers = {
   listen: (session, message, known) => listen(session, message, known),
   pull: (_session, message, known) => pull(message, known),
   push: (_session, message) => push(message, 'acks'),
+  pushFields: (_session, message) => [
+    { type: 'accept', mutations: message.mutations, acked: 0, reply: message },
+  ],
   'sync:request': (session, message, known) => request(session, message, known),
   'sync:subscribe': (session, message, known) => follow(session, message, known),
   'sync:unsubscribe': (session, message) => unfollow(session, message),

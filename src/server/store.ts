@@ -147,6 +147,8 @@ export interface PreparedWrite {
    */
   readonly values: Row
   readonly attempt: Attempt
+  /** What the writer saw of the written columns before. */
+  readonly was?: Row | undefined
   /** It was allowed for the row as it stood at this place: at another one it is `stale`. */
   readonly judged?: number | undefined
 }
@@ -196,7 +198,11 @@ export interface ServerStore {
   /** What each cursor is to this log. */
   verify(cursors: readonly Cursor[]): Promise<CursorState[]>
 
-  /** What changed in `entities` after place `after`: state, not history. At most about `limit` rows a page. */
+  /**
+   * What changed in `entities` after place `after`: state, not history. At most about `limit` rows a page. `since`: where
+   * the reading began of which this is a later page; `created` and `cells` are what was above it, since a row that was
+   * written to again comes in a later page than its first cells. Default `after`.
+   */
   changes(query: {
     readonly entities: readonly string[]
     readonly after: number
@@ -204,6 +210,7 @@ export interface ServerStore {
     readonly form: RowForm
     readonly moves?: boolean
     readonly cells?: boolean
+    readonly since?: number
   }): Promise<Changes>
   /**
    * One keyset page of all rows; `after` is null or the last page's `next`. With `where`, rows that do not hold all of

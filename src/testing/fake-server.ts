@@ -363,8 +363,7 @@ export class FakeServer {
     const table = this.tables.get(entity)
     const real = ids[id] ?? this.log.find(entry => entry.temporary === id)?.id
     if (action === 'create' && isTemporaryId(id) && real === undefined) {
-      this.serial += 1
-      ids[id] = `r${this.serial}`
+      ids[id] = `r${++this.serial}`
       this.#store([{ entity, id: `r${this.serial}`, row: { ...data, id: `r${this.serial}` }, temporary: id }])
       return
     }

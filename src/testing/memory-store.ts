@@ -134,13 +134,14 @@ class MemoryStore implements ServerStore {
     query: Parameters<ServerStore['changes']>[0],
   ): ChangedRow {
     const row = this.#database.rows(info.table).get(id)
+    const since = query.since ?? query.after
     return {
       entity: info.name,
       id,
       seq,
       json: row === undefined ? null : jsonOf(info.shape, row, query.form),
       idJson: idJson(info, id),
-      created: row !== undefined && (line?.whole?.seq ?? 0) > query.after,
+      created: row !== undefined && (line?.whole?.seq ?? 0) > since,
       reading: line?.reading ?? gone?.reading ?? 0,
       temporary: line?.temporary ?? null,
       origin:
@@ -148,7 +149,7 @@ class MemoryStore implements ServerStore {
           ? undefined
           : { client: line.client, mutation: line.mutation },
       ...(query.cells === true && row !== undefined && line !== null
-        ? { cells: cellsAbove(line, query.after) }
+        ? { cells: cellsAbove(line, since) }
         : {}),
     }
   }

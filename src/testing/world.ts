@@ -1,6 +1,7 @@
 // The seeded world: browsers, servers, programs and a network in one process and in virtual time. A seed is a whole
 // history, faults included; at its end everything is mended, time runs on until all is quiet, and the oracles are asked.
 import type { EntityDefinition } from '../core/index.ts'
+import { conflictsTable } from '../server/index.ts'
 import type { ServerStore } from '../server/index.ts'
 import { Network } from './network.ts'
 import { seededRandom } from './random.ts'
@@ -373,7 +374,7 @@ class World {
     const problems = quiet ? [] : differences(this.browsers, this.database, this.#views)
     if (!quiet && problems.length === 0) problems.push('never quiet for long')
     for (const screen of this.#screens.values()) problems.push(...screen.problems)
-    this.#books.check(this.database.history())
+    this.#books.check(this.database.history(), this.database.rows(conflictsTable).values())
     problems.push(
       ...this.#books.problems,
       ...this.#stamps.problems,

@@ -34,7 +34,7 @@ async function fails(it: Rig, time: TestTime, sockets: number): Promise<void> {
   await until('the failed attempt', () => it.sockets.length === sockets && it.of('error').length >= sockets)
 }
 
-test('[E9] T-D11 a lost server is tried again after at most what is documented, and not all at once', async () => {
+test('[W9] T-D11 a lost server is tried again after at most what is documented, and not all at once', async () => {
   const app = await startTables()
   const times = [testTime(), testTime()] as const
   times[1].chance = 0.9
@@ -56,7 +56,7 @@ test('[E9] T-D11 a lost server is tried again after at most what is documented, 
   expect(clients.map(({ of }) => of('reconnect:scheduled')[1]?.delay)).toEqual([2000, 1100])
 })
 
-test('[E9] T-D12 after five attempts it has failed, once, and asks nobody until somebody connects', async () => {
+test('[W9] T-D12 after five attempts it has failed, once, and asks nobody until somebody connects', async () => {
   const time = testTime()
   const it = rig(closedPort, { env: time.env })
   await expect(it.client.connect()).rejects.toMatchObject({ code: 'CONNECTION_FAILED' })
@@ -90,7 +90,7 @@ test('T-D13 without autoReconnect there is no attempt, and no talk of one', asyn
   expect(it.of('reconnect:failed')).toEqual([])
 })
 
-test('[E9] T-D14 a handshake that never ends is given up when the option says, told and rejected as one error', async () => {
+test('[W9] T-D14 a handshake that never ends is given up when the option says, told and rejected as one error', async () => {
   const { url } = await silentServer()
   for (const connectionTimeout of [300, undefined, 60_000]) {
     const time = testTime()
@@ -108,7 +108,7 @@ test('[E9] T-D14 a handshake that never ends is given up when the option says, t
   }
 })
 
-test('[E9] T-D14 the time is for the welcome too, not for the socket alone', async () => {
+test('[W9] T-D14 the time is for the welcome too, not for the socket alone', async () => {
   const app = await startTables()
   const time = testTime()
   const it = rig(app.url, { env: time.env, connectionTimeout: 300 }, text => text.includes('"hello"'))
@@ -131,7 +131,7 @@ test('T-D27 the ladder is the options', async () => {
   expect(it.of('reconnect:failed')).toEqual([{ attempts: 2 }])
 })
 
-test('[E9] K64 a connection that comes back has its subscriptions, and what was written meanwhile goes', async () => {
+test('[W9] K64 a connection that comes back has its subscriptions, and what was written meanwhile goes', async () => {
   const app = await startTables()
   const time = testTime()
   const it = await connected(app.url, { env: time.env })
@@ -155,7 +155,7 @@ test('[E9] K64 a connection that comes back has its subscriptions, and what was 
   expect(it.of('subscribed')).toHaveLength(1)
 })
 
-test('[E9] T-D10 a request that nobody answers is asked again, and leaves nothing behind', async () => {
+test('[W9] T-D10 a request that nobody answers is asked again, and leaves nothing behind', async () => {
   const app = await startTables()
   app.db.exec("INSERT INTO users (id) VALUES ('u')")
   const time = testTime()
@@ -172,7 +172,7 @@ test('[E9] T-D10 a request that nobody answers is asked again, and leaves nothin
   expect(it.of('error')).toEqual([])
 })
 
-test('[E9] K66 one that is never answered is given up after as many tries', async () => {
+test('[W9] K66 one that is never answered is given up after as many tries', async () => {
   const app = await startTables()
   const time = testTime()
   let asked = 0
@@ -201,7 +201,7 @@ async function syncIn(it: Rig, time: TestTime, ms: number, held: { until: Promis
   await done
 }
 
-test('[E10] T-D18 T-D20 durations are those of the syncs, and the health goes by them', async () => {
+test('[W10] T-D18 T-D20 durations are those of the syncs, and the health goes by them', async () => {
   const app = await startTables()
   const time = testTime()
   const held = { until: Promise.resolve() }
@@ -231,7 +231,7 @@ test('[E10] T-D18 T-D20 durations are those of the syncs, and the health goes by
   expect(gone).toMatchObject({ status: 'unhealthy', recommendations: [expect.stringMatching(/connect/i)] })
 })
 
-test('[E10] T-D21 X73 quality comes from the heartbeat: none yet, some, some unanswered, none where nobody looks', async () => {
+test('[W10] T-D21 X73 quality comes from the heartbeat: none yet, some, some unanswered, none where nobody looks', async () => {
   const app = await startTables()
   const time = testTime()
   let visible = true
@@ -269,7 +269,7 @@ test('T-D21 without qualityMonitoring nothing is told of it', async () => {
   expect(it.of('quality:updated')).toEqual([])
 })
 
-test('[E9] T-D25 disconnect ends all that hangs on the connection, once, and connect begins again', async () => {
+test('[W9] T-D25 disconnect ends all that hangs on the connection, once, and connect begins again', async () => {
   const app = await startTables()
   const time = testTime()
   const it = await connected(app.url, { env: time.env })
@@ -304,7 +304,7 @@ test('[E9] T-D25 disconnect ends all that hangs on the connection, once, and con
   await until('what was written', () => app.db.prepare('SELECT * FROM users').all().length === 2)
 })
 
-test('[E9] T-D25 X72 a hundred connections later the process ends by itself, and the heap is as it was', async () => {
+test('[W9] T-D25 X72 a hundred connections later the process ends by itself, and the heap is as it was', async () => {
   const app = await startApp({ schema: tables, entities: ['users'] })
   const running = runModule(
     `

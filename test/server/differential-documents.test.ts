@@ -223,7 +223,7 @@ async function documented(): Promise<{ it: Rig; socket: ServerSocket; requests: 
   return { it, socket, requests }
 }
 
-test('[E1, E8] T-D08 (b) X60 the document is an answer: applied once, however often it comes', async () => {
+test('[W1, W8] T-D08 (b) X60 the document is an answer: applied once, however often it comes', async () => {
   const { it, socket, requests } = await documented()
   it.told.length = 0
   const deltas = await it.client.requestSync('users')
@@ -317,7 +317,7 @@ function bent(draw: (below: number) => number): string {
   return text
 }
 
-test('[E5] T-D09 ten thousand malformed frames are as many errors with a code, and nothing else', async () => {
+test('[W5] T-D09 ten thousand malformed frames are as many errors with a code, and nothing else', async () => {
   const { it } = await documented()
   const draw = draws(9)
   const state = it.client.getLocalState('users')

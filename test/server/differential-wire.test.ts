@@ -49,7 +49,7 @@ async function begin(more: Parameters<typeof startApp>[0] = {}): Promise<{ app: 
   return { app, line: await openLine(app.url) }
 }
 
-test('[E1] T-D08 (a) a response has every key and type of the document', async () => {
+test('[W1] T-D08 (a) a response has every key and type of the document', async () => {
   const { app, line } = await begin()
   app.db.exec("INSERT INTO users VALUES ('user-123', 'inactive', 'Ada')")
   const [first] = await ask(line, 'users')
@@ -111,7 +111,7 @@ test('[E1] T-D08 (a) a response has every key and type of the document', async (
   expect(Object.keys(delta?.vectorClock.versions ?? {})).toContain('user-123')
 })
 
-test('[E2] a clock that names no cursor is continued by its versions; one of another log begins anew', async () => {
+test('[W2] a clock that names no cursor is continued by its versions; one of another log begins anew', async () => {
   const { app, line } = await begin()
   app.db.exec("INSERT INTO users VALUES ('a', 'x', 'A'), ('b', 'x', 'B')")
   const [whole] = await ask(line, 'users')
@@ -133,7 +133,7 @@ test('[E2] a clock that names no cursor is continued by its versions; one of ano
   expect(other.flatMap(({ deltas }) => deltas).map(({ entityId }) => entityId)).toEqual(['a', 'b'])
 })
 
-test('[E1] [E3] subscribed, each change comes as the fields that were written', async () => {
+test('[W1] [W3] subscribed, each change comes as the fields that were written', async () => {
   const { app, line } = await begin()
   line.send({ type: 'sync:subscribe', data: { entityTypes: ['users', 'orders'] } })
   expect(await line.next(isType('subscription:confirmed'))).toMatchObject({
@@ -171,7 +171,7 @@ test('[E1] [E3] subscribed, each change comes as the fields that were written', 
   expect(await delta()).toMatchObject({ entityType: 'users', entityId: 'u' })
 })
 
-test('[E3] [L9] T-P08 one field of a row of fifty is less than a tenth of the row', async () => {
+test('[W3] [L9] T-P08 one field of a row of fifty is less than a tenth of the row', async () => {
   const columns = Array.from({ length: 50 }, (_, i) => `c${i} TEXT`)
   const { app, line } = await begin({
     schema: `CREATE TABLE wide (id TEXT PRIMARY KEY, ${columns.join(', ')})`,
@@ -187,7 +187,7 @@ test('[E3] [L9] T-P08 one field of a row of fifty is less than a tenth of the ro
   expect(JSON.stringify(frame).length).toBeLessThan(JSON.stringify(row).length / 10)
 })
 
-test('[E4] pushed deltas are stored like any write, and answered each', async () => {
+test('[W4] pushed deltas are stored like any write, and answered each', async () => {
   const { app, line } = await begin()
   app.db.exec("INSERT INTO users VALUES ('a', 'x', 'A')")
   const delta = (fields: object, more: object = {}): object => ({
@@ -217,7 +217,7 @@ test('[E4] pushed deltas are stored like any write, and answered each', async ()
   expect(app.db.prepare('SELECT * FROM users').all()).toEqual([])
 })
 
-test('[E5] what cannot be answered is said in the dialect, and the connection goes on', async () => {
+test('[W5] what cannot be answered is said in the dialect, and the connection goes on', async () => {
   const { line } = await begin()
   line.send({ type: 'sync:request', syncId: 's1', data: { clientId: 'c', entityType: 'nope' } })
   expect(await line.next(isType('sync:error'))).toMatchObject({
@@ -239,7 +239,7 @@ test('[E5] what cannot be answered is said in the dialect, and the connection go
   expect(await line.next(isType('sync:error'))).toMatchObject({ code: 'INVALID_MESSAGE' })
 })
 
-test('[E1] [V1, V2] what may not be seen is not in any delta, and a row that leaves the view is gone', async () => {
+test('[W1] [V1, V2] what may not be seen is not in any delta, and a row that leaves the view is gone', async () => {
   const users = defineEntity({
     name: 'users',
     access: { read: () => ({ status: 'shown' }), columns: () => ['id', 'status'] },
@@ -275,7 +275,7 @@ test('[E1] [V1, V2] what may not be seen is not in any delta, and a row that lea
   expect(JSON.stringify(line.frames)).not.toContain('secret')
 })
 
-test('[E3] a large table comes in pages, whole, and what a follower missed comes as if it were live', async () => {
+test('[W3] a large table comes in pages, whole, and what a follower missed comes as if it were live', async () => {
   const { app, line } = await begin()
   const fill = (from: number, to: number): void =>
     void app.db.exec(

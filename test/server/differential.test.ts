@@ -43,7 +43,7 @@ test('T-D02 the bare origin, /ws and /api/sync/ws connect, once each', async () 
   }
 })
 
-test('[E8] T-D03 subscribed to all types, each change comes as a delta', async () => {
+test('[W8] T-D03 subscribed to all types, each change comes as a delta', async () => {
   const app = await startTables()
   const { client, of } = await connected(app.url)
   await client.subscribe()
@@ -78,7 +78,7 @@ test('[E8] T-D03 subscribed to all types, each change comes as a delta', async (
   expect(client.getLocalState('orders')).toEqual({})
 })
 
-test('[E6] T-D04 unsubscribed from one type, its state stays and the others go on; subscribed again, it is caught up', async () => {
+test('[W6] T-D04 unsubscribed from one type, its state stays and the others go on; subscribed again, it is caught up', async () => {
   const app = await startTables()
   app.db.exec("INSERT INTO users (id, status) VALUES ('u', 'on')")
   const { client, of, down } = await connected(app.url)
@@ -99,7 +99,7 @@ test('[E6] T-D04 unsubscribed from one type, its state stays and the others go o
   await until('the live change', () => of('sync:delta').some(({ changes }) => changes[0]?.oldValue === 'off'))
 })
 
-test('[E7] T-D05 local state shows on the next line, each field told before the state', async () => {
+test('[W7] T-D05 local state shows on the next line, each field told before the state', async () => {
   const app = await startTables()
   const it = rig(app.url)
   it.client.updateLocalState({ status: 'active', lastSeen: 5 }, 'users')
@@ -137,7 +137,7 @@ test('[E7] T-D05 local state shows on the next line, each field told before the 
   expect(it.of('error')).toEqual([])
 })
 
-test('[E8] T-D06 a sync brings what others wrote, told in the documented order', async () => {
+test('[W8] T-D06 a sync brings what others wrote, told in the documented order', async () => {
   const app = await startTables()
   app.db.exec("INSERT INTO users (id, status) VALUES ('a', 'x'), ('b', 'x')")
   const it = await connected(app.url)
@@ -179,7 +179,7 @@ test('[E8] T-D06 a sync brings what others wrote, told in the documented order',
   expect(await it.client.requestSync('users')).toEqual([])
 })
 
-test('[E2] T-D07 versions are a plain object on the wire and a Map in the client, an empty one too', async () => {
+test('[W2] T-D07 versions are a plain object on the wire and a Map in the client, an empty one too', async () => {
   const app = await startTables()
   const it = await connected(app.url)
   const empty = it.client.getLastKnownVectorClock('users')
@@ -217,7 +217,7 @@ test('T-D15 what the server refuses is told and rejects, with the same error', a
   expect(it.of('state:updated').at(-1)).toMatchObject({ source: 'rollback' })
 })
 
-test('[E7] T-D16 updates that follow each other go as one', async () => {
+test('[W7] T-D16 updates that follow each other go as one', async () => {
   const app = await startTables()
   const it = await connected(app.url)
   const update = it.client.createDebouncedUpdate(20)
@@ -235,7 +235,7 @@ test('[E7] T-D16 updates that follow each other go as one', async () => {
   ])
 })
 
-test('[E7] T-D17 a batch of three types is one flush', async () => {
+test('[W7] T-D17 a batch of three types is one flush', async () => {
   const app = await startTables()
   const it = await connected(app.url)
   it.client.updateLocalStateBatch([
@@ -285,7 +285,7 @@ test('T-D19 the sync status has its fields, in their units', async () => {
   expect(it.client.getSyncStatus()).toMatchObject({ averageLatency: 0, sub100msSuccessRate: 100 })
 })
 
-test('[E10] T-D22 X74 a small change of a large row is measured in bytes that really came', async () => {
+test('[W10] T-D22 X74 a small change of a large row is measured in bytes that really came', async () => {
   const columns = Array.from({ length: 50 }, (_, i) => `c${i} TEXT`)
   const app = await startTables({
     schema: `CREATE TABLE wide (id TEXT PRIMARY KEY, ${columns.join(', ')})`,

@@ -8,7 +8,7 @@ import { asInteger, asObject, asRow, asString, defaultLimits, invalid } from '..
 import type { Unknown } from '../limits.ts'
 import type { Batch, EntityShape, WireRow } from '../protocol.ts'
 import { readClock, readQuality } from './differential.ts'
-import type { Delta, FieldChange, QualityMetrics, VectorClock } from './differential.ts'
+import type { Delta, FieldDelta, QualityMetrics, VectorClock } from './differential.ts'
 
 export interface LamportClock {
   readonly counter: number
@@ -70,7 +70,7 @@ function readDelta(item: unknown): Delta {
   }
 }
 
-function readChange(item: unknown): FieldChange {
+function readChange(item: unknown): FieldDelta {
   const change = asObject(item, 'a change')
   const field = asString(change['field'], 'field')
   if (!('newValue' in change)) throw invalid('a change must have a newValue')

@@ -39,7 +39,7 @@ const clocks: fc.Arbitrary<VectorClock> = fc.record(
   { requiredKeys: ['clientId', 'versions', 'timestamp', 'lamportCounter', 'nodeId'] },
 )
 
-describe('[E2] a clock is a cursor, printed', () => {
+describe('[W2] a clock is a cursor, printed', () => {
   test('T-D07 what is printed is read again as it was, also where nothing is known', () => {
     fc.assert(
       fc.property(clocks, clock => {
@@ -77,7 +77,7 @@ describe('[E2] a clock is a cursor, printed', () => {
   })
 })
 
-test('[E3] an answer becomes the batch that brings its rows: made, patched, gone, renamed', () => {
+test('[W3] an answer becomes the batch that brings its rows: made, patched, gone, renamed', () => {
   const deltas: PlainDelta[] = [
     {
       entity: 'users',
@@ -138,7 +138,7 @@ test('[E3] an answer becomes the batch that brings its rows: made, patched, gone
   expect(batchOf(part, from, shape)).not.toHaveProperty('to')
 })
 
-describe('[E5] what is no message is refused with a code', () => {
+describe('[W5] what is no message is refused with a code', () => {
   const decode = (message: object): unknown => decodeDifferential({ ...message }, defaultLimits, 0)
 
   test('requests, deltas and clocks that lack something', () => {

@@ -9,7 +9,7 @@ import type { Json } from '../ids.ts'
 import { asArray, asInteger, asObject, asRow, asString, invalid } from '../limits.ts'
 import type { Limits, Unknown } from '../limits.ts'
 import type { MutationResult, ScopeRequest } from '../protocol.ts'
-import { decodeTimestamp } from './rhtmx.ts'
+import { decodeTimestamp } from './timestamp.ts'
 
 /**
  * How much of the server's log one has seen. `versions`: by the name of a log, how far; by an id, the version of that
@@ -30,7 +30,7 @@ export interface VectorClock extends Omit<WireClock, 'versions'> {
   readonly versions: ReadonlyMap<string, number>
 }
 
-export interface FieldChange {
+export interface FieldDelta {
   readonly field: string
   /** Null where it is not known. */
   readonly oldValue: Json
@@ -44,7 +44,7 @@ export interface FieldChange {
 export interface Delta<C = VectorClock> {
   readonly entityType: string
   readonly entityId: string
-  readonly changes: readonly FieldChange[]
+  readonly changes: readonly FieldDelta[]
   readonly vectorClock: C
   /** Milliseconds since 1970. */
   readonly timestamp: number

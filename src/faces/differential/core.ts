@@ -9,6 +9,7 @@ import {
   indexedDBStore,
   late,
   measured,
+  openMemory,
   platformEnv,
   rivals,
   webSocketTransport,
@@ -90,6 +91,7 @@ export function makeCore(
       rivals,
       exclusive,
       adopt,
+      open: openMemory,
       more(made) {
         engine = made
         return {}

@@ -6,7 +6,7 @@ export { SyncError } from '../../core/index.ts'
 export type {
   Delta,
   ErrorCode,
-  FieldChange,
+  FieldDelta as FieldChange,
   LamportClock,
   QualityMetrics,
   SyncAnswer,

@@ -1,7 +1,7 @@
 // Rows as the client shows them: of each type one object, rows by id, and the fields of the row `$self` beside them. It
 // keeps which rows were told of last, so that a change can be named field by field.
 import { cut, idOfRow, idOfValue, isForbiddenName, keyOfId } from '../../core/index.ts'
-import type { Action, FieldChange, Json, Row } from '../../core/index.ts'
+import type { Action, FieldDelta, Json, Row } from '../../core/index.ts'
 import type { BareClient, Encodable, WriteHandle } from '../../client/index.ts'
 
 /** Rows by id; any other value is a field of the type itself. */
@@ -19,7 +19,7 @@ export const self = '$self'
 export interface RowChange {
   readonly id: string
   readonly before: Row | undefined
-  readonly changes: readonly FieldChange[]
+  readonly changes: readonly FieldDelta[]
 }
 
 export interface Applied {
@@ -109,7 +109,7 @@ export class LocalStates {
     return { oldState, newState, rows: changed }
   }
 
-  #changes(type: string, id: string, before: Row | undefined, after: Row | undefined): FieldChange[] {
+  #changes(type: string, id: string, before: Row | undefined, after: Row | undefined): FieldDelta[] {
     const timestamp = this.#now()
     const action: Action = after === undefined ? 'delete' : before === undefined ? 'create' : 'update'
     if (after === undefined) {

@@ -71,7 +71,7 @@ export function makeEntity(
         columns: table.columns.map(column => [column.name, column.kind]),
         key: table.key.map(column => column.name),
         hash: shapeHash(table, generation),
-        strategy: definition.strategy ?? FieldMergeStrategy.LastWriteWins,
+        strategy: strategyShown(definition),
       },
       definition,
       integerKey: table.key.length === 1 && single?.affinity === 'integer',
@@ -80,6 +80,11 @@ export function makeEntity(
       routing: routingOf(definition, table),
     },
   }
+}
+
+/** What hides a pending write that is bound to lose (`hides`): of fields by themselves nobody knows that before the answer. */
+function strategyShown({ strategy, grain }: EntityDefinition): FieldMergeStrategy {
+  return strategy === undefined || grain === 'field' ? FieldMergeStrategy.LastWriteWins : strategy
 }
 
 function statements(ent: number, table: Table, id: IdCodec): EntitySql {

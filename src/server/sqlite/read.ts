@@ -41,6 +41,7 @@ export interface ChangesQuery {
   readonly form: RowForm
   readonly moves?: boolean
   readonly cells?: boolean
+  readonly since?: number
 }
 
 /** The page and, where they are asked for, the moves in it: one view of the log. */
@@ -61,9 +62,13 @@ function readPage(db: Connection, catalog: Catalog, query: ChangesQuery): Change
   const entities = query.entities.flatMap(entity => catalog.byName.get(entity) ?? [])
   const start = Math.max(after, folded)
   const window = Math.max(limit * 2, 1_000)
-  const entries = head.seq > start ? unfolded(db, entities, start, window) : []
+  const entries = head.seq > start ? unfolded(db, entities, { after: start, to: head.seq }, window) : []
   const end = entries.length === window ? integer(entries.at(-1)?.[0]) : head.seq
-  const touched = groupEntries(entries, catalog)
+  // of a later page: what was written to its rows in the earlier ones
+  const began = Math.max(query.since ?? after, folded)
+  const earlier =
+    began < start && entries.length > 0 ? unfolded(db, entities, { after: began, to: start }, -1) : []
+  const touched = groupEntries([...earlier, ...entries], catalog)
   const known =
     after < folded ? foldedRows(db, entities, { ...query, to: folded }, touched) : { rows: [], more: false }
   if (known.more || known.rows.length > limit) return cutAt(db, head, known.rows.slice(0, limit))
@@ -81,11 +86,18 @@ function cutAt(db: Connection, head: Head, rows: readonly ChangedRow[]): Changes
   return { rows, to, more: true, horizon: head.horizon, moves: [] }
 }
 
-function unfolded(db: Connection, entities: readonly Entity[], after: number, limit: number): SqlValue[][] {
+/** In (after, to]; a limit of -1 is none. */
+function unfolded(
+  db: Connection,
+  entities: readonly Entity[],
+  { after, to }: { readonly after: number; readonly to: number },
+  limit: number,
+): SqlValue[][] {
   const ents = entities.map(entity => entity.ent).join(',')
   return db.all(
-    `SELECT ${entryColumns} FROM _syncline_tail WHERE seq>? AND ent IN (${ents}) ORDER BY seq ${boundLimit}`,
+    `SELECT ${entryColumns} FROM _syncline_tail WHERE seq>? AND seq<=? AND ent IN (${ents}) ORDER BY seq ${boundLimit}`,
     after,
+    to,
     limit,
   )
 }
@@ -132,7 +144,8 @@ const goneSql = `SELECT CAST(g.id AS TEXT),g.seq,g.reading,g.client,g.mutation F
 
 function changedOf({ info }: Entity, row: readonly SqlValue[], query: ChangesQuery): ChangedRow {
   const id = text(row[0])
-  const created = integer(row[3]) > query.after
+  const since = query.since ?? query.after
+  const created = integer(row[3]) > since
   return {
     entity: info.name,
     id,
@@ -144,7 +157,7 @@ function changedOf({ info }: Entity, row: readonly SqlValue[], query: ChangesQue
     temporary: textOrNull(row[4]),
     origin: originOf(textOrNull(row[5]), mutationOf(row[6])),
     ...(query.cells === true && !created
-      ? { cells: cellsAbove({ whole: null, cells: cellsOf(textOrNull(row[8])) }, query.after) }
+      ? { cells: cellsAbove({ whole: null, cells: cellsOf(textOrNull(row[8])) }, since) }
       : {}),
   }
 }
@@ -173,7 +186,8 @@ function settledRows(
 ): ChangedRow[] {
   const byEntity = new Map<Entity, Touched[]>()
   for (const group of touched.values())
-    byEntity.set(group.entity, [...(byEntity.get(group.entity) ?? []), group])
+    if ((group.entries.at(-1)?.seq ?? 0) > start)
+      byEntity.set(group.entity, [...(byEntity.get(group.entity) ?? []), group])
   const rows: ChangedRow[] = []
   for (const [entity, groups] of byEntity) {
     const states = lookup(
@@ -197,7 +211,7 @@ function changedState(
   { info }: Entity,
   id: string,
   { line, gone, goneOrigin, json }: RowState,
-  { after, cells }: ChangesQuery,
+  { after, cells, since = after }: ChangesQuery,
 ): ChangedRow | null {
   const idJson = idJsonOf(info, id)
   if (json === null) {
@@ -215,7 +229,7 @@ function changedState(
     }
   }
   if (line === null || line.seq <= after) return null
-  const created = (line.whole?.seq ?? 0) > after
+  const created = (line.whole?.seq ?? 0) > since
   const origin = originOf(line.client, line.mutation)
   return {
     entity: info.name,
@@ -227,7 +241,7 @@ function changedState(
     reading: line.reading,
     temporary: line.temporary,
     origin,
-    ...(cells === true ? { cells: cellsAbove(line, after) } : {}),
+    ...(cells === true ? { cells: cellsAbove(line, since) } : {}),
   }
 }
 

@@ -100,6 +100,44 @@ export const logTests: ContractTests = {
       expect((await changesAfter(store, ['notes'], made.seq))[0]?.cells).toBe(undefined)
     },
 
+  '[L9] [E1] a reading in pages leaves no column out: a later page names what was written since it began':
+    async kit => {
+      const { app, store, expect } = kit
+      for (const id of ['a', 'b', 'c']) await app.insert('notes', { id, title: id, body: id })
+      const began = await sequenced(store)
+      await app.update('notes', 'a', { title: 'early' })
+      await sequenced(store)
+      await app.update('notes', 'b', { title: 'between' })
+      await app.insert('notes', { id: 'new' })
+      await sequenced(store)
+      await app.update('notes', 'a', { body: 'late' })
+      await app.update('notes', 'new', { body: 'late' })
+      await sequenced(store)
+      for (const folded of [false, true]) {
+        const seen: unknown[] = []
+        for (let after = began.seq, more = true; more;) {
+          const query = { entities: ['notes'], after, since: began.seq, limit: 1, form: 'values' } as const
+          const page = await store.changes({ ...query, cells: true })
+          for (const { id, created, cells } of page.rows)
+            seen.push([
+              id,
+              created,
+              Object.keys(cells ?? {})
+                .filter(name => name !== 'revision')
+                .sort(),
+            ])
+          after = page.to.seq
+          more = page.more
+        }
+        expect(seen).toEqual([
+          ['b', false, ['title']],
+          ['a', false, ['body', 'title']],
+          ['new', true, []],
+        ])
+        if (!folded) while (await store.fold());
+      }
+    },
+
   '[L2] folding changes no answer, is idempotent, and two may do it at once': async kit => {
     const { app, store, expect } = kit
     const other = await kit.another()
