@@ -2,6 +2,7 @@
 import { accessMutants } from './access.mjs'
 import { fieldMutants } from './fields.mjs'
 import { decidingMutants } from './deciding.mjs'
+import { differentialMutants } from './differential.mjs'
 import { inboxMutants } from './inbox.mjs'
 import { client, core, inClient, inServer, linkTests, sqlite, stores, tabs } from './kit.mjs'
 
@@ -334,5 +335,6 @@ export const mutants = [
 
   ...fieldMutants,
   ...accessMutants,
+  ...differentialMutants,
   ...inboxMutants,
 ]

@@ -43,6 +43,22 @@ test('T-D02 the bare origin, /ws and /api/sync/ws connect, once each', async () 
   }
 })
 
+test('T-D02 K30 the paths of sockets can be chosen, and are then taken beside whoever else listens', async () => {
+  const app = await startTables({ socketPaths: ['/live'] })
+  await connected(`${app.url}/live`)
+  const wrong = rig(`${app.url}/ws`, { autoReconnect: false })
+  await expect(wrong.client.connect()).rejects.toMatchObject({ code: 'CONNECTION_FAILED' })
+  const others: (string | undefined)[] = []
+  app.server.on('upgrade', ({ url }, socket) => {
+    if (url?.startsWith('/live') === true) return
+    others.push(url)
+    socket.destroy()
+  })
+  await connected(`${app.url}/live`)
+  await expect(wrong.client.connect()).rejects.toMatchObject({ code: 'CONNECTION_FAILED' })
+  expect(others).toEqual(['/ws?compress=1'])
+})
+
 test('[W8] T-D03 subscribed to all types, each change comes as a delta', async () => {
   const app = await startTables()
   const { client, of } = await connected(app.url)
