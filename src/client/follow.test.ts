@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { FakeEnv } from '../testing/fake-env.ts'
 import { FakeServer } from '../testing/fake-server.ts'
-import { allParts, clientOf, follow, pull } from './index.ts'
+import { allParts, clientOf, follow, memoryStore, pull } from './index.ts'
 import type { BareClient, Engine } from './index.ts'
 
 interface Rig {
@@ -106,6 +106,29 @@ describe('[W6] what is not followed', () => {
     await env.advance(0)
     expect(client.getAll('notes')).toHaveLength(3)
   })
+})
+
+test('[W6] what is not followed stays so when a disk is opened', async () => {
+  const server = new FakeServer()
+  server.define('notes', ['id', 'text'])
+  const env = new FakeEnv()
+  let engine: Engine | null = null
+  const client = clientOf(
+    {
+      url: 'http://x',
+      entities: ['notes'] as string[],
+      env,
+      store: () => memoryStore(),
+      transports: [server.transport()],
+    },
+    { ...allParts, more: made => ({ engine: (engine = made) }) },
+  )
+  if (engine === null) throw new Error('no engine')
+  follow(engine, 'notes', false)
+  await env.advance(0)
+  await client.ready
+  expect(server.received.map(({ type }) => type)).toEqual(['hello'])
+  await client.close()
 })
 
 test('[W9] a question that is not answered is asked again, and given up at last', async () => {

@@ -1,5 +1,5 @@
 // Mutants of the differential dialect, and of what its client asks of the core.
-import { client, core, inClient, inServer, linkTests } from './kit.mjs'
+import { core, inClient, inServer, linkTests } from './kit.mjs'
 
 const wire = ['src/core/dialects/differential.test.ts']
 const follow = ['src/client/follow.test.ts']
@@ -50,12 +50,5 @@ export const differentialMutants = [
     'return attempt > (policy.attempts ?? Infinity)',
     'return attempt > Infinity',
     linkTests,
-  ),
-  inClient(
-    'W3 a patch takes the place of its row',
-    'apply.ts',
-    'patched(held.row, values)',
-    'values',
-    client,
   ),
 ]

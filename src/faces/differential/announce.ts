@@ -100,7 +100,7 @@ export class Announcer {
     return deltas.flatMap(delta => {
       const before = this.#locals.row(delta.entityType, delta.entityId)
       const held = (field: string): Json | undefined =>
-        before !== undefined && Object.hasOwn(before, field) ? before[field] : undefined
+        before === undefined ? undefined : Object.hasOwn(before, field) ? before[field] : null
       const changes = delta.changes
         .filter(
           ({ field, newValue, changeType }) => changeType === 'delete' || !sameJson(held(field), newValue),

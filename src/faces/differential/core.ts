@@ -37,7 +37,8 @@ export function switchedEnv(given: ClientEnv | undefined, heard: () => boolean):
     unique: () => env.unique(),
     online: () => env.online(),
     visible: () => env.visible?.() ?? true,
-    ...(env.tabs && { tabs: env.tabs }),
+    // each tab follows what it likes, so each is a client of its own, and one of them has the disk
+    ...(env.tabs && { tabs: { ...env.tabs, channel: () => null } }),
     ...(env.notes && { notes: env.notes }),
     ...(env.saveData !== undefined && { saveData: env.saveData }),
     onHint(listener) {

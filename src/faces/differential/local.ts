@@ -95,6 +95,7 @@ export class LocalStates {
       const before = rows.get(id)
       const after = this.#client.get(type, id)
       if (before === after) continue
+      this.#states.delete(type)
       if (whole && before !== undefined)
         for (const name of Object.keys(this.#shown(type, id, before))) Reflect.deleteProperty(newState, name)
       if (after === undefined) rows.delete(id)
@@ -103,9 +104,7 @@ export class LocalStates {
       const changes = this.#changes(type, id, before, after)
       if (changes.length > 0) changed.push({ id, before, changes })
     }
-    if (changed.length === 0) return { oldState, newState: oldState, rows: [] }
-    if (whole) this.#states.set(type, newState)
-    else this.#states.delete(type)
+    if (whole && !this.#states.has(type)) this.#states.set(type, newState)
     return { oldState, newState, rows: changed }
   }
 
@@ -117,7 +116,11 @@ export class LocalStates {
       return [{ field, oldValue: before?.[field] ?? id, newValue: null, changeType: action, timestamp }]
     }
     const written = before === undefined ? after : (cut(before, after) ?? {})
-    return Object.entries(written).map(([field, newValue]) => ({
+    // what a write left out the database holds as null: that is no change
+    const news = Object.entries(written).filter(
+      ([field, value]) => value !== null || before === undefined || Object.hasOwn(before, field),
+    )
+    return news.map(([field, newValue]) => ({
       field,
       oldValue: before?.[field] ?? null,
       newValue,
