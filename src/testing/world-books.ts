@@ -22,6 +22,8 @@ export class Books {
   readonly #noted = new Map<string, Noted>()
   /** Where each mark was written. */
   readonly #columns = new Map<string, string>()
+  /** The number of its mutation, the newest where it was sent again. */
+  readonly #numbers = new Map<string, number>()
   /** Of each disk that was taken away: what had waited there, and how many edits were announced as lost with it. */
   readonly #evictions: {
     readonly owner: string
@@ -110,7 +112,10 @@ export class Books {
     const key = `${owner} ${client} ${mutation.n}`
     const placed = marksIn(mutation)
     const marks = placed.map(([mark]) => mark)
-    for (const [mark, column] of placed) this.#columns.set(mark, column)
+    for (const [mark, column] of placed) {
+      this.#columns.set(mark, column)
+      this.#numbers.set(mark, Math.max(mutation.n ?? 0, this.#numbers.get(mark) ?? 0))
+    }
     const known = this.#noted.get(key)
     if (known === undefined) {
       const made: Noted = { marks, evicted: false, durable: false, sent: false, results: [], branched: false }
@@ -161,18 +166,18 @@ export class Books {
     { results, branched, evicted }: Noted,
     mark: string,
     stored: boolean,
-    inbox: ReadonlyMap<string, readonly number[]>,
+    inbox: ReadonlyMap<string, readonly string[]>,
   ): void {
-    const [, client = ''] = key.split(' ')
     const column = this.#columns.get(mark)
     const lost = results.some(
       ({ status, lost: columns }) =>
         status !== 'rejected' && columns?.some(one => one.columns.includes(column ?? '')),
     )
     if (stored || branched || evicted || !lost) return
-    const [table = '', value = ''] = mark.split(' ')
+    const [, client = '', n] = key.split(' ')
+    const [table = ''] = mark.split(' ')
     const found = inbox.get(`${client} ${table} ${column}`) ?? []
-    if (!found.some(number => number >= numberOf(value)))
+    if (!found.some(value => (this.#numbers.get(`${table} ${value}`) ?? 0) >= Number(n)))
       this.problems.push(`[I1] ${mark} of mutation ${key} was lost without a record`)
   }
 
@@ -216,20 +221,16 @@ function marksIn(mutation: Mutation): [mark: string, column: string][] {
   return marks
 }
 
-/** The numbers of the marks that are on record, by client, table and column. */
-function inboxOf(records: Iterable<Row>): Map<string, number[]> {
-  const inbox = new Map<string, number[]>()
+/** The marks that are on record, by client, table and column. */
+function inboxOf(records: Iterable<Row>): Map<string, string[]> {
+  const inbox = new Map<string, string[]>()
   for (const row of records) {
-    const [client, entity, field, mine] = ['client', 'entity', 'field', 'mine'].map(name =>
-      JSON.stringify(row[name]),
+    const said = ['client', 'entity', 'field', 'mine'].map(name =>
+      JSON.stringify(row[name]).replaceAll(/[\\"]/g, ''),
     )
-    const key = `${client} ${entity} ${field}`.replaceAll('"', '')
-    inbox.set(key, [...(inbox.get(key) ?? []), numberOf(mine ?? '')])
+    const [client, entity, field, mine = ''] = said
+    const key = `${client} ${entity} ${field}`
+    inbox.set(key, [...(inbox.get(key) ?? []), mine])
   }
   return inbox
-}
-
-/** Marks are counted. */
-function numberOf(mark: string): number {
-  return Number(/\.(\d+)\W*$/.exec(mark)?.[1] ?? -1)
 }

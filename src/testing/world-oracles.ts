@@ -15,8 +15,9 @@ export function differences(
   browsers: readonly Browser[],
   database: WorldDatabase,
   views: WorldViews | null,
+  bare: { differences(database: WorldDatabase): string[] },
 ): string[] {
-  const found: string[] = []
+  const found = bare.differences(database)
   for (const { name, user, client } of browsers) {
     const { state, pending } = client.status()
     if (state !== 'ready') found.push(`${name} is ${state}`)
@@ -61,7 +62,7 @@ function truth(
 }
 
 /** The first difference between what is shown and what is. */
-function unequal(shown: readonly Row[], rows: ReadonlyMap<string, Row>): string | null {
+export function unequal(shown: readonly Row[], rows: ReadonlyMap<string, Row>): string | null {
   const left = new Map(rows)
   for (const row of shown) {
     const id = textOf(row)

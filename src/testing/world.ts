@@ -9,44 +9,24 @@ import type { Random } from './random.ts'
 import { skewedClock, virtualTime } from './time.ts'
 import type { VirtualTime } from './time.ts'
 import { breakLine, userWrites } from './world-actions.ts'
+import { Bares } from './world-bares.ts'
 import { Blocks } from './world-blocks.ts'
 import { Books } from './world-books.ts'
 import { Disks } from './world-disks.ts'
 import { newProfile } from './world-browser.ts'
 import type { Browser, Profile } from './world-browser.ts'
 import { memoryWorld } from './world-database.ts'
-import type { MakeDatabase, WorldDatabase } from './world-database.ts'
+import type { WorldDatabase } from './world-database.ts'
 import { differences, openInspector, unequalDisk } from './world-oracles.ts'
 import { Programs } from './world-programs.ts'
 import { worldEntities, worldNames } from './world-schema.ts'
 import type { Screen } from './world-screens.ts'
 import { worldLimits } from './world-limits.ts'
+import type { WorldOptions, WorldReport } from './world-report.ts'
 import { WorldServer } from './world-server.ts'
 import { Stamps } from './world-stamps.ts'
 import { WorldViews } from './world-views.ts'
 import { watched } from './world-watched.ts'
-
-export interface WorldOptions {
-  readonly seed: number
-  /** Default: the memory database. */
-  readonly database?: MakeDatabase
-  /** Virtual seconds of trouble. Default: 30. */
-  readonly seconds?: number
-  /** Whether some users do not see everything. Default: in one world of four. */
-  readonly views?: boolean
-  /** Hears of every action and event. */
-  readonly trace?: (line: string) => void
-}
-
-export interface WorldReport {
-  readonly seed: number
-  /** What went wrong; empty: nothing. */
-  readonly problems: readonly string[]
-  readonly steps: number
-  readonly mutations: number
-  /** Virtual seconds until all was quiet. */
-  readonly quietAfter: number
-}
 
 /** Runs one seed; throws with the seed and all problems where there are any. */
 export async function checkWorld(options: WorldOptions): Promise<WorldReport> {
@@ -81,6 +61,7 @@ class World {
   readonly #profiles: Profile[] = []
   readonly #disks: Disks
   readonly #screens = new Map<string, Screen>()
+  readonly #bare: Bares
   readonly #stamps = new Stamps()
   readonly #complaints: string[] = []
   readonly #faults = { busy: 0.03, disk: 0 }
@@ -126,6 +107,14 @@ class World {
       complaints: this.#complaints,
     }
     this.servers = Array.from({ length: random.between(1, 2) }, () => new WorldServer(parts))
+    this.#bare = new Bares(options.seed, {
+      time,
+      books: this.#books,
+      server: among => among.pick(this.servers),
+      trace: line => this.#trace(line),
+      // who has only a version cannot be told of rights
+      present: this.#views === null,
+    })
     for (let i = 0, count = random.between(1, 3); i < count; i++) {
       const profile = newProfile(`u${i}`, time, random)
       this.#profiles.push(profile)
@@ -193,6 +182,7 @@ class World {
     for (let i = 0; i < this.random.int(3); i++)
       await app.insert('docs', { id: `d${i}`, title: this.#books.mark('old') })
     for (const server of this.servers) server.start()
+    this.#bare.begin()
     for (const { user } of this.browsers) this.#views?.levelOf(user)
     this.#views?.survey(this.database)
     if (this.#views !== null) this.#changeRights(this.#views)
@@ -314,6 +304,7 @@ class World {
     const mine = [...this.network.lines].filter(line => line.leadsTo(server))
     server.kill()
     for (const line of mine) line.serverDied()
+    this.#bare.died(server)
   }
 
   #backup(): void {
@@ -331,6 +322,7 @@ class World {
     this.#restore()
     this.#views?.survey(this.database)
     this.#restored = true
+    this.#bare.forget()
     for (const server of this.servers) server.start()
   }
 
@@ -345,6 +337,7 @@ class World {
   async #mend(): Promise<void> {
     this.#trace('-- mend')
     this.#mended = true
+    this.#bare.mend()
     Object.assign(this.#faults, { busy: 0, disk: 0 })
     await this.#programs.end()
     this.#disks.mend(this.#profiles)
@@ -364,14 +357,14 @@ class World {
     const end = this.time.now() + quietLimitSeconds * 1000
     for (let calm = 0; this.time.now() < end;) {
       await this.time.run(1500)
-      calm = differences(this.browsers, this.database, this.#views).length === 0 ? calm + 1 : 0
+      calm = differences(this.browsers, this.database, this.#views, this.#bare).length === 0 ? calm + 1 : 0
       if (calm === 3) return true
     }
     return false
   }
 
   async #ask(quiet: boolean): Promise<string[]> {
-    const problems = quiet ? [] : differences(this.browsers, this.database, this.#views)
+    const problems = quiet ? [] : differences(this.browsers, this.database, this.#views, this.#bare)
     if (!quiet && problems.length === 0) problems.push('never quiet for long')
     for (const screen of this.#screens.values()) problems.push(...screen.problems)
     this.#books.check(this.database.history(), this.database.rows(conflictsTable).values())
