@@ -123,3 +123,44 @@ test('[Q8] [Q3] a result of a branch that is no more is forgotten: the mutation 
   hear({ type: 'reset', entity: 'lists', state: 'off', common: null, shape })
   expect(sent.filter(text => text.includes('"mutate"')).length).toBe(1)
 })
+
+test('[R2] a result above the log that the server has now is of one that is no more, also where the mutation is remembered', () => {
+  const replica = createReplica({
+    entities: ['lists'],
+    identity: { client: 'c', n: 0, lead: 1, user: null, reading: 0 },
+    node: 'n',
+  })
+  const sent: string[] = []
+  const hear = (message: Down): void => {
+    for (const effect of replica.step({ type: 'frame', message }, 1000).effects)
+      if (effect.do === 'send') sent.push(effect.text)
+  }
+  const welcome = {
+    type: 'welcome',
+    protocol: 1,
+    user: 'u',
+    epoch: 'e',
+    server_time: 0,
+    max_payload: 1e6,
+    entities: { lists: shape },
+  } as const
+  replica.step({ type: 'loaded', loaded: { identity: null, entities: new Map(), pending: [] } }, 1000)
+  replica.step({ type: 'opened' }, 1000)
+  hear({ ...welcome, head: 17, last: 0 })
+  hear({ type: 'batch', scopes: ['lists'], from: null, to: at(17), sets: [] })
+  const { n } = replica.step(
+    {
+      type: 'write',
+      writes: [{ entity: 'lists', id: 'x', action: 'create', data: { id: 'x', title: 't' } }],
+    },
+    1000,
+  )
+  replica.step({ type: 'durable', ns: [1], numbers: [[n, 1]] }, 1000)
+  // settled, but the connection is lost before the batch comes; then a backup is put in place
+  hear({ type: 'results', results: [{ n: 1, status: 'duplicate', version: 24 }] })
+  replica.step({ type: 'closed' }, 1000)
+  replica.step({ type: 'opened' }, 1000)
+  sent.length = 0
+  hear({ ...welcome, head: 19, last: 1 })
+  expect(sent.filter(text => text.includes('"mutate"')).length).toBe(1)
+})

@@ -44,11 +44,15 @@ export class Answers {
     const head = await this.#store.head()
     const anew = (reset: boolean): Promise<Cursor | null> => this.#table(request, entity, reset)
     if (clock === null) return anew(false)
-    const [state] = clock.cursor === undefined ? [] : await this.#store.verify([clock.cursor])
-    const seq = clock.cursor?.seq ?? placeIn(clock, head.epoch)
-    const here = state === undefined ? seq >= head.horizon && seq <= head.seq : state === 'here'
-    if (seq === 0 || !here) return anew(seq > 0)
-    return this.#changes(request, entity, seq, () => anew(true))
+    const { cursor } = clock
+    // the log's beginning is a place: whoever stands there may hold all that was there before the log
+    const seq = cursor?.seq ?? placeIn(clock, head.epoch)
+    if (cursor === undefined && seq === 0) return anew(clock.versions.size > 0)
+    const here =
+      cursor === undefined
+        ? seq >= head.horizon && seq <= head.seq
+        : (await this.#store.verify([cursor]))[0] === 'here'
+    return here ? this.#changes(request, entity, seq, () => anew(true)) : anew(true)
   }
 
   /** What a follower has missed, frame by frame as if it were live. */

@@ -126,6 +126,13 @@ test('[W2] a clock that names no cursor is continued by its versions; one of ano
   const far = { clientId: 'me', nodeId, lamportCounter: lamportCounter + 1000, versions: {} }
   const anew = await ask(line, 'users', far)
   expect(anew[0]).toMatchObject({ reset: true, deltas: [{ entityId: 'a' }, { entityId: 'b' }] })
+  // nothing was written since the table is followed: that is a place too, above which rows may go
+  const { app: young, line: first } = await begin()
+  const [, begun] = await ask(first, 'users')
+  young.db.exec("INSERT INTO users VALUES ('gone', 'x', 'X'); DELETE FROM users")
+  const [above] = await ask(first, 'users', begun?.currentVectorClock)
+  expect(begun?.currentVectorClock.lamportCounter).toBe(0)
+  expect(above?.deltas).toMatchObject([{ entityId: 'gone', changes: [{ changeType: 'delete' }] }])
   const cursor = { epoch: nodeId, seq: lamportCounter, check: 12_345 }
   const restored = await ask(line, 'users', { clientId: 'me', nodeId, versions: {}, cursor })
   expect(restored[0]?.reset).toBe(true)
