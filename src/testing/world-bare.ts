@@ -173,8 +173,7 @@ export class Bare {
     const frame = JSON.parse(text) as Frame // reason: our own server printed it
     this.#parts.trace(`${this.name} down ${text}`)
     const { entity = '', version = 0 } = frame
-    // reason: as above
-    if (this.#dialect === 'differential') this.#hearDeltas(frame as DeltaFrame)
+    if (this.#dialect === 'differential') this.#hearDeltas(frame)
     switch (frame.type) {
       case 'subscribed':
         for (const name of worldNames) {
