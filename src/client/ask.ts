@@ -26,7 +26,15 @@ export function askAll(state: State, all: readonly Kept[], whole = false): void 
     if (kept.cursor === null) kept.stage = null
     const { name: entity, cursor, marks, shape } = kept
     const where = state.where[entity]
-    return { entity, cursor, marks, shape: whole ? null : (shape?.hash ?? null), ...(where && { where }) }
+    const once = !kept.wanted && ({ once: true } as const)
+    return {
+      entity,
+      cursor,
+      marks,
+      shape: whole ? null : (shape?.hash ?? null),
+      ...(where && { where }),
+      ...once,
+    }
   })
   send(state, { type: 'subscribe', scopes })
 }
@@ -37,4 +45,15 @@ export function answered(kept: Kept): void {
   kept.again = false
   kept.current = true
   kept.stage = null
+}
+
+/** Whether it is followed. What is held of it stays, and so do unsent edits. */
+export function want(state: State, kept: Kept, wanted: boolean, open: boolean): void {
+  if (kept.wanted === wanted) return
+  kept.wanted = wanted
+  kept.heal = null
+  answered(kept)
+  if (!open || kept.refused) return
+  if (wanted) ask(state, kept)
+  else send(state, { type: 'unsubscribe', entities: [kept.name] })
 }

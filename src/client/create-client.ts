@@ -10,6 +10,7 @@ import { healing } from './heal.ts'
 import { foldPages } from './idb-fold.ts'
 import { indexedDBStore } from './idb.ts'
 import { late } from './late.ts'
+import { openMemory } from './open-memory.ts'
 import { queryOf } from './query.ts'
 import type { QueryOptions } from './query.ts'
 import { rivals } from './rivals.ts'
@@ -30,6 +31,7 @@ export const allParts: Parts = {
   rivals,
   exclusive,
   adopt,
+  open: openMemory,
 }
 
 /** A client of the sync routes at `options.url`. Opens its store and connects by itself; `ready` tells when. */

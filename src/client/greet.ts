@@ -41,7 +41,8 @@ export function receiveWelcome(state: State, welcome: Welcome): void {
   }
   for (const entry of state.entries.values()) {
     // a backup was put in place: the result is of a branch of the log that is no more, and its version may never come
-    if (entry.record.n > welcome.last && entry.result !== null) {
+    const { result, record } = entry
+    if (result !== null && (record.n > welcome.last || (result.version > welcome.head && !state.follows))) {
       entry.result = null
       state.waiting -= 1
     }
@@ -53,12 +54,13 @@ export function receiveWelcome(state: State, welcome: Welcome): void {
   for (const kept of state.entities.values()) {
     const shape = shapeIn(state, welcome, kept)
     kept.refused = shape === undefined
-    kept.current = kept.refused
+    kept.current = kept.refused || !kept.wanted
+    kept.asked = false
     if (shape !== undefined && kept.cursor === null) kept.shape = shape
   }
   askAll(
     state,
-    [...state.entities.values()].filter(kept => !kept.refused),
+    [...state.entities.values()].filter(kept => !kept.current),
   )
   for (const kept of state.entities.values()) {
     // a scope that stands at the head may be answered with nothing

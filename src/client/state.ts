@@ -147,6 +147,8 @@ export interface Kept {
   fresh: boolean
   stage: Stage | null
   heal: Heal | null
+  /** It is followed. Else what is held of it stays, and it is asked for once when somebody asks. */
+  wanted: boolean
   /** A subscribe was sent and not answered. */
   asked: boolean
   /** It failed for now: to be sent again at `resume`. */

@@ -48,6 +48,8 @@ export interface ScopeRequest {
   readonly shape: string | null
   /** Of the rows that may be seen, those that are wanted. */
   readonly where?: Row
+  /** Up to now, and no more: what happens afterwards is not sent. */
+  readonly once?: true
 }
 
 export interface Subscribe {

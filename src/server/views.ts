@@ -120,7 +120,13 @@ export class Views {
   }
 
   shapeOf(entity: string): EntityShape | undefined {
-    return this.of(entity)?.shape ?? this.#entities.get(entity)?.shape
+    return this.seen(entity)?.shape
+  }
+
+  /** How its rows look to this user. */
+  seen(entity: string): Pick<View, 'info' | 'shape'> | undefined {
+    const info = this.#entities.get(entity)
+    return this.of(entity) ?? (info && { info, shape: info.shape })
   }
 
   /** The same text where they see the same of these entities; empty: all. */
@@ -361,13 +367,15 @@ class ViewedStore implements ReadStore {
   async snapshot(query: Parameters<ServerStore['snapshot']>[0]): Promise<SnapshotPage> {
     const view = this.#views.of(query.entity)
     if (view === null) return this.#store.snapshot(query)
-    return shownPage(view, await this.#store.snapshot({ ...query, where: view.where }), query.form)
+    const page = await this.#store.snapshot({ ...query, where: view.where })
+    return { ...page, rows: shownRows(view, page.rows, query.form) }
   }
 
   async rowsAbove(query: Parameters<ServerStore['rowsAbove']>[0]): Promise<SnapshotPage> {
     const view = this.#views.of(query.entity)
     if (view === null) return this.#store.rowsAbove(query)
-    return shownPage(view, await this.#store.rowsAbove({ ...query, where: view.where }), 'values')
+    const page = await this.#store.rowsAbove({ ...query, where: view.where })
+    return { ...page, rows: shownRows(view, page.rows, 'values') }
   }
 
   async places(query: Parameters<ServerStore['places']>[0]): ReturnType<ServerStore['places']> {
@@ -382,10 +390,6 @@ class ViewedStore implements ReadStore {
     const rows = await this.#store.rowsById(entity, ids)
     return view === null ? rows : shownRows(view, rows, 'values')
   }
-}
-
-function shownPage(view: View, page: SnapshotPage, form: RowForm): SnapshotPage {
-  return { ...page, rows: shownRows(view, page.rows, form) }
 }
 
 function shownRows(view: View, rows: SnapshotPage['rows'], form: RowForm): SnapshotPage['rows'] {

@@ -205,7 +205,10 @@ export class FakeServer {
         this.#hello(link, message)
         break
       case 'subscribe':
-        for (const scope of message.scopes) this.#subscribe(link, scope)
+        for (const scope of message.scopes) {
+          this.#subscribe(link, scope)
+          if (scope.once === true) link.scopes.delete(scope.entity)
+        }
         break
       case 'mutate':
         this.#mutate(link, message.mutations)
@@ -243,10 +246,8 @@ export class FakeServer {
 
   #subscribe(link: Link, { entity, cursor, marks, shape }: ScopeRequest): void {
     const table = this.tables.get(entity)
-    if (table === undefined) {
-      this.send(link, { type: 'error', re: 'subscribe', code: 'UNKNOWN_ENTITY', message: entity })
-      return
-    }
+    if (table === undefined)
+      return this.send(link, { type: 'error', re: 'subscribe', code: 'UNKNOWN_ENTITY', message: entity })
     if (cursor === null) return this.#snapshot(link, entity, table)
     const onLog = (at: Cursor): boolean =>
       at.epoch === this.epoch && at.seq <= this.seq && at.check === checkOf(this.epoch, at.seq)
@@ -362,8 +363,7 @@ export class FakeServer {
     const table = this.tables.get(entity)
     const real = ids[id] ?? this.log.find(entry => entry.temporary === id)?.id
     if (action === 'create' && isTemporaryId(id) && real === undefined) {
-      this.serial += 1
-      ids[id] = `r${this.serial}`
+      ids[id] = `r${++this.serial}`
       this.#store([{ entity, id: `r${this.serial}`, row: { ...data, id: `r${this.serial}` }, temporary: id }])
       return
     }
