@@ -76,8 +76,8 @@ export function bareFrames(
   after: number,
   numbered: boolean,
 ): Frame[] {
-  const { one, cells, tell } = spellings[dialect]
-  const told = tell(rows, after)
+  const { one, cells } = spellings[dialect]
+  const told = spellings[dialect].tell(rows, after)
   return told.map(({ text, version }, i) => {
     const next = told[i + 1]
     const whole = cells ? next === undefined : next?.version !== version
