@@ -80,6 +80,14 @@ const once: readonly (readonly [store: keyof typeof stores, seed: number, found:
     40_128,
     '[R12] a page that slept while its database was replaced put its mark over that of the new one',
   ],
+  ['memory', 9_001_928, '[R12] a disk that was taken away while a page opened it was lost without a word'],
+  ['memory', 9_002_967, '[R12] the same'],
+  [
+    'sqlite',
+    9_000_885,
+    '[R12] a tab that had slept took back from the mark what others had written meanwhile',
+  ],
+  ['memory', 12_003_577, '[R12] two tabs that wrote at once marked one edit'],
 ]
 
 // The same where tabs want parts of tables, and change their minds.

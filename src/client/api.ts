@@ -11,6 +11,7 @@ import type {
   SyncError,
   Write,
 } from '../core/index.ts'
+import type { Conflicts } from './conflicts.ts'
 import type { Encodable } from './encode.ts'
 import type { ClientEnv } from './env.ts'
 import type { LinkState } from './link.ts'
@@ -189,6 +190,8 @@ export interface Client<R = Record<string, Row>> {
   subscribe(target: Target<R>, listener: Listener): () => void
   /** Columns with their kinds, and the key; null before the server has told. */
   shape(entity: keyof R & string): EntityShape | null
+  /** What somebody wrote and did not survive, to be settled. */
+  readonly conflicts: Conflicts
   on<K extends keyof ClientEvents>(event: K, listener: (detail: ClientEvents[K]) => void): () => void
   pending(): PendingWrite[]
   deadLetters(): DeadLetter[]
@@ -216,4 +219,4 @@ export interface Client<R = Record<string, Row>> {
 }
 
 /** Without what a small script leaves out. */
-export type BareClient<R = Record<string, Row>> = Omit<Client<R>, 'query' | 'scope'>
+export type BareClient<R = Record<string, Row>> = Omit<Client<R>, 'query' | 'scope' | 'conflicts'>

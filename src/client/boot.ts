@@ -68,11 +68,15 @@ async function open(
 ): Promise<{ loaded: Loaded; identity: Identity; failed: SyncError | null }> {
   let loaded: Loaded = { identity: null, entities: new Map(), pending: [] }
   try {
-    loaded = await store.load(entities)
-    const known = loaded.identity ?? fresh
-    const { identity } = await store.claim(known, alone ? known.lead : null)
-    // numbers that other tabs took in between are not known yet
-    return { loaded, identity: { ...identity, n: known.n }, failed: null }
+    for (;;) {
+      loaded = await store.load(entities)
+      const known = loaded.identity ?? fresh
+      const { identity } = await store.claim(fresh, alone ? known.lead : null)
+      // taken away or emptied in between: what was read is not in it, so it is read anew (rule R12)
+      if (loaded.identity !== null && known.client !== identity.client) continue
+      // numbers that other tabs took in between are not known yet
+      return { loaded, identity: { ...identity, n: known.n }, failed: null }
+    }
   } catch (cause) {
     // what cannot be noted is a client of its own: what waits on this disk is left to the one that can strike it off,
     // while whose rows these are stays known

@@ -3,6 +3,7 @@ import type { EntitySource, Row } from '../core/index.ts'
 import { adopt } from './adopt.ts'
 import type { Client, ClientOptions, RowsOf } from './api.ts'
 import { checkEntity, clientOf } from './client.ts'
+import { conflictsOf } from './conflicts.ts'
 import type { Parts } from './engine.ts'
 import { exclusive } from './exclusive.ts'
 import { healing } from './heal.ts'
@@ -49,9 +50,12 @@ export function allParts(): Parts {
 export function createClient<const S extends readonly EntitySource[]>(
   options: ClientOptions<S>,
 ): Client<RowsOf<S>> {
-  // reason: they come out as they went in, but for the order of their columns; `more` adds the query and the scopes
+  // reason: they come out as they went in, but for the order of their columns
   const where = inOrder(options.where ?? {}) as NonNullable<ClientOptions<S>['where']>
-  return clientOf({ ...options, where }, allParts()) as Client<RowsOf<S>>
+  // reason: `more` adds the query and the scopes
+  const client = clientOf({ ...options, where }, allParts()) as Client<RowsOf<S>>
+  // reason: what a row is, is the caller's affair; in the inbox every row is a Row
+  return Object.assign(client, { conflicts: conflictsOf(client as unknown as Client) })
 }
 
 function inOrder(where: { readonly [entity: string]: object | undefined }): object {

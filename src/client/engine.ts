@@ -89,8 +89,8 @@ export interface Engine {
   /** Null: not loaded yet. */
   late: Late | null
   readonly notes: Notes
-  /** What was noted of each database beside it. */
-  readonly marks: Map<string, string>
+  /** How many edits of its own this page has marked, by the client that it was then. */
+  readonly marked: Map<string, number>
   /** The database, by its key, that was emptied on purpose. */
   cleared: string | null
   /** Ends the wait for housekeeping. */
@@ -137,7 +137,7 @@ export function createEngine(options: ClientOptions, env: ClientEnv, parts: Part
     rowsLost: null,
     late: parts.late ?? null,
     notes: env.notes ?? pageNotes,
-    marks: new Map(),
+    marked: new Map(),
     cleared: null,
     tidying: () => {},
     key: '',

@@ -5,7 +5,7 @@ import { FakeEnv } from '../testing/fake-env.ts'
 import { FakeServer } from '../testing/fake-server.ts'
 import { FakeTabs } from '../testing/fake-tabs.ts'
 import { createClient } from './index.ts'
-import type { Client, StorageDetail } from './index.ts'
+import type { Client, StorageDetail, WriteHandle } from './index.ts'
 
 let server: FakeServer
 let tabs: FakeTabs
@@ -45,7 +45,7 @@ function open() {
   opened.push(client)
   const storage: StorageDetail[] = []
   client.on('storage', detail => storage.push(detail))
-  return { client, env, storage }
+  return { name, client, env, storage }
 }
 
 const evicted = (lost: number) => [{ storage: 'indexeddb', reason: 'evicted', lost, error: null }]
@@ -185,4 +185,79 @@ test('[R12] [T3] a tab over a new database hears nothing of one that does not kn
   await slept.client.create('todos', { id: 'b', title: 'of another client' }).persisted
   expect(after.client.status()).toMatchObject({ state: 'ready', leader: true, pending: 0 })
   expect(after.client.getAll('todos')).toEqual([])
+})
+
+test('[R12] taken away while a page opens it: announced by that page, which begins anew on the disk', async () => {
+  const before = open()
+  await before.client.ready
+  before.client.disconnect()
+  await before.client.create('todos', { id: 'a', title: 'unsent' }).persisted
+  await before.client.close()
+  const openNow = indexedDB.open.bind(indexedDB)
+  // it goes once it has been read, and before the page could say whose it is
+  vi.spyOn(indexedDB, 'open').mockImplementationOnce((name, version) => {
+    const request = openNow(name, version)
+    request.addEventListener('success', () => void remove(name))
+    return request
+  })
+  const after = open()
+  await after.client.ready
+  expect(after.storage).toEqual(evicted(1))
+  expect(after.client.getAll('todos')).toEqual([])
+  expect(after.client.status()).toMatchObject({ storage: 'indexeddb', pending: 0 })
+  expect(after.client.status().client).not.toBe(before.client.status().client)
+  await after.client.create('todos', { id: 'b', title: 'sent' }).confirmed
+  expect(server.rows('todos').map(row => row['id'])).toEqual(['b'])
+})
+
+/** As if all pages had died with the mark as it is now, and the disk had what was on its way there. */
+async function evictedWith(edits: readonly WriteHandle[]): Promise<ReturnType<typeof open>> {
+  const mark = notes.get('syncline-anon') ?? ''
+  await Promise.all(edits.map(({ persisted }) => persisted))
+  notes.set('syncline-anon', mark)
+  vi.stubGlobal('indexedDB', new IDBFactory())
+  tabs = new FakeTabs()
+  return open()
+}
+
+test('[R12] edits that a tab has not heard of are not taken back by what it marks', async () => {
+  const [first, second] = [open(), open()]
+  await Promise.all([first.client.ready, second.client.ready])
+  first.client.disconnect()
+  tabs.deaf.add(second.name)
+  for (const id of ['a', 'b', 'c']) await first.client.create('todos', { id, title: 'unsent' }).persisted
+  expect(second.client.getAll('todos')).toEqual([])
+  const after = await evictedWith([second.client.create('todos', { id: 'd', title: 'unsent' })])
+  await vi.waitFor(() => expect(after.storage).toEqual(evicted(4)))
+})
+
+test('[R12] edits that two tabs have on their way at once are both marked', async () => {
+  const [first, second] = [open(), open()]
+  await Promise.all([first.client.ready, second.client.ready])
+  first.client.disconnect()
+  const edits = [first, second].map(({ client, name }) =>
+    client.create('todos', { id: name, title: 'unsent' }),
+  )
+  const after = await evictedWith(edits)
+  await vi.waitFor(() => expect(after.storage).toEqual(evicted(2)))
+})
+
+test('[R12] what died on its way to the disk is counted until a page comes that sees it is not there', async () => {
+  const before = open()
+  await before.client.ready
+  before.client.disconnect()
+  const put = vi.spyOn(IDBObjectStore.prototype, 'put').mockImplementation(() => {
+    throw new DOMException('', 'QuotaExceededError')
+  })
+  const lost = before.client.create('todos', { id: 'a', title: 'in memory' })
+  await expect(lost.persisted).rejects.toMatchObject({ code: 'STORAGE_FULL' })
+  put.mockRestore()
+  await before.client.close()
+  const next = open()
+  await next.client.ready
+  await next.client.close()
+  expect(next.storage).toEqual([])
+  vi.stubGlobal('indexedDB', new IDBFactory())
+  const after = open()
+  await vi.waitFor(() => expect(after.storage).toEqual(evicted(0)))
 })

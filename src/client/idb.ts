@@ -35,7 +35,8 @@ interface Handle {
   asked: boolean
   /** The browser took the database away: what this page would put into another of its name belongs to nobody there. */
   gone: boolean
-  onGone: () => void
+  /** Null: nothing of it is held yet, so the one in its place does as well. */
+  onGone: (() => void) | null
 }
 
 export type Fold = (db: IDBDatabase, entities: readonly string[]) => Promise<boolean>
@@ -46,7 +47,7 @@ export interface Meta extends Omit<Held, 'rows'> {
 
 /** `folding` loads `foldPages`; without it, large entities become slower with every change. */
 export function indexedDBStore(name: string, after: After, folding?: () => Promise<Fold>): ClientStore {
-  const handle: Handle = { db: null, entities: [], name, after, asked: false, gone: false, onGone: () => {} }
+  const handle: Handle = { db: null, entities: [], name, after, asked: false, gone: false, onGone: null }
   return {
     kind: 'indexeddb',
     load(entities, known) {
@@ -131,8 +132,8 @@ async function openAll(handle: Handle): Promise<IDBDatabase> {
   // the browser takes it away, or somebody with its tools
   const gone = (): void => {
     forget()
-    handle.gone = true
-    handle.onGone()
+    handle.gone = handle.onGone !== null
+    handle.onGone?.()
   }
   db.onclose = gone
   // another page upgrades: let go, and open again when it is needed

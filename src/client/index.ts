@@ -41,6 +41,8 @@ export type {
   Transaction,
   WriteHandle,
 } from './api.ts'
+export { conflictsOf } from './conflicts.ts'
+export type { Conflict, Conflicts } from './conflicts.ts'
 export type { Encodable } from './encode.ts'
 export { platformEnv } from './env.ts'
 export type { ClientEnv, Hint, Notes } from './env.ts'

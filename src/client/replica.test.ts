@@ -115,7 +115,7 @@ describe('writes', () => {
     const r = synced()
     expect(r.update('a', { title: 'A', done: 'yes' })).toBe(1)
     expect(r.sentMutations()[0]?.writes).toEqual([
-      { entity: 't', id: 'a', action: 'update', data: { done: 'yes' } },
+      { entity: 't', id: 'a', action: 'update', data: { done: 'yes' }, was: { done: 'no' } },
     ])
     expect(r.update('a', { done: 'yes' })).toBe(0)
     expect(r.replica.state.identity.n).toBe(1)

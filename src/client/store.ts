@@ -139,7 +139,10 @@ export interface ClientStore {
   tidy?(): Promise<boolean>
   /** Forgets everything. */
   clear(): Promise<void>
-  /** Calls `listener` if all that it holds is taken away while it is open; from then on every call rejects STORAGE_FAILED. */
+  /**
+   * Calls `listener` if all that it holds is taken away while it is open; from then on every call rejects STORAGE_FAILED.
+   * Until somebody listens nothing of it is held: the empty one in its place is opened like any other.
+   */
   onGone?(listener: () => void): void
   /** Twice is fine. */
   close(): Promise<void>

@@ -1,6 +1,6 @@
 // A user's writes become a pending mutation: cut against the view, numbered, stamped, shown. Rules R5, Q8.
 // Neighbours on the line: the client root before it, outbox (and `save`) behind it.
-import type { Base, Row, Write } from '../core/index.ts'
+import type { Base, Json, Row, Write } from '../core/index.ts'
 import { cut, stampOf, tick } from '../core/index.ts'
 import { firstDraft, numbered } from './store.ts'
 import type { PendingRecord } from './store.ts'
@@ -107,7 +107,11 @@ function cutWrite(kept: Kept, write: Write, view: Row | undefined): Write | null
   if (write.action === 'delete') return view === undefined && kept.cursor !== null ? null : write
   if (write.action === 'create' || view === undefined || write.data === undefined) return write
   const data = cut(view, write.data)
-  return data === null ? null : { ...write, data }
+  if (data === null) return null
+  // what is written over goes along: where the write loses, its record says what its user saw (rule I1)
+  const was: Record<string, Json> = {}
+  for (const column of Object.keys(data)) was[column] = view[column] ?? null
+  return { ...write, data, was }
 }
 
 /** The writer's place: the lowest of its entities, on the branch that the server left where one is under repair. */

@@ -9,6 +9,8 @@ export interface Write {
   readonly id: string
   readonly action: Action
   readonly data?: Row
+  /** Of an update: what the writer saw in the changed columns before, for the record of a value that is lost. */
+  readonly was?: Row
   /** A create that may meet an existing row and then updates it. */
   readonly upsert?: boolean
 }

@@ -45,7 +45,8 @@ export interface Attempt {
 export interface Rules {
   readonly grain: Grain
   readonly strategy: FieldMergeStrategy
-  readonly fields?: { readonly [column: string]: FieldMergeStrategy }
+  /** Of single columns, at field grain; null: a resolver of the column's own. */
+  readonly fields?: { readonly [column: string]: FieldMergeStrategy | null }
   readonly resolver: boolean
 }
 
@@ -72,8 +73,11 @@ export type Decision =
       readonly resolved: Row | null
       readonly lost: readonly string[]
       readonly stamp: Stamp
+      /** Of the written columns, those that met a cell which the writer had not seen; absent: none. */
+      readonly met?: readonly string[]
     }
-  | { readonly kind: 'delete'; readonly stamp: Stamp }
+  /** `met`: columns, or all of the row, that the writer had not seen; absent: none. */
+  | { readonly kind: 'delete'; readonly stamp: Stamp; readonly met?: readonly string[] | 'all' }
   /** Nothing to store and nothing wrong: a delete of what is not there. */
   | { readonly kind: 'settled' }
   | { readonly kind: 'conflict'; readonly code: ErrorCode; readonly lost: readonly string[] }
@@ -125,7 +129,16 @@ function remove(standing: Standing, attempt: Attempt, rules: Rules, around: Surr
   const met = concurrent(everyCell(standing), attempt)
   const refused = rules.strategy === 'server-wins' || rules.strategy === 'keep-both'
   if (met.length > 0 && refused) return { kind: 'conflict', code: 'CONFLICT', lost: [] }
-  return { kind: 'delete', stamp: settle(attempt.stamp, greatest(everyCell(standing)), around) }
+  const stamp = settle(attempt.stamp, greatest(everyCell(standing)), around)
+  if (met.length === 0) return { kind: 'delete', stamp }
+  return {
+    kind: 'delete',
+    stamp,
+    met:
+      concurrent([standing.whole], attempt).length > 0
+        ? 'all'
+        : metOf(Object.keys(standing.cells), standing, attempt),
+  }
 }
 
 function update(standing: Standing, attempt: Attempt, rules: Rules, around: Surroundings): Decision {
@@ -137,13 +150,32 @@ function update(standing: Standing, attempt: Attempt, rules: Rules, around: Surr
     if (resolution === undefined || resolution.seq !== standing.seq) {
       return { kind: 'resolve', seq: standing.seq, columns: judged.contested }
     }
-    return storeResolution(standing, judged, resolution.changes, around)
+    return {
+      ...storeResolution(standing, judged, resolution.changes, around),
+      ...metIn(judged, standing, attempt),
+    }
   }
   if (judged.kept.length === 0 && judged.lost.length > 0)
     return { kind: 'conflict', code: 'CONFLICT', lost: judged.lost }
   const replaced = whole ?? judged.kept.map(column => cellOf(standing, column))
   const stamp = settle(attempt.stamp, greatest(replaced), around)
-  return { kind: 'update', columns: judged.kept, resolved: null, lost: judged.lost, stamp }
+  return {
+    kind: 'update',
+    columns: judged.kept,
+    resolved: null,
+    lost: judged.lost,
+    stamp,
+    ...metIn(judged, standing, attempt),
+  }
+}
+
+/** Nearly no write meets anything. */
+function metIn(judged: Judgement, standing: Standing, attempt: Attempt): { met?: readonly string[] } {
+  return judged.raced ? { met: metOf(attempt.columns, standing, attempt) } : {}
+}
+
+function metOf(columns: readonly string[], standing: Standing, attempt: Attempt): string[] {
+  return columns.filter(column => concurrent([cellOf(standing, column)], attempt).length > 0)
 }
 
 function storeResolution(
@@ -151,7 +183,7 @@ function storeResolution(
   judged: Judgement,
   changes: Row,
   around: Surroundings,
-): Decision {
+): Extract<Decision, { kind: 'update' }> {
   const columns = [...new Set([...judged.kept, ...Object.keys(changes)])]
   // a resolver's value was written by nobody's clock: it is stamped now, above all that it replaces
   return {
@@ -168,6 +200,8 @@ interface Judgement {
   readonly lost: readonly string[]
   /** Columns that a resolver has to settle. */
   readonly contested: readonly string[]
+  /** Something was met that the writer had not seen. */
+  readonly raced: boolean
 }
 
 function judgeRow(
@@ -177,20 +211,21 @@ function judgeRow(
   around: Surroundings,
 ): Judgement {
   const met = concurrent(cells, attempt)
-  return sort(
-    attempt.columns,
-    met.length === 0 ? 'keep' : settleRace(met, attempt, rules.resolver ? null : rules.strategy, around),
-  )
+  const raced = met.length > 0
+  const outcome = raced ? settleRace(met, attempt, rules.resolver ? null : rules.strategy, around) : 'keep'
+  return { ...sort(attempt.columns, outcome), raced }
 }
 
 function judgeFields(standing: Standing, attempt: Attempt, rules: Rules, around: Surroundings): Judgement {
-  const all = { kept: [] as string[], lost: [] as string[], contested: [] as string[] } // reason: an empty literal has no element type
+  // reason: an empty literal has no element type
+  const all = { kept: [] as string[], lost: [] as string[], contested: [] as string[], raced: false }
   for (const column of attempt.columns) {
     const met = concurrent([cellOf(standing, column)], attempt)
     const own =
       rules.fields !== undefined && Object.hasOwn(rules.fields, column) ? rules.fields[column] : undefined
-    const strategy = own ?? (rules.resolver ? null : rules.strategy)
+    const strategy = own === undefined ? (rules.resolver ? null : rules.strategy) : own
     const judged = sort([column], met.length === 0 ? 'keep' : settleRace(met, attempt, strategy, around))
+    all.raced ||= met.length > 0
     all.kept.push(...judged.kept)
     all.lost.push(...judged.lost)
     all.contested.push(...judged.contested)
@@ -221,7 +256,7 @@ function settleRace(
   }
 }
 
-function sort(columns: readonly string[], outcome: Outcome): Judgement {
+function sort(columns: readonly string[], outcome: Outcome): Omit<Judgement, 'raced'> {
   return {
     kept: outcome === 'keep' ? columns : [],
     lost: outcome === 'lose' ? columns : [],
@@ -238,7 +273,8 @@ function concurrent(cells: readonly (Cell | null)[], attempt: Attempt): Cell[] {
   })
 }
 
-function cellOf(standing: Standing, column: string): Cell | null {
+/** Who wrote a column last; null: it is at its baseline. */
+export function cellOf(standing: Standing, column: string): Cell | null {
   return Object.hasOwn(standing.cells, column) ? (standing.cells[column] ?? null) : standing.whole
 }
 

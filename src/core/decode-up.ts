@@ -122,6 +122,7 @@ function decodeWrite(item: unknown, limits: Limits): Write {
     action,
   }
   if (action !== 'delete') decoded.data = asRow(write['data'], 'data', limits)
+  if (action === 'update' && write['was'] !== undefined) decoded.was = asRow(write['was'], 'was', limits)
   if (write['upsert'] === true) decoded.upsert = true
   return decoded
 }

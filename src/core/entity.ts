@@ -1,7 +1,7 @@
 // A synced table as the user names it: a bare name, or a definition with types, validation and rules.
 import type { AccessRules } from './access.ts'
 import { SyncError } from './errors.ts'
-import type { Row } from './ids.ts'
+import type { Json, Row } from './ids.ts'
 import { isForbiddenName } from './ids.ts'
 import type { SchemaInput, StandardSchema } from './standard-schema.ts'
 
@@ -39,6 +39,12 @@ export interface ConflictResolver<T = Row> {
 }
 export type ResolverFunction<T = Row> = ConflictResolver<T>['resolve']
 
+/** How one column is settled; `resolver` gets the two values of that column alone. */
+export interface FieldRule<V = Json> {
+  readonly strategy?: FieldMergeStrategy
+  readonly resolver?: (server: V, client: V, context: ResolveContext) => V | Promise<V>
+}
+
 export interface EntityOptions<Name extends string = string, S extends StandardSchema = StandardSchema> {
   readonly name: Name
   /** Default: the name where a table is called so, else its snake_case plural (`BlogPost` → `blog_posts`). */
@@ -49,7 +55,10 @@ export interface EntityOptions<Name extends string = string, S extends StandardS
   readonly schema?: S
   readonly strategy?: FieldMergeStrategy
   readonly resolver?: ConflictResolver<SchemaRow<S>> | ResolverFunction<SchemaRow<S>>
+  /** Default: the engine's, `entity`; `field` where there are `fields`. */
   readonly grain?: Grain
+  /** Columns that are settled otherwise than the rest of the row. */
+  readonly fields?: { readonly [C in keyof SchemaRow<S> & string]?: FieldRule<SchemaRow<S>[C]> }
   /** Columns that no client may write. */
   readonly serverOwned?: readonly string[]
   /** What a pushed field that is no column does. Default `reject`. */
@@ -73,6 +82,7 @@ export interface EntityDefinition<Name extends string = string, T = Row> {
   readonly strategy: FieldMergeStrategy | undefined
   readonly resolver: ConflictResolver<T> | undefined
   readonly grain: Grain | undefined
+  readonly fields: { readonly [column: string]: FieldRule }
   readonly serverOwned: readonly string[]
   readonly unknownFields: 'reject' | 'ignore'
   readonly access: AccessRules | undefined
@@ -110,13 +120,28 @@ export function defineEntity<const Name extends string, S extends StandardSchema
     schema: options.schema,
     strategy: options.strategy === undefined ? undefined : parseStrategy(options.strategy),
     resolver: typeof options.resolver === 'function' ? { resolve: options.resolver } : options.resolver,
-    grain: options.grain,
+    grain: grainOf(options.name, options.grain, options.fields !== undefined),
+    // reason: as the rules of access below
+    fields: fieldsOf((options.fields ?? {}) as EntityDefinition['fields']),
     serverOwned: options.serverOwned ?? [],
     unknownFields: options.unknownFields ?? 'reject',
     // reason: a rule takes rows of the definition's own type; inside the engine every row is a Row
     access: options.access as AccessRules | undefined,
     routing: options.by ?? (options.access?.read === undefined ? [] : 'all'),
   }
+}
+
+function grainOf(name: string, grain: Grain | undefined, single: boolean): Grain | undefined {
+  if (!single) return grain
+  if (grain !== 'entity') return 'field'
+  throw new SyncError('INVALID_CONFIG', `'${name}' has rules for single fields: its grain must be 'field'`)
+}
+
+function fieldsOf(fields: EntityDefinition['fields']): EntityDefinition['fields'] {
+  const parsed: Record<string, FieldRule> = {}
+  for (const [column, rule] of Object.entries(fields))
+    parsed[column] = rule.strategy === undefined ? rule : { ...rule, strategy: parseStrategy(rule.strategy) }
+  return parsed
 }
 
 /** A list as users write it, mixed freely, as definitions. Duplicates are an error. */

@@ -4,12 +4,16 @@
 import { clampStamp, cut, decide, SyncError } from '../core/index.ts'
 import type {
   Attempt,
+  EntityDefinition,
   ErrorBody,
   ErrorCode,
   FieldMergeStrategy,
   Grain,
+  Json,
   Mutation,
   MutationResult,
+  ResolveContext,
+  Row,
   Rules,
 } from '../core/index.ts'
 import type { Logger, ServerEnv } from './env.ts'
@@ -118,7 +122,9 @@ export class Acceptor {
 
   #rules(entity: string): Rules {
     const definition = this.#store.entities.get(entity)?.definition
+    const fields = definition === undefined ? undefined : strategiesOf(definition)
     return {
+      ...(fields === undefined ? {} : { fields }),
       grain: definition?.grain ?? this.#options.grain,
       strategy: definition?.strategy ?? this.#options.strategy,
       resolver: definition?.resolver !== undefined,
@@ -218,6 +224,7 @@ export class Acceptor {
       entity: write.entity,
       id: planned.sent,
       values: planned.key === null ? cutValues : { ...planned.key, ...cutValues },
+      was: write.was,
       judged: planned.info.definition.access === undefined ? undefined : draft?.seqOf(planned),
       attempt: {
         action: write.action,
@@ -262,18 +269,14 @@ export class Acceptor {
     columns: readonly string[],
     sender: Sender,
   ): Promise<PreparedWrite> {
-    const resolver = this.#store.entities.get(write.entity)?.definition.resolver
+    const definition = this.#store.entities.get(write.entity)?.definition
     const [found] = await this.#store.look(write.entity, [write.id], sender)
-    if (resolver === undefined || found === undefined || found.row === null) return write
+    if (definition === undefined || found === undefined || found.row === null) return write
     const server = found.row
-    const client = { ...server, ...write.values }
+    const asked = { server, client: { ...server, ...write.values }, columns }
+    const context = { entity: write.entity, id: found.id, ...this.#stampsOf(found, write.attempt), columns }
     const merged = await this.#withDeadline(
-      resolver.resolve(server, client, {
-        entity: write.entity,
-        id: found.id,
-        ...this.#stampsOf(found, write.attempt),
-        columns,
-      }),
+      resolveRow(definition, asked, context),
       'RESOLVER_FAILED',
       'the resolver',
     )
@@ -307,6 +310,41 @@ export class Acceptor {
       Promise.resolve(result).then(resolve, reject).finally(cancel)
     })
   }
+}
+
+const strategies = new WeakMap<EntityDefinition, Rules['fields']>()
+
+/** Of single columns; null: a resolver of the column's own. */
+function strategiesOf(definition: EntityDefinition): Rules['fields'] {
+  if (!strategies.has(definition)) {
+    const named: Record<string, FieldMergeStrategy | null> = {}
+    for (const [column, { strategy = null, resolver }] of Object.entries(definition.fields))
+      if (resolver !== undefined || strategy !== null)
+        named[column] = resolver === undefined ? strategy : null
+    strategies.set(definition, Object.keys(named).length === 0 ? undefined : named)
+  }
+  return strategies.get(definition)
+}
+
+/** The contested columns with a resolver of their own are settled by it, the others by the row's. */
+async function resolveRow(
+  { fields, resolver }: EntityDefinition,
+  {
+    server,
+    client,
+    columns,
+  }: { readonly server: Row; readonly client: Row; readonly columns: readonly string[] },
+  context: ResolveContext,
+): Promise<Row> {
+  const own = columns.filter(
+    column => Object.hasOwn(fields, column) && fields[column]?.resolver !== undefined,
+  )
+  const shared = own.length < columns.length ? await resolver?.resolve(server, client, context) : undefined
+  const merged: Record<string, Json> = { ...server, ...shared }
+  for (const column of own)
+    merged[column] =
+      (await fields[column]?.resolver?.(server[column] ?? null, client[column] ?? null, context)) ?? null
+  return merged
 }
 
 function movedTooOften(): SyncError {

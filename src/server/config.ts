@@ -1,6 +1,7 @@
 // The configuration in all its documented forms, checked: an unknown key is an error that names it.
 import type { EntityDefinition, EntitySource, FieldMergeStrategy, Grain } from '../core/index.ts'
 import { defaultMaxDrift, normalizeEntities, parseStrategy, SyncError } from '../core/index.ts'
+import { conflictsEntity } from './conflicts.ts'
 import { consoleLogger, nodeEnv } from './env.ts'
 import type { Logger, ServerEnv } from './env.ts'
 import type { Bus } from './bus.ts'
@@ -21,6 +22,12 @@ export interface SyncOptions {
   readonly entities: readonly EntitySource[]
   /** Default `last-write-wins`. */
   readonly strategy?: FieldMergeStrategy
+  /** What is judged together when writes collide: `'entity'`, the whole row, or `'field'`, each field. Default `'entity'`. */
+  readonly grain?: Grain
+  /** Opens the field routes; these entities are judged field by field, and by this strategy, where they do not say otherwise. */
+  readonly fieldSync?: FieldMergeStrategy | FieldSync
+  /** Whether values that did not survive are kept as records for those who wrote them. Default true. */
+  readonly conflicts?: boolean
   /** Log every step at debug level to the console. Default false. */
   readonly debug?: boolean
   /** pino, console, or anything with debug, info, warn and error. */
@@ -49,8 +56,18 @@ export interface SyncOptions {
   readonly bus?: Bus
   /** The world: clock, chance, timers. For tests. */
   readonly env?: ServerEnv
-  /** Path under which the routes live. Default `/api/sync`. */
+  /**
+   * Path under which the routes live. Default `/api/sync`. Those of fields live beside it: `/api/field-sync`, or where it
+   * does not end in `sync`, under the same name with `-fields`.
+   */
   readonly path?: string
+}
+
+export interface FieldSync {
+  /** Default: the engine's. */
+  readonly strategy?: FieldMergeStrategy
+  /** By name. Default: all. */
+  readonly entities?: readonly string[]
 }
 
 const knownKeys: ReadonlySet<string> = new Set<keyof SyncOptions>([
@@ -60,6 +77,9 @@ const knownKeys: ReadonlySet<string> = new Set<keyof SyncOptions>([
   'store',
   'entities',
   'strategy',
+  'grain',
+  'fieldSync',
+  'conflicts',
   'debug',
   'logger',
   'retentionDays',
@@ -95,6 +115,14 @@ export class SyncConfig {
 
   withStrategy(strategy: FieldMergeStrategy): SyncConfig {
     return this.#with({ strategy })
+  }
+
+  withGrain(grain: Grain): SyncConfig {
+    return this.#with({ grain })
+  }
+
+  withFieldSync(fieldSync: FieldMergeStrategy | FieldSync = {}): SyncConfig {
+    return this.#with({ fieldSync })
   }
 
   withDebug(debug = true): SyncConfig {
@@ -138,6 +166,8 @@ export interface Settings {
   readonly bus: Bus
   readonly env: ServerEnv
   readonly path: string
+  /** Where fields are synced; null: nowhere. */
+  readonly fieldPath: string | null
 }
 
 const dayMs = 86_400_000
@@ -155,12 +185,26 @@ export function readConfig(config: SyncOptions | SyncConfig): Settings {
   if (handle === undefined && options.store === undefined)
     throw new SyncError('INVALID_CONFIG', 'pass your open database as db')
   const days = options.retentionDays ?? 7
+  const { env = nodeEnv() } = options
+  const strategy = options.strategy === undefined ? 'last-write-wins' : parseStrategy(options.strategy)
+  const grain = readGrain(options.grain ?? 'entity')
+  const fieldSync = readFieldSync(options.fieldSync)
+  const path = `/${(options.path ?? '/api/sync').replaceAll(/^\/+|\/+$/g, '')}`
+  const named = withFieldSync(normalizeEntities(options.entities), fieldSync)
+  const definitions = named.map(definition => ({
+    ...definition,
+    strategy: definition.strategy ?? strategy,
+    grain: definition.grain ?? grain,
+  }))
   return {
     handle,
     store: options.store,
-    definitions: normalizeEntities(options.entities),
-    strategy: options.strategy === undefined ? 'last-write-wins' : parseStrategy(options.strategy),
-    grain: 'entity',
+    definitions:
+      options.conflicts === false
+        ? definitions
+        : [...definitions, conflictsEntity(definitions, () => env.now())],
+    strategy,
+    grain,
     log: options.logger ?? consoleLogger(options.debug === true),
     retentionMs: days === false ? 0 : number('retentionDays', days) * dayMs,
     maxDriftMs: number('maxDrift', options.maxDrift ?? defaultMaxDrift),
@@ -174,9 +218,57 @@ export function readConfig(config: SyncOptions | SyncConfig): Settings {
     hosts:
       options.hosts ?? (options.authenticate !== undefined || options.access === 'public' ? '*' : 'local'),
     bus: options.bus ?? localBus(),
-    env: options.env ?? nodeEnv(),
-    path: `/${(options.path ?? '/api/sync').replaceAll(/^\/+|\/+$/g, '')}`,
+    env,
+    path,
+    fieldPath: fieldSync === undefined ? null : fieldPathOf(path),
   }
+}
+
+function readFieldSync(asked: SyncOptions['fieldSync']): FieldSync | undefined {
+  if (asked === undefined) return undefined
+  if (typeof asked === 'string') return { strategy: parseStrategy(asked) }
+  const { strategy, entities, ...rest } = asked
+  const [unknown] = Object.keys(rest)
+  if (unknown !== undefined)
+    throw new SyncError(
+      'INVALID_CONFIG',
+      `unknown option 'fieldSync.${unknown}'; known are strategy, entities`,
+    )
+  return {
+    ...(strategy === undefined ? {} : { strategy: parseStrategy(strategy) }),
+    ...(entities === undefined ? {} : { entities }),
+  }
+}
+
+/** As the entities say themselves, else as `fieldSync` says. */
+function withFieldSync(
+  definitions: readonly EntityDefinition[],
+  fieldSync: FieldSync | undefined,
+): EntityDefinition[] {
+  const named = new Set(fieldSync?.entities)
+  const all = fieldSync !== undefined && fieldSync.entities === undefined
+  const made = definitions.map((definition): EntityDefinition => {
+    if (definition.grain !== undefined) readGrain(definition.grain)
+    if (!named.delete(definition.name) && !all) return definition
+    return {
+      ...definition,
+      grain: definition.grain ?? 'field',
+      strategy: definition.strategy ?? fieldSync?.strategy,
+    }
+  })
+  const [unknown] = named
+  if (unknown === undefined) return made
+  throw new SyncError('INVALID_CONFIG', `fieldSync names '${unknown}', which is no entity`)
+}
+
+function readGrain(grain: Grain): Grain {
+  if (grain === 'entity' || grain === 'field') return grain
+  throw new SyncError('INVALID_CONFIG', `grain must be 'entity' or 'field'`)
+}
+
+/** `/api/sync` -> `/api/field-sync`, `/rows` -> `/rows-fields`. */
+function fieldPathOf(path: string): string {
+  return path.endsWith('/sync') ? `${path.slice(0, -4)}field-sync` : `${path}-fields`
 }
 
 /** What is no function would let everybody in, or nobody. */

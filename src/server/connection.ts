@@ -4,7 +4,9 @@
 import type { Cursor, Mutate, Mutation, ScopeRequest } from '../core/index.ts'
 import { SyncError } from '../core/index.ts'
 import { asErrorBody } from './accept.ts'
+import type { BareDialect } from './bare.ts'
 import type { EngineParts } from './engine-parts.ts'
+import { ackFields } from './fields.ts'
 import { Frame, printAcks, withoutId } from './frames.ts'
 import type { Hub, Lane, Subscriber } from './hub.ts'
 import { Hold } from './hold.ts'
@@ -52,11 +54,11 @@ export class Connection implements Subscriber, PeerEvents {
   /** The greatest version that a result named: also lanes that join later bring the client's cursor there. */
   #settledAt = 0
 
-  constructor(parts: EngineParts, peer: Peer, user: User) {
+  constructor(parts: EngineParts, peer: Peer, user: User, dialect: BareDialect) {
     this.#parts = parts
     this.#peer = peer
     this.user = user
-    this.session = openSession(user.id)
+    this.session = openSession(user.id, dialect)
     this.views = new Views(user, parts.store.entities, parts.log)
     const now = (): number => parts.env.now()
     this.#inbox = new Inbox(peer, parts.limits, parts.budget, now)
@@ -314,7 +316,7 @@ export class Connection implements Subscriber, PeerEvents {
     // before anything else: what falls behind or changes shape is found by the scopes
     for (const entity of entities) this.session.scopes.set(entity, { phase: 'live', turn: 0 })
     if (since === null) return this.#listen(entities, false)
-    await this.#parts.listening('plain')
+    await this.#parts.listening(this.session.dialect)
     const head = await this.#parts.store.head()
     if (!this.#open) return
     // a version ahead of the log is of another branch: as far behind as can be
@@ -327,7 +329,7 @@ export class Connection implements Subscriber, PeerEvents {
   async #listen(entities: readonly string[], announce = true): Promise<void> {
     const hub = this.#hub()
     hub.leave(this, entities)
-    await this.#parts.listening('plain')
+    await this.#parts.listening(this.session.dialect)
     const head = await this.#parts.store.head()
     if (!this.#open) return
     if (entities.length > 0) hub.join(this, entities, head)
@@ -348,6 +350,8 @@ export class Connection implements Subscriber, PeerEvents {
     )
     this.#hold.passed(mutations, acked)
     if (first.reply === 'results') this.#results.push(new Frame(JSON.stringify({ type: 'results', results })))
+    else if (first.reply !== 'acks')
+      this.#results.push(await ackFields(this.#parts.store, first.reply, results, sender, this.views))
     else
       for (const [i, result] of results.entries())
         this.#results.push(...printAcks(mutations[i], result, this.#parts.store.entities))

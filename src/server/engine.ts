@@ -3,7 +3,9 @@ import { SyncError } from '../core/index.ts'
 import { Acceptor } from './accept.ts'
 import type { SyncConfig, SyncOptions, Settings } from './config.ts'
 import { readConfig } from './config.ts'
+import type { BareDialect } from './bare.ts'
 import { ByteBudget } from './budget.ts'
+import { namesOf } from './conflicts.ts'
 import { Connection } from './connection.ts'
 import { Connections } from './connections.ts'
 import type { Admitted } from './doorkeeper.ts'
@@ -39,6 +41,8 @@ export interface EngineStats extends StoreStats {
   readonly horizon: number
   readonly entities: readonly string[]
 }
+
+const forms: readonly Form[] = ['canonical', 'plain', 'field']
 
 export class SyncEngine {
   readonly #settings: Settings
@@ -77,7 +81,8 @@ export class SyncEngine {
     this.#settings = settings
     this.#store = store
     const names = settings.definitions.map(definition => definition.name)
-    this.#feeds = { plain: new Feed(store, 'object', names), canonical: new Feed(store, 'values', names) }
+    const objects = new Feed(store, 'object', names)
+    this.#feeds = { plain: objects, field: objects, canonical: new Feed(store, 'values', names) }
     this.#maintenance = new Maintenance(store, env, log, settings.retentionMs)
     this.#parts = {
       env,
@@ -86,7 +91,8 @@ export class SyncEngine {
       store,
       acceptor: new Acceptor(store, env, log, settings),
       hubs: {
-        plain: new Hub(this.#feeds.plain, 'plain'),
+        plain: new Hub(objects, 'plain'),
+        field: new Hub(objects, 'field'),
         canonical: new Hub(this.#feeds.canonical, 'canonical'),
       },
       connections: new Connections(env),
@@ -138,16 +144,17 @@ export class SyncEngine {
     this.#maintenance.noteWrites()
     const { hubs } = this.#parts
     const behind = (form: Form): boolean => hubs[form].size > 0 && this.#feeds[form].head?.seq !== seq
-    if (seq === undefined || behind('canonical') || behind('plain')) void this.#wake()
+    if (seq === undefined || forms.some(behind)) void this.#wake()
   }
 
   async #run(): Promise<void> {
     try {
       this.#maintenance.noteWrites()
-      for (const form of ['canonical', 'plain'] as const) {
-        const hub = this.#parts.hubs[form]
-        if (hub.size === 0) continue
-        if (await this.#feeds[form].advance()) hub.flush()
+      for (const feed of new Set(Object.values(this.#feeds))) {
+        const hubs = forms.flatMap(form => (this.#feeds[form] === feed ? this.#parts.hubs[form] : []))
+        if (hubs.every(hub => hub.size === 0) || !(await feed.advance())) continue
+        // also those who came while it was read
+        for (const hub of hubs) if (hub.size > 0) hub.flush()
       }
     } catch (error) {
       this.#settings.log.warn({ err: error }, 'syncline: the log could not be read; trying again')
@@ -160,7 +167,7 @@ export class SyncEngine {
   /** Its subscribers hold rows of another shape: they come back with their cursors and are healed. */
   #schemaChanged(entities: readonly string[]): void {
     this.#settings.log.info({ entities }, 'syncline: the schema changed')
-    for (const form of ['canonical', 'plain'] as const) this.#feeds[form].reset()
+    for (const feed of new Set(Object.values(this.#feeds))) feed.reset()
     for (const connection of this.#parts.connections) {
       if (entities.some(entity => connection.session.scopes.has(entity)))
         connection.close(1012, 'the schema changed', 0)
@@ -175,13 +182,18 @@ export class SyncEngine {
   }
 
   /**
-   * A connection of any kind: give its frames to what is returned. `again`: asks who it is from now and then. Throws
-   * CLOSED, and where there are too many, OVERLOADED or RATE_LIMITED.
+   * A connection of any kind: give its frames to what is returned. `again`: asks who it is from now and then. `dialect`:
+   * how changes are told to it until it says `hello`. Throws CLOSED, and where there are too many, OVERLOADED or RATE_LIMITED.
    */
-  connect(peer: Peer, user: User = anybody, again?: Admitted['again']): Connection {
+  connect(
+    peer: Peer,
+    user: User = anybody,
+    again?: Admitted['again'],
+    dialect: BareDialect = 'plain',
+  ): Connection {
     if (this.#closing !== null) throw new SyncError('CLOSED', 'the engine is closed')
     const left = this.#parts.headcount.enter(user.id, peer.address)
-    const connection = new Connection(this.#parts, peer, user)
+    const connection = new Connection(this.#parts, peer, user, dialect)
     this.#parts.connections.add(connection, again, left)
     return connection
   }
@@ -215,16 +227,15 @@ export class SyncEngine {
 
   async stats(): Promise<EngineStats> {
     const [stats, head] = await Promise.all([this.#store.stats(), this.#store.head()])
-    const { canonical, plain } = this.#parts.hubs
     return {
       ...stats,
       connections: this.#parts.connections.size,
-      subscribers: canonical.size + plain.size,
+      subscribers: forms.reduce((sum, form) => sum + this.#parts.hubs[form].size, 0),
       catchUps: this.#parts.gate.stats,
       buffered: this.#parts.budget.used,
       head: head.seq,
       horizon: head.horizon,
-      entities: [...this.#store.entities.keys()],
+      entities: namesOf(this.#store),
     }
   }
 

@@ -24,6 +24,10 @@ export class Feed {
   #rows: PlacedRow[] = []
   #chars = 0
   #start = 0
+  /** Up to here the rows of the window were read without their cells. */
+  #plainTo = 0
+  /** Those who have subscribers, and whether they tell which columns were written. */
+  readonly #listeners = new Map<object, boolean>()
   #head: Cursor | null = null
   #reading: Promise<boolean> | null = null
   #again = false
@@ -38,6 +42,16 @@ export class Feed {
   /** The place up to which the window reaches; null before the first `advance`. */
   get head(): Cursor | null {
     return this.#head
+  }
+
+  /** A hub has subscribers: they are why the window is kept. */
+  listen(hub: object, cells: boolean): void {
+    this.#listeners.set(hub, cells)
+  }
+
+  unlisten(hub: object): void {
+    this.#listeners.delete(hub)
+    if (this.#listeners.size === 0) this.reset()
   }
 
   /** Forgets the window, so that the next `advance` begins at the log's head: nobody listens, or tables changed. */
@@ -82,18 +96,21 @@ export class Feed {
     const fresh: ChangedRow[] = []
     const moved: Move[] = []
     let chars = 0
+    const cells = [...this.#listeners.values()].includes(true)
     for (;;) {
       const page = await this.#store.changes({
         entities: this.#entities,
         after,
+        since: from.seq,
         limit: pageRows,
         form: this.#form,
         moves: this.#routed,
+        cells,
       })
       if (this.#head !== from) return false // reset meanwhile: what was read belongs to nobody
       fresh.push(...page.rows)
       moved.push(...page.moves)
-      if (!page.more) return this.#finish({ ...page, rows: fresh, moves: moved })
+      if (!page.more) return this.#finish({ ...page, rows: fresh, moves: moved }, cells)
       after = page.to.seq
       chars += page.rows.reduce((sum, row) => sum + charsOf(row), 0)
       if (fresh.length > windowRows || chars > windowChars) return this.#skipTo()
@@ -101,11 +118,13 @@ export class Feed {
   }
 
   /** A cleanup may have overtaken the reading: then deletes are missing in it, and every session has to look for itself. */
-  #finish(changes: Changes): Promise<boolean> | boolean {
+  #finish(changes: Changes, cells: boolean): Promise<boolean> | boolean {
     const from = this.#head
     const { to, horizon } = changes
     const overtaken = from !== null && to.seq !== from.seq && horizon > from.seq
-    return overtaken ? this.#skipTo() : this.#append(withMoves(changes), to)
+    if (overtaken) return this.#skipTo()
+    if (!cells) this.#plainTo = to.seq
+    return this.#append(withMoves(changes), to)
   }
 
   /** Whether anybody's view goes by columns of these tables. */
@@ -151,9 +170,9 @@ export class Feed {
     this.#rows.splice(0, cut)
   }
 
-  /** Whether a session at `seq` can be served from the window. */
-  holds(seq: number): boolean {
-    return this.#head !== null && seq >= this.#start
+  /** Whether a session at `seq` can be served from the window, with the cells of its rows if it wants them. */
+  holds(seq: number, cells = false): boolean {
+    return this.#head !== null && seq >= this.#start && (!cells || seq >= this.#plainTo)
   }
 
   /** The changes after `seq` up to the head, of `entities` or all, oldest first; only where `holds(seq)`. */

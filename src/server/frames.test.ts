@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { cutParts, frameChars, frameRows, printBatch, printBatchParts, printPlain } from './frames.ts'
+import { cutParts, frameChars, frameRows, printBatch, printBatchParts } from './frames.ts'
 import type { ChangedRow } from './store.ts'
 
 const row = (seq: number, more: Partial<ChangedRow> = {}): ChangedRow => ({
@@ -64,30 +64,4 @@ test('[R4] only the last part of a batch carries the place reached', () => {
     frame => JSON.parse(frame.text) as { to?: unknown },
   )
   expect(frames.map(frame => frame.to)).toEqual([undefined, to])
-})
-
-test('a plain change: its version is the id of the event', () => {
-  const frame = printPlain(
-    row(7, { json: '{"id":7}', created: true, origin: { client: 'c', mutation: 'm-3' } }),
-    4,
-  )
-  expect(frame.eventId).toBe(7)
-  expect(JSON.parse(frame.text)).toEqual({
-    type: 'change',
-    change: {
-      entity: 'users',
-      id: 7,
-      entity_id: '7',
-      action: 'create',
-      data: { id: 7 },
-      version: 7,
-      prev_version: 4,
-      timestamp: 1_700_000_000_000,
-      // whose it was is nobody's business; the name that its sender gave it tells the sender
-      mutation_id: 'm-3',
-    },
-  })
-  expect(JSON.parse(printPlain(row(8, { json: null }), 7).text)).toMatchObject({
-    change: { action: 'delete', data: null },
-  })
 })

@@ -1,7 +1,7 @@
 // Printing the frames of data, in both spellings. Row values arrive as JSON text and are spliced, never parsed.
 // Neighbours on the line: feed before it, the peers behind it, which turn a Frame into bytes once for all sockets.
 import type { Cursor, Mutation, MutationResult, PlainChange } from '../core/index.ts'
-import { plainResult, printChangeFrame, printPushAck } from '../core/index.ts'
+import { plainResult, printPushAck } from '../core/index.ts'
 import type { ChangedRow, EntityInfo } from './store.ts'
 
 /** A text frame that many connections share; each kind of connection keeps its encoded bytes here. */
@@ -103,11 +103,6 @@ export function printBatchParts(options: BatchOptions, rows: readonly ChangedRow
 export function plainChange(row: ChangedRow, previous: number): PlainChange {
   const action = row.json === null ? 'delete' : row.created ? 'create' : 'update'
   return { ...row, action, data: row.json, version: row.seq, previous }
-}
-
-/** One `change` frame of the rhtmx dialect. */
-export function printPlain(row: ChangedRow, previous: number): Frame {
-  return new Frame(printChangeFrame(plainChange(row, previous)), row.seq)
 }
 
 /** The `push_ack` of a bare push; nothing for a mutation that names no row. */

@@ -3,8 +3,10 @@
 // Neighbours on the line: feed before it, connection behind it.
 import type { Cursor } from '../core/index.ts'
 import { scopesKey } from '../core/index.ts'
+import { bareFrames, needsCells } from './bare.ts'
+import type { BareDialect } from './bare.ts'
 import type { Feed, PlacedRow } from './feed.ts'
-import { Frame, printBatchParts, printPlain } from './frames.ts'
+import { Frame, printBatchParts } from './frames.ts'
 import { Interest } from './interest.ts'
 import type { RowForm } from './store.ts'
 import { see } from './views.ts'
@@ -41,7 +43,7 @@ export interface Subscriber {
   fellBehind(lane: Lane): void
 }
 
-export type Form = 'plain' | 'canonical'
+export type Form = BareDialect | 'canonical'
 
 const maxSets = 1000
 
@@ -49,6 +51,8 @@ export class Hub {
   readonly #feed: Feed
   readonly #form: Form
   readonly #rowForm: RowForm
+  /** It tells which columns were written. */
+  readonly #cells: boolean
   readonly #sets = new Map<string, ScopeSet>()
   /** Those who have one lane, stand at `#flushed` and are owed nothing: a change that is not theirs costs them nothing. */
   readonly #settled = new Map<ScopeSet, Set<Subscriber>>()
@@ -62,6 +66,7 @@ export class Hub {
     this.#feed = feed
     this.#form = form
     this.#rowForm = form === 'canonical' ? 'values' : 'object'
+    this.#cells = form !== 'canonical' && needsCells(form)
     this.#interest = new Interest(this.#rowForm)
   }
 
@@ -92,6 +97,7 @@ export class Hub {
     if (!this.#unsettle(subscriber)) {
       this.#unsettled.add(subscriber)
       this.#size += 1
+      if (this.#size === 1) this.#feed.listen(this, this.#cells)
     }
     const fresh = entities.filter(entity => !subscriber.lanes.some(lane => lane.scopes.entities.has(entity)))
     if (fresh.length === 0) return
@@ -120,7 +126,7 @@ export class Hub {
     if (this.#unsettled.delete(subscriber)) this.#size -= 1
     if (this.#size === 0) {
       this.#sets.clear()
-      this.#feed.reset()
+      this.#feed.unlisten(this)
     }
   }
 
@@ -156,7 +162,7 @@ export class Hub {
   #concerned(): ReadonlyMap<ScopeSet, Set<Subscriber>> {
     const concerned = new Map<ScopeSet, Set<Subscriber>>()
     if (this.#settled.size === 0 || this.#feed.head === null) return concerned
-    if (!this.#feed.holds(this.#flushed)) return new Map(this.#settled)
+    if (!this.#feed.holds(this.#flushed, this.#cells)) return new Map(this.#settled)
     for (const set of this.#interest.in(this.#feed.after(this.#flushed))) {
       const members = this.#settled.get(set)
       // once for all who see the same: most of those who are asked have nothing to see of it
@@ -244,17 +250,17 @@ export class Hub {
       }
     }
     if (subscriber.lanes.length > 1) this.#merge(subscriber)
-    if (sources > 1 && this.#form === 'plain') frames = onlyLastNumbered(frames, head.seq)
+    if (sources > 1 && this.#form !== 'canonical') frames = onlyLastNumbered(frames, head.seq)
     subscriber.deliver(frames)
   }
 
   /** The frames that bring a lane to the head; null where the window does not reach back to it. */
   #bring(lane: Lane, head: Cursor, cache: FrameCache): readonly Frame[] | null {
     if (lane.through >= head.seq && !(lane.owed > lane.at.seq && head.seq >= lane.owed)) return none
-    if (!this.#feed.holds(lane.through)) return null
+    if (!this.#feed.holds(lane.through, this.#cells)) return null
     const frames = this.#framesFor(lane, head, cache)
     lane.through = Math.max(lane.through, head.seq)
-    if (frames.length > 0 || this.#form === 'plain') lane.at = head
+    if (frames.length > 0 || this.#form !== 'canonical') lane.at = head
     return frames
   }
 
@@ -287,7 +293,7 @@ export class Hub {
   #print(lane: Lane, head: Cursor, rows: readonly PlacedRow[]): readonly Frame[] {
     if (this.#form === 'canonical')
       return printBatchParts({ scopes: lane.scopes.list, from: lane.at, to: head }, rows)
-    return rows.map(row => printPlain(row, row.previous))
+    return bareFrames(this.#form, rows, lane.through, true)
   }
 
   /** Lanes at one place become one, so that a transaction over their entities arrives as one batch. */
@@ -343,8 +349,9 @@ class FrameCache {
 
 function newer(earlier: PlacedRow, row: PlacedRow): PlacedRow {
   const created = earlier.created || row.created
-  if (earlier.was === undefined && created === row.created) return row
-  return { ...row, created, was: [...(earlier.was ?? []), ...(row.was ?? [])] }
+  if (earlier.was === undefined && earlier.cells === undefined && created === row.created) return row
+  const cells = row.cells && { ...earlier.cells, ...row.cells }
+  return { ...row, created, cells, was: [...(earlier.was ?? []), ...(row.was ?? [])] }
 }
 
 /** A row that changed several times since is sent once, as it is now; created if any of them created it. */

@@ -1,12 +1,11 @@
 // What a connection has sent and is not handled yet: decoded at the door, counted, held back when it is too much.
-import { asObject, decodeRhtmx, decodeUp, parseJson, SyncError } from '../core/index.ts'
-import type { Failure, Mutate, RhtmxUp, Unknown, Up } from '../core/index.ts'
+import { asObject, decodeRhtmx, decodeRhtmxField, decodeUp, parseJson, SyncError } from '../core/index.ts'
+import type { Failure, Mutate, Unknown } from '../core/index.ts'
 import { asErrorBody } from './accept.ts'
 import type { ByteBudget } from './budget.ts'
 import type { ServerLimits } from './limits.ts'
 import type { Peer } from './peer.ts'
-
-export type Message = Up | RhtmxUp
+import type { Message } from './session.ts'
 
 /** From so many messages, or characters of them, on the sender is not read further; below a quarter it is again. */
 const fullMessages = 2_000
@@ -31,7 +30,11 @@ export class Refusal {
 }
 
 /** Messages that have another name on the wire. */
-const names: Readonly<Record<string, string>> = { pull: 'sync', listen: 'subscribe' }
+const names: Readonly<Record<string, string>> = {
+  pull: 'sync',
+  listen: 'subscribe',
+  pushFields: 'push_fields',
+}
 
 /** What is said of a message that failed as a whole: its type, its first mutation or the entity that it is about. */
 export function about(message: Message): { re: string } & Pick<Failure, 'n' | 'entity'> {
@@ -98,7 +101,10 @@ export class Inbox {
     const message = asObject(value, 'a message')
     let decoded: Message | undefined
     try {
-      decoded = decodeUp(message, this.#limits) ?? decodeRhtmx(message, this.#limits, this.#now())
+      decoded =
+        decodeUp(message, this.#limits) ??
+        decodeRhtmx(message, this.#limits, this.#now()) ??
+        decodeRhtmxField(message, this.#limits, this.#now())
     } catch (error) {
       const refusal = new Refusal(error, message)
       // edits of long ago that today's limits do not take: each is refused for itself and the queue goes on (rule Q4)

@@ -3,8 +3,8 @@
 import { SyncError } from '../core/index.ts'
 import { TokenBucket } from './bucket.ts'
 import type { ServerEnv } from './env.ts'
-import type { Message } from './inbox.ts'
 import type { Rate, ServerLimits } from './limits.ts'
+import type { Message } from './session.ts'
 import { anybody } from './user.ts'
 
 export type MessageClass = 'control' | 'data'
@@ -19,6 +19,7 @@ export const classOf: Readonly<Record<Message['type'], MessageClass | null>> = {
   unsubscribe: 'control',
   mutate: 'data',
   push: 'data',
+  pushFields: 'data',
   ping: null,
 }
 

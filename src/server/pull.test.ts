@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import type { SyncAnswer } from './http.ts'
 import { changesSince } from './pull.ts'
+import type { Pulling } from './pull.ts'
 import type { Changes, ChangedRow, Head, SnapshotPage } from './store.ts'
 
 const at = (seq: number): { epoch: string; seq: number; check: number } => ({ epoch: 'e', seq, check: 0 })
@@ -48,6 +49,8 @@ class Vanishing {
   }
 }
 
+const asked = (since: number): Pulling => ({ dialect: 'plain', entity: 't', since, limit: 100 })
+
 async function textOf({ body }: SyncAnswer): Promise<string> {
   if (body === null || typeof body === 'string' || Buffer.isBuffer(body)) return String(body)
   let text = ''
@@ -56,12 +59,12 @@ async function textOf({ body }: SyncAnswer): Promise<string> {
 }
 
 test('[L6] a cleanup between two reads of the log makes the answer a whole table', async () => {
-  const answer = await changesSince(new Vanishing('changes'), 't', 3, 100)
+  const answer = await changesSince(new Vanishing('changes'), asked(3))
   expect(JSON.parse(await textOf(answer))).toEqual({ entity: 't', changes: [], version: 9, reset: true })
 })
 
 test('[L6] [L7] a cleanup while the table is read begins it again: what was deleted is not in the answer', async () => {
-  const text = await textOf(await changesSince(new Vanishing('snapshot'), 't', 0, 100))
+  const text = await textOf(await changesSince(new Vanishing('snapshot'), asked(0)))
   // it had been sent
   expect(text).toContain('"entity_id":"2"')
   expect(JSON.parse(text)).toEqual({ entity: 't', changes: [], version: 9 })
@@ -70,6 +73,6 @@ test('[L6] [L7] a cleanup while the table is read begins it again: what was dele
 test('[L7] a table that nobody cleans is sent once', async () => {
   const store = new Vanishing('snapshot')
   store.rows = []
-  const text = await textOf(await changesSince(store, 't', 0, 100))
+  const text = await textOf(await changesSince(store, asked(0)))
   expect(text).toBe('{"entity":"t","changes":[],"version":5}')
 })

@@ -1,9 +1,10 @@
 // The answer of `GET /api/sync/:entity`: what changed since a version, or the whole table where that cannot be said.
-import { printChangesBody, printPlainChange } from '../core/index.ts'
+import { printChangesBody } from '../core/index.ts'
+import { bareTexts, needsCells, placed } from './bare.ts'
+import type { BareDialect } from './bare.ts'
 import type { Gate } from './gate.ts'
 import { jsonAnswer } from './http.ts'
 import type { SyncAnswer } from './http.ts'
-import { plainChange } from './frames.ts'
 import { asChanged } from './reconcile.ts'
 import type { Changes } from './store.ts'
 import type { ReadStore } from './views.ts'
@@ -30,19 +31,25 @@ export function inTurn(store: PullStore, gate: Gate): PullStore {
   }
 }
 
-export async function changesSince(
-  store: PullStore,
-  entity: string,
-  since: number,
-  limit: number,
-): Promise<SyncAnswer> {
+export interface Pulling {
+  readonly dialect: BareDialect
+  readonly entity: string
+  readonly since: number
+  /** Rows of a page. */
+  readonly limit: number
+}
+
+export async function changesSince(store: PullStore, asked: Pulling): Promise<SyncAnswer> {
+  const { dialect, entity, since } = asked
   const head = await store.head()
   if (since === 0 || since < head.horizon || since > head.seq)
-    return jsonAnswer(200, wholeTable(store, entity, since !== 0))
-  const page = await store.changes({ entities: [entity], after: since, limit, form: 'object' })
-  if (overtaken(page, since)) return jsonAnswer(200, wholeTable(store, entity, true))
-  const changes = page.rows.map((row, i) => plainChange(row, page.rows[i - 1]?.seq ?? since))
-  return jsonAnswer(200, printChangesBody(entity, page.to.seq, changes, { more: page.more }))
+    return jsonAnswer(200, answered(store, asked, null, since !== 0))
+  const first = await changesAfter(store, asked, { since, after: since, limit: asked.limit })
+  if (overtaken(first, since)) return jsonAnswer(200, answered(store, asked, null, true))
+  // a field that was written before the end of a page may stand in a later one, with its row: no page is an answer
+  if (first.more && needsCells(dialect)) return jsonAnswer(200, answered(store, asked, first, false))
+  const page = { entity, version: first.to.seq, more: first.more }
+  return jsonAnswer(200, printChangesBody(page, bareTexts(dialect, placed(first.rows, since), since)))
 }
 
 /** Whether a cleanup may have forgotten deletes above `from` before this page was read. */
@@ -50,46 +57,72 @@ function overtaken({ to, horizon }: Changes, from: number): boolean {
   return to.seq > from && horizon > from
 }
 
-/** Streamed: pages of the table, then what changed while they were read. The version comes last, when it is known. */
-async function* wholeTable(store: PullStore, entity: string, reset: boolean): AsyncGenerator<string> {
-  yield `{"entity":${JSON.stringify(entity)}`
-  let version: number | null = null
-  // A cleanup overtook the reading: rows that were sent may be deleted, and nobody knows which. What was sent cannot be
-  // taken back, but of members with the same name JSON parsers keep the last, so the list begins once more.
-  while (version === null) version = yield* tableOnce(store, entity)
-  yield `,"version":${version}${reset ? ',"reset":true' : ''}}`
+function changesAfter(
+  store: PullStore,
+  { dialect, entity }: Pulling,
+  page: { since: number; after: number; limit: number },
+): Promise<Changes> {
+  return store.changes({ ...page, entities: [entity], form: 'object', cells: needsCells(dialect) })
 }
 
-/** The member `changes`; the version that it reaches, or null where it is worth nothing. */
-async function* tableOnce(store: PullStore, entity: string): AsyncGenerator<string, number | null> {
+/** Where a list of changes ends; null: a cleanup overtook the reading, and it is worth nothing. */
+type Texts = AsyncGenerator<readonly string[], number | null>
+
+/** Streamed: what changed, `first` being read already, or the whole table. The version comes last, when it is known. */
+async function* answered(
+  store: PullStore,
+  asked: Pulling,
+  first: Changes | null,
+  reset: boolean,
+): AsyncGenerator<string> {
+  yield `{"entity":${JSON.stringify(asked.entity)}`
+  let version = first === null ? null : yield* listed(changed(store, asked, asked.since, first))
+  const again = reset || (first !== null && version === null)
+  // A cleanup overtook the reading: rows that were sent may be deleted, and nobody knows which. What was sent cannot be
+  // taken back, but of members with the same name JSON parsers keep the last, so the list begins once more.
+  while (version === null) version = yield* listed(table(store, asked))
+  yield `,"version":${version}${again ? ',"reset":true' : ''}}`
+}
+
+/** The member `changes`. */
+async function* listed(texts: Texts): AsyncGenerator<string, number | null> {
   yield ',"changes":['
   let comma = ''
+  for (;;) {
+    const { done, value } = await texts.next()
+    if (done === true) {
+      yield ']'
+      return value
+    }
+    if (value.length === 0) continue
+    yield comma + value.join(',')
+    comma = ','
+  }
+}
+
+/** Pages of the table, then what changed while they were read. */
+async function* table(store: PullStore, asked: Pulling): Texts {
+  const { dialect, entity } = asked
   let after: string | null = null
   let first: number | null = null
   do {
     const page = await store.snapshot({ entity, after, limit: pageRows, form: 'object' })
     first ??= page.head.seq
-    const rows = asChanged(entity, page.rows).map(row =>
-      printPlainChange(plainChange({ ...row, created: true }, 0)),
-    )
-    if (rows.length > 0) yield comma + rows.join(',')
-    if (rows.length > 0) comma = ','
+    const rows = asChanged(entity, page.rows).map(row => ({ ...row, created: true, previous: 0 }))
+    yield bareTexts(dialect, rows, 0)
     after = page.next
   } while (after !== null)
-  let version = first ?? 0
-  for (let more = true; more;) {
-    const page = await store.changes({ entities: [entity], after: version, limit: pageRows, form: 'object' })
-    const previous = version
-    if (overtaken(page, previous)) {
-      yield ']'
-      return null
-    }
-    const rows = page.rows.map(row => printPlainChange(plainChange(row, previous)))
-    if (rows.length > 0) yield comma + rows.join(',')
-    if (rows.length > 0) comma = ','
-    version = page.to.seq
-    more = page.more
+  const since = first ?? 0
+  const page = await changesAfter(store, asked, { since, after: since, limit: pageRows })
+  return yield* changed(store, asked, since, page)
+}
+
+async function* changed(store: PullStore, asked: Pulling, since: number, first: Changes): Texts {
+  for (let page = first, after = since; ;) {
+    if (overtaken(page, after)) return null
+    yield bareTexts(asked.dialect, placed(page.rows, after), since)
+    after = page.to.seq
+    if (!page.more) return after
+    page = await changesAfter(store, asked, { since, after, limit: pageRows })
   }
-  yield ']'
-  return version
 }

@@ -2,20 +2,25 @@
 // short read of its own; between pages the network must have taken the last one (the log is the buffer, rule S4).
 // Neighbours on the line: the session asks, the store answers, the connection's peer carries the pages.
 import type { Cursor, Reconcile } from '../core/index.ts'
-import { printChangeFrame, printChangesFrame, printPlainReset, printSyncComplete } from '../core/index.ts'
-import { Frame, plainChange, printBatchParts } from './frames.ts'
+import { printPlainReset, printSyncComplete } from '../core/index.ts'
+import { bareFrame, bareFrames, needsCells, placed } from './bare.ts'
+import type { BareDialect } from './bare.ts'
+import { Frame, printBatchParts } from './frames.ts'
 import { asChanged, asForgotten, findRepairs } from './reconcile.ts'
 import { Slice } from './slice.ts'
-import type { ChangedRow, Changes, RowForm, SnapshotPage } from './store.ts'
+import type { ChangedRow, Changes, SnapshotPage } from './store.ts'
 import type { AboveQuery, ReadStore } from './views.ts'
 
 /** Rows that are asked for by id at once. */
 const idRows = 250
 
 type Above = Pick<AboveQuery, 'entity' | 'above' | 'had'>
+type ChangesQuery = Parameters<ReadStore['changes']>[0]
 
 /** Where the pages go. */
 export interface Outlet {
+  /** How the bare protocol is spelled there. */
+  readonly dialect: BareDialect
   /** Resolves when the network has room; false when the connection is gone. */
   room(): Promise<boolean>
   deliver(frames: readonly Frame[]): void
@@ -47,7 +52,7 @@ export class Reader {
     let after = since
     for (;;) {
       if (!(await this.#outlet.room())) return null
-      const page = await this.#changedAfter(batch.scopes, after, 'values')
+      const page = await this.#changedAfter({ entities: batch.scopes, after, form: 'values' })
       if (page.to.seq > after && page.horizon > after) {
         this.#outlet.overtaken()
         return null
@@ -170,13 +175,14 @@ export class Reader {
 
   async #pullChanges(entity: string, since: number, batch: boolean): Promise<Cursor | null> {
     let after = since
+    const cells = needsCells(this.#outlet.dialect)
     for (;;) {
       if (!(await this.#outlet.room())) return null
-      const page = await this.#changedAfter([entity], after, 'object')
+      const page = await this.#changedAfter({ entities: [entity], after, since, form: 'object', cells })
       // a cleanup has passed: deletes are missing in this page
       if (page.to.seq > after && page.horizon > after)
         return this.#pullAnew(entity, batch, (await this.#store.head()).seq)
-      this.#deliverPlain(entity, page, after, batch)
+      this.#deliverPlain(entity, page, { after, since, batch })
       if (!page.more) return page.to
       after = page.to.seq
     }
@@ -191,16 +197,16 @@ export class Reader {
       first ??= page.head
       after = page.next
       const rows = asChanged(entity, page.rows).map(row => ({ ...row, created: true }))
-      this.#deliverPlain(entity, { rows, to: page.head, more: true }, 0, batch)
+      this.#deliverPlain(entity, { rows, to: page.head, more: true }, { after: 0, since: 0, batch })
     } while (after !== null)
     return this.#pullChanges(entity, first.seq, batch)
   }
 
-  #changedAfter(entities: readonly string[], after: number, form: RowForm): Promise<Changes> {
-    return this.#slice.read(limit => this.#store.changes({ entities, after, limit, form }))
+  #changedAfter(query: Omit<ChangesQuery, 'limit'>): Promise<Changes> {
+    return this.#slice.read(limit => this.#store.changes({ ...query, limit }))
   }
 
-  #tablePage(entity: string, after: string | null, form: RowForm): Promise<SnapshotPage> {
+  #tablePage(entity: string, after: string | null, form: ChangesQuery['form']): Promise<SnapshotPage> {
     return this.#slice.read(limit => this.#store.snapshot({ entity, after, limit, form }))
   }
 
@@ -211,14 +217,15 @@ export class Reader {
   #deliverPlain(
     entity: string,
     page: { readonly rows: readonly ChangedRow[]; readonly to: Cursor; readonly more: boolean },
-    since: number,
-    batch: boolean,
+    { after, since, batch }: { after: number; since: number; batch: boolean },
   ): void {
-    const changes = page.rows.map((row, i) => plainChange(row, page.rows[i - 1]?.seq ?? since))
+    const { dialect } = this.#outlet
+    const rows = placed(page.rows, after)
+    const { to, more } = page
     this.#outlet.deliver(
       batch
-        ? [new Frame(printChangesFrame(entity, page.to.seq, changes, page.more))]
-        : changes.map(change => new Frame(printChangeFrame(change))),
+        ? [bareFrame(dialect, { entity, version: to.seq, more }, rows, since)]
+        : bareFrames(dialect, rows, since, false),
     )
   }
 }

@@ -78,7 +78,9 @@ export class Readings {
 
   /** Readings follow each other; none begins while the one before still waits for the network. */
   #read(alive: Alive, job: Job, failed: (error: unknown) => void): void {
+    const { dialect } = this.#host.session
     const reader = new Reader(this.#store, {
+      dialect: dialect === 'field' ? dialect : 'plain',
       room: async () => (await this.#placeAndRoom()) && alive(),
       deliver: frames => this.#host.write(frames),
       overtaken: () => this.#host.close(1012, 'a cleanup overtook this reading', 0),
@@ -187,7 +189,7 @@ export class Readings {
   /** A lane whose place is no longer in the window: from the log, then back into the hub. */
   fellBehind(lane: Lane): void {
     const { list } = lane.scopes
-    if (this.#host.session.dialect === 'plain') return this.replay(list, lane.through, false)
+    if (this.#host.session.dialect !== 'canonical') return this.replay(list, lane.through, false)
     const still = this.#still(list)
     this.#read(
       () => still().length > 0,

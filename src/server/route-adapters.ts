@@ -9,11 +9,11 @@ import { authRequest } from './auth-request.ts'
 import type { StreamSink } from './event-stream.ts'
 import { acceptsGzip, compressAtOnce, compressFrom, errorAnswer, segmentsBelow } from './http.ts'
 import type { StreamEnds, SyncAnswer, SyncRequest } from './http.ts'
-import type { Answerer } from './routes.ts'
+import type { Answerer, Door } from './routes.ts'
 
 type Middleware = (request: IncomingMessage, response: ServerResponse, next?: () => void) => void
 
-export function nodeAdapter(answer: Answerer, base: string): Middleware {
+export function nodeAdapter(doors: readonly Door[]): Middleware {
   return (request, response, next) => {
     // Express strips the mount path from url; originalUrl has it
     const target =
@@ -22,14 +22,15 @@ export function nodeAdapter(answer: Answerer, base: string): Middleware {
         : (request.url ?? '/')
     // by hand: URL throws for targets that anybody can send, like `//`
     const [path = '', query = ''] = target.replace(/#.*$/, '').split(/\?(.*)/s)
-    let segments: string[] | null
+    let found: Found | null
     try {
-      segments = segmentsBelow(base, path)
+      found = find(doors, path)
     } catch (error) {
       return void respond(response, request, errorAnswer(error))
     }
-    if (segments === null) return next === undefined ? unclaimed(request, response) : next()
-    void answer(nodeRequest(request, target, segments, new URLSearchParams(query)))
+    if (found === null) return next === undefined ? unclaimed(request, response) : next()
+    void found
+      .answer(nodeRequest(request, target, found.segments, new URLSearchParams(query)))
       .then(result => respond(response, request, result))
       .catch((error: unknown) => {
         // a stream that could not be opened is still answered; an answer that broke off cannot be
@@ -37,6 +38,20 @@ export function nodeAdapter(answer: Answerer, base: string): Middleware {
         else void respond(response, request, errorAnswer(error))
       })
   }
+}
+
+interface Found {
+  readonly answer: Answerer
+  readonly segments: readonly string[]
+}
+
+/** The door that a path is below, and what is asked there. Throws NOT_FOUND for broken escapes. */
+function find(doors: readonly Door[], path: string): Found | null {
+  for (const { base, answer } of doors) {
+    const segments = segmentsBelow(base, path)
+    if (segments !== null) return { answer, segments }
+  }
+  return null
 }
 
 /** Somebody else on the same server may answer it; if there is nobody, it must not wait for ever. */
@@ -167,15 +182,13 @@ function openStream(
   response.on('error', () => ends.closed())
 }
 
-export function fetchAdapter(
-  answer: Answerer,
-  base: string,
-): (request: Request) => Promise<Response | undefined> {
+export function fetchAdapter(doors: readonly Door[]): (request: Request) => Promise<Response | undefined> {
   return async request => {
     const url = new URL(request.url)
     try {
-      const segments = segmentsBelow(base, url.pathname)
-      if (segments === null) return undefined
+      const found = find(doors, url.pathname)
+      if (found === null) return undefined
+      const { answer, segments } = found
       return webResponse(request, await answer(webRequest(request, segments, url.searchParams)))
     } catch (error) {
       // also of a stream that could not be opened

@@ -1,9 +1,10 @@
-// The HTTP paths below `/api/sync`, as Node middleware and as fetch. WebSocket upgrades are in upgrade.ts.
+// The HTTP paths below `/api/sync`, and below `/api/field-sync`, which say the same of fields, as Node middleware and as fetch. WebSocket upgrades are in upgrade.ts.
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 import {
   asArray,
   asObject,
+  decodeFields,
   decodePush,
   invalid,
   isSeq,
@@ -11,6 +12,8 @@ import {
   plainResult,
   SyncError,
 } from '../core/index.ts'
+import type { Mutation, MutationResult } from '../core/index.ts'
+import type { BareDialect } from './bare.ts'
 import type { Settings } from './config.ts'
 import type { EngineParts } from './engine-parts.ts'
 import type { SyncEngine } from './engine.ts'
@@ -18,13 +21,16 @@ import { eventStreamPeer, eventStreamHeaders, namedEvent, prelude } from './even
 import type { Connection } from './connection.ts'
 import type { Admitted } from './doorkeeper.ts'
 import type { StreamSink } from './event-stream.ts'
+import { answerFields, answerLatest } from './fields.ts'
 import { errorAnswer, jsonAnswer } from './http.ts'
 import type { StreamEnds, SyncAnswer, SyncRequest } from './http.ts'
 import { LongPoll, longPollHeaders } from './long-poll.ts'
+import { namesOf } from './conflicts.ts'
 import { changesSince, inTurn } from './pull.ts'
 import { checkOrigin, corsHeaders, preflightHeaders } from './origin.ts'
 import { answerScript, currentScript } from './scripts.ts'
 import { fetchAdapter, nodeAdapter } from './route-adapters.ts'
+import type { EntityInfo, Sender } from './store.ts'
 import { makeUpgrader } from './upgrade.ts'
 import { viewed, Views } from './views.ts'
 import type { User } from './user.ts'
@@ -42,25 +48,44 @@ export interface SyncRoutes {
 
 export type Answerer = (request: SyncRequest) => Promise<SyncAnswer>
 
+/** A path under which requests are answered. */
+export interface Door {
+  readonly base: string
+  readonly answer: Answerer
+}
+
 export function makeRoutes(engine: SyncEngine, parts: EngineParts, settings: Settings): SyncRoutes {
   const handlers = new Routes(engine, parts, settings)
-  const own: Answerer = async request => {
+  const own = async (request: SyncRequest, dialect: BareDialect): Promise<SyncAnswer> => {
     try {
-      return await handlers.answer(request)
+      return await handlers.answer(request, dialect)
     } catch (error) {
       if (!(error instanceof SyncError)) parts.log.error({ err: error }, 'syncline: a request failed')
       return errorAnswer(error)
     }
   }
-  const answer: Answerer = async request => {
-    const made = await own(request)
-    return { ...made, headers: { ...made.headers, ...corsHeaders(...originOf(request), settings) } }
-  }
-  return Object.assign(nodeAdapter(answer, settings.path), {
-    fetch: fetchAdapter(answer, settings.path),
+  const door = (base: string, dialect: BareDialect): Door => ({
+    base,
+    async answer(request) {
+      const made = await own(request, dialect)
+      return { ...made, headers: { ...made.headers, ...corsHeaders(...originOf(request), settings) } }
+    },
+  })
+  const { path, fieldPath } = settings
+  const doors = [door(path, 'plain'), ...(fieldPath === null ? [] : [door(fieldPath, 'field')])]
+  return Object.assign(nodeAdapter(doors), {
+    fetch: fetchAdapter(doors),
     upgrade: makeUpgrader(engine, parts, settings),
     script: async () => `${settings.path}/${await currentScript('client')}`,
   })
+}
+
+/** What is asked of an entity. */
+interface Asked {
+  readonly request: SyncRequest
+  readonly user: User
+  readonly info: EntityInfo
+  readonly dialect: BareDialect
 }
 
 class Routes {
@@ -78,33 +103,38 @@ class Routes {
     this.#settings = settings
   }
 
-  async answer(request: SyncRequest): Promise<SyncAnswer> {
-    const [first, ...rest] = request.segments
-    if (first === undefined || rest.length > 0)
+  async answer(request: SyncRequest, dialect: BareDialect): Promise<SyncAnswer> {
+    const [first, id, ...rest] = request.segments
+    const latest = dialect === 'field' && rest.length === 1 && rest[0] === 'latest' ? id : undefined
+    if (first === undefined || (id !== undefined && latest === undefined))
       throw new SyncError('NOT_FOUND', 'there is nothing at this path')
     const reading = request.method === 'GET' || request.method === 'HEAD'
     // scripts may be loaded from anywhere; everything else is data
-    const script = answerScript(first, request)
+    const script = dialect === 'plain' ? answerScript(first, request) : null
     if (script !== null) return script
     checkOrigin(...originOf(request), this.#settings)
     if (request.method === 'OPTIONS' && request.header('access-control-request-method') !== undefined)
       return { status: 204, headers: preflightHeaders, body: null }
-    if (first === 'health') return this.#health()
+    if (first === 'health' && dialect === 'plain') return this.#health()
     if (first === 'ws') throw new SyncError('UPGRADE_REQUIRED', 'connect here with a WebSocket')
     const from = await this.#parts.doorkeeper.admit(() => request.asked())
-    if (first === 'events') return reading ? this.#events(request, from) : this.#up(request, from.user)
-    return reading ? this.#pull(first, request, from.user) : this.#push(first, request, from.user)
+    if (first === 'events' && latest === undefined)
+      return reading ? this.#events(request, from, dialect) : this.#up(request, from.user)
+    const asked: Asked = { request, user: from.user, info: this.#entity(first), dialect }
+    if (latest !== undefined && reading) return this.#latest(latest, asked)
+    return reading ? this.#pull(asked) : this.#push(asked)
   }
 
   /** For whoever watches the server; which tables there are is for those who may ask for them. */
   #health(): SyncAnswer {
     const open = this.#settings.authenticate === undefined
-    const entities = open ? { entities: [...this.#parts.store.entities.keys()] } : {}
+    const entities = open ? { entities: namesOf(this.#parts.store) } : {}
     return jsonAnswer(200, JSON.stringify({ status: 'ok', ...entities }))
   }
 
-  #entity(name: string): void {
-    if (this.#parts.store.entities.has(name)) return
+  #entity(name: string): EntityInfo {
+    const info = this.#parts.store.entities.get(name)
+    if (info !== undefined) return info
     throw new SyncError('UNKNOWN_ENTITY', `no entity '${name.slice(0, 80)}' is synced here`)
   }
 
@@ -112,8 +142,12 @@ class Routes {
     return new Views(user, this.#parts.store.entities, this.#parts.log)
   }
 
-  #pull(entity: string, request: SyncRequest, user: User): Promise<SyncAnswer> {
-    this.#entity(entity)
+  #latest(id: string, { user, info }: Asked): Promise<SyncAnswer> {
+    this.#parts.meters.user(user.id).charge('control')
+    return answerLatest(this.#parts.store, info, id, this.#views(user))
+  }
+
+  #pull({ request, user, info, dialect }: Asked): Promise<SyncAnswer> {
     const since = sinceOf(request.query.get('since'))
     const limit = Math.min(
       10_000,
@@ -121,38 +155,50 @@ class Routes {
     )
     this.#parts.meters.user(user.id).charge('control')
     const store = viewed(this.#parts.store, this.#views(user))
-    return changesSince(inTurn(store, this.#parts.gate), entity, since, limit)
+    const asked = { dialect, entity: info.name, since, limit }
+    return changesSince(inTurn(store, this.#parts.gate), asked)
   }
 
-  async #push(entity: string, request: SyncRequest, user: User): Promise<SyncAnswer> {
-    if (request.method !== 'POST')
+  async #push({ request, user, info, dialect }: Asked): Promise<SyncAnswer> {
+    if (request.method !== 'POST' || request.segments.length > 1)
       throw new SyncError('NOT_FOUND', `${request.method} is not served here; use GET or POST`)
-    this.#entity(entity)
-    const { limits, env, acceptor, store } = this.#parts
+    const { limits, env, store } = this.#parts
+    const { name: entity, integerKey } = info
     const body = asObject(await this.#jsonBody(request), 'the body')
     const changes = asArray(body['changes'], 'changes', limits)
-    const mutations = changes.map(item => decodePush(asObject(item, 'a change'), entity, limits, env.now()))
-    this.#parts.meters.user(user.id).charge('data', mutations.length)
     const client = typeof body['client_id'] === 'string' ? body['client_id'].slice(0, 64) : null
     const sender = { user: user.id, client, lead: null }
-    const results = await acceptor.accept(sender, mutations, 0, this.#views(user))
-    void this.#parts.wake()
-    const numeric = store.entities.get(entity)?.integerKey === true
+    const views = this.#views(user)
+    if (dialect === 'field') {
+      const fields = decodeFields(changes, entity, limits, env.now())
+      const results = await this.#accept(fields.mutations, sender, views)
+      return answerFields(store, fields, results, sender, views)
+    }
+    const mutations = changes.map(item => decodePush(asObject(item, 'a change'), entity, limits, env.now()))
+    const results = await this.#accept(mutations, sender, views)
     const printed = results.map((result, i) => {
       const mutation = mutations[i]
-      return mutation === undefined ? result : plainResult(mutation, result, numeric)
+      return mutation === undefined ? result : plainResult(mutation, result, integerKey)
     })
     const head = await store.head()
     return jsonAnswer(200, JSON.stringify({ entity, version: head.seq, results: printed }))
   }
 
-  #events(request: SyncRequest, from: Admitted): SyncAnswer {
+  async #accept(mutations: readonly Mutation[], sender: Sender, views: Views): Promise<MutationResult[]> {
+    const { meters, acceptor } = this.#parts
+    meters.user(sender.user).charge('data', mutations.length)
+    const results = await acceptor.accept(sender, mutations, 0, views)
+    void this.#parts.wake()
+    return results
+  }
+
+  #events(request: SyncRequest, from: Admitted, dialect: BareDialect): SyncAnswer {
     if (request.query.get('stream') === 'poll') return this.#poll(request, from)
     const canonical = request.query.get('stream') === 'canonical'
     const wanted = request.query.get('entities')
     const entities =
       wanted === null
-        ? [...this.#parts.store.entities.keys()]
+        ? namesOf(this.#parts.store)
         : wanted
             .split(',')
             .map(name => name.trim())
@@ -166,7 +212,8 @@ class Routes {
       body: null,
       stream: sink => {
         // first: it throws where the engine is closed, and nothing may have been sent by then
-        const connection = this.#engine.connect(eventStreamPeer(sink, request.address), from.user, from.again)
+        const peer = eventStreamPeer(sink, request.address)
+        const connection = this.#engine.connect(peer, from.user, from.again, dialect)
         sink.write(prelude)
         const secret = canonical ? this.#parts.env.secret(16) : null
         if (secret === null) {

@@ -17,6 +17,18 @@ function greeted(): Session {
   return session
 }
 
+test('[E8] the door says how changes are told, until a hello', () => {
+  const session = openSession('u', 'field')
+  const push = { type: 'pushFields', entity: 'notes', mutations: [], entries: [] } as const
+  expect(step(session, { type: 'up', message: push }, known)).toEqual([
+    { type: 'accept', mutations: [], acked: 0, reply: push },
+  ])
+  expect(session.dialect).toBe('field')
+  const hello = { type: 'hello', protocol: 1, client: 'c', lead: 1, acked: 0 } as const
+  step(session, { type: 'up', message: hello }, known)
+  expect(session.dialect).toBe('canonical')
+})
+
 function mutate(base: number): Mutate {
   return {
     type: 'mutate',

@@ -8,6 +8,7 @@ import type {
   CursorState,
   EntityShape,
   ErrorBody,
+  FieldPush,
   Hello,
   Listen,
   Mutate,
@@ -22,6 +23,10 @@ import type {
   Unsubscribe,
   Up,
 } from '../core/index.ts'
+import type { BareDialect } from './bare.ts'
+
+/** What may come up a connection. */
+export type Message = Up | RhtmxUp | FieldPush
 
 /** asked: being verified. reading: a job reads the store for it. comparing: the client owes its hashes. live: in the hub. */
 export type Phase = 'asked' | 'reading' | 'comparing' | 'live'
@@ -32,8 +37,8 @@ export interface ScopeState {
 }
 
 export interface Session {
-  /** `canonical` after a `hello`; the bare protocol until then. */
-  dialect: 'plain' | 'canonical'
+  /** `canonical` after a `hello`; the bare protocol until then, in the spelling of the door. */
+  dialect: BareDialect | 'canonical'
   readonly user: string
   client: string | null
   lead: number | null
@@ -47,8 +52,8 @@ export interface Session {
   readonly clamps: Map<string, number>
 }
 
-export function openSession(user: string): Session {
-  return { dialect: 'plain', user, client: null, lead: null, scopes: new Map(), turn: 0, clamps: new Map() }
+export function openSession(user: string, dialect: BareDialect = 'plain'): Session {
+  return { dialect, user, client: null, lead: null, scopes: new Map(), turn: 0, clamps: new Map() }
 }
 
 /** What the world must offer the machine: names it may know. */
@@ -59,7 +64,7 @@ export interface Known {
 }
 
 export type SessionEvent =
-  | { readonly type: 'up'; readonly message: Up | RhtmxUp }
+  | { readonly type: 'up'; readonly message: Message }
   | { readonly type: 'identified'; readonly hello: Hello; readonly lead: number }
   | {
       readonly type: 'verified'
@@ -120,7 +125,8 @@ export type Effect =
       readonly type: 'accept'
       readonly mutations: readonly Mutation[]
       readonly acked: number
-      readonly reply: 'results' | 'acks'
+      /** Or of fields: by one ack that counts them. */
+      readonly reply: 'results' | 'acks' | FieldPush
     }
   | { readonly type: 'listen'; readonly entities: readonly string[] }
   | { readonly type: 'pull'; readonly entity: string; readonly since: number; readonly batch: boolean }
@@ -148,9 +154,9 @@ export function step(session: Session, event: SessionEvent, known: Known): Effec
 }
 
 type Handlers = {
-  readonly [Type in (Up | RhtmxUp)['type']]: (
+  readonly [Type in Message['type']]: (
     session: Session,
-    message: Extract<Up | RhtmxUp, { type: Type }>,
+    message: Extract<Message, { type: Type }>,
     known: Known,
   ) => Effect[]
 }
@@ -165,15 +171,14 @@ const handlers: Handlers = {
   listen: (session, message, known) => listen(session, message, known),
   pull: (_session, message, known) => pull(message, known),
   push: (_session, message) => push(message),
+  pushFields: (_session, message) => [
+    { type: 'accept', mutations: message.mutations, acked: 0, reply: message },
+  ],
 }
 
-function handle(session: Session, message: Up | RhtmxUp, known: Known): Effect[] {
+function handle(session: Session, message: Message, known: Known): Effect[] {
   // reason: the table is typed per key; TypeScript cannot follow the correlation of key and argument through an index
-  const handler = handlers[message.type] as (
-    session: Session,
-    message: Up | RhtmxUp,
-    known: Known,
-  ) => Effect[]
+  const handler = handlers[message.type] as (session: Session, message: Message, known: Known) => Effect[]
   return handler(session, message, known)
 }
 

@@ -57,6 +57,15 @@ const baseline: Line = {
   mutation: null,
 }
 
+/** The columns written above `after`; undefined where the row was made anew above it: then all of them are new. */
+export function cellsAbove(
+  { whole, cells }: Pick<Line, 'whole' | 'cells'>,
+  after: number,
+): Line['cells'] | undefined {
+  if ((whole?.seq ?? 0) > after) return undefined
+  return Object.fromEntries(Object.entries(cells).filter(([, { seq }]) => seq > after))
+}
+
 /**
  * `entries`: of one row, in seq order, at least one. `exists`: the table has the row now. Null: nothing happened to it
  * (it was only suspected). Idempotent: entries at or below `line.seq` are skipped.

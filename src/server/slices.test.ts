@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { slicesOf } from './slices.ts'
+import { membersOf, slicesOf } from './slices.ts'
 
 const value = fc.oneof(
   fc.jsonValue(),
@@ -16,6 +16,7 @@ test('[V1] a row is cut at its own commas and no others, in both forms, and noth
         expect(slicesOf(texts.join(','), 'values')).toEqual(texts)
         const members = row.map(([name], i) => `${JSON.stringify(name)}:${texts[i]}`)
         expect(slicesOf(`{${members.join(',')}}`, 'object')).toEqual(texts)
+        expect(membersOf(`{${members.join(',')}}`)).toEqual(row.map(([name], i) => [name, texts[i]]))
       },
     ),
     { seed: 7, numRuns: 2000 },

@@ -8,6 +8,7 @@
 // - What was rolled back is never seen. Nothing blocks or breaks the application's own writes.
 import type {
   Attempt,
+  Cell,
   Cursor,
   CursorState,
   Decision,
@@ -63,6 +64,12 @@ export interface ChangedRow {
   /** The temporary id under which a client created it. */
   readonly temporary: string | null
   readonly origin?: { readonly client: string; readonly mutation: number | string } | undefined
+  /** Where they were asked for: the columns written above the asked place, of a row that was there before. Else all may be. */
+  readonly cells?: Cells | undefined
+}
+
+export interface Cells {
+  readonly [column: string]: Cell
 }
 
 /** A row was at `seq` changed in a routing column, or deleted, and may have left somebody's view. */
@@ -140,6 +147,8 @@ export interface PreparedWrite {
    */
   readonly values: Row
   readonly attempt: Attempt
+  /** What the writer saw of the written columns before. */
+  readonly was?: Row | undefined
   /** It was allowed for the row as it stood at this place: at another one it is `stale`. */
   readonly judged?: number | undefined
 }
@@ -189,13 +198,19 @@ export interface ServerStore {
   /** What each cursor is to this log. */
   verify(cursors: readonly Cursor[]): Promise<CursorState[]>
 
-  /** What changed in `entities` after place `after`: state, not history. At most about `limit` rows a page. */
+  /**
+   * What changed in `entities` after place `after`: state, not history. At most about `limit` rows a page. `since`: where
+   * the reading began of which this is a later page; `created` and `cells` are what was above it, since a row that was
+   * written to again comes in a later page than its first cells. Default `after`.
+   */
   changes(query: {
     readonly entities: readonly string[]
     readonly after: number
     readonly limit: number
     readonly form: RowForm
     readonly moves?: boolean
+    readonly cells?: boolean
+    readonly since?: number
   }): Promise<Changes>
   /**
    * One keyset page of all rows; `after` is null or the last page's `next`. With `where`, rows that do not hold all of

@@ -6,9 +6,9 @@ import { WebSocketServer } from 'ws'
 import type { WebSocket } from 'ws'
 import { SyncError } from '../core/index.ts'
 import { authRequest } from './auth-request.ts'
+import type { BareDialect } from './bare.ts'
 import type { Settings } from './config.ts'
 import { closeCodeOf } from './connections.ts'
-import type { Admitted } from './doorkeeper.ts'
 import type { EngineParts } from './engine-parts.ts'
 import type { SyncEngine } from './engine.ts'
 import { watchExposure } from './exposure.ts'
@@ -46,12 +46,13 @@ export function makeUpgrader(engine: SyncEngine, parts: EngineParts, settings: S
       concurrencyLimit: 4,
     },
   })
-  const own = `${settings.path}/ws`
+  const doors = doorsOf(settings)
   /** Nothing of what it sends is read before it is known who it is. Browsers see no other refusal than a close code. */
   const letIn = async (
     request: IncomingMessage,
     socket: Duplex,
     head: Buffer,
+    dialect: BareDialect,
     letGo: () => void,
   ): Promise<void> => {
     const from = await doorkeeper.admit(() => authRequest(request)).catch(asError)
@@ -65,12 +66,13 @@ export function makeUpgrader(engine: SyncEngine, parts: EngineParts, settings: S
       stopAtError(websocket)
       if (from instanceof Error) return turnAway(websocket, from)
       const peer = new WebSocketPeer(websocket, socket, settings.env, least, request.socket.remoteAddress)
-      greet(engine, from, websocket, socket, peer)
+      greet(websocket, socket, () => engine.connect(peer, from.user, from.again, dialect))
     })
   }
   return (request, socket, head) => {
     const path = pathOf(request)
-    if (path !== own && path !== '/ws' && path !== '/') return false
+    const dialect = doors.get(path) ?? (path === '/ws' || path === '/' ? 'plain' : undefined)
+    if (dialect === undefined) return false
     const { origin, host } = request.headers
     let letGo: () => void
     try {
@@ -84,9 +86,16 @@ export function makeUpgrader(engine: SyncEngine, parts: EngineParts, settings: S
     // nobody else hears of its reset while it waits
     socket.on('error', () => {})
     socket.once('close', letGo)
-    void letIn(request, socket, head, letGo)
+    void letIn(request, socket, head, dialect, letGo)
     return true
   }
+}
+
+/** The paths that are nobody's but ours, and how changes are told there. */
+function doorsOf({ path, fieldPath }: Settings): ReadonlyMap<string, BareDialect> {
+  const doors = new Map<string, BareDialect>([[`${path}/ws`, 'plain']])
+  if (fieldPath !== null) doors.set(`${fieldPath}/ws`, 'field')
+  return doors
 }
 
 function asError(error: unknown): Error {
@@ -103,11 +112,11 @@ function turnAway(websocket: WebSocket, error: Error): void {
 /** Throws INVALID_CONFIG for a server that must not be reached as it listens; see exposure.ts. */
 export function attachUpgrades(server: UpgradableServer, upgrade: Upgrader, settings: Settings): () => void {
   const unwatch = watchExposure(server, settings)
-  const own = `${settings.path}/ws`
+  const doors = doorsOf(settings)
   const listener: UpgradeHandler = (request, socket, head) => {
     const alone = server.listenerCount('upgrade') === 1
     // `/` and `/ws` may belong to somebody else who listens on the same server (a dev server's reload socket)
-    if ((alone || pathOf(request) === own) && upgrade(request, socket, head)) return
+    if ((alone || doors.has(pathOf(request))) && upgrade(request, socket, head)) return
     if (alone) refuse(socket, errorAnswer(new SyncError('NOT_FOUND', 'there is nothing at this path')))
   }
   server.on('upgrade', listener)
@@ -132,18 +141,12 @@ function pathOf(request: IncomingMessage): string {
   return (request.url ?? '/').replace(/[?#].*$/, '')
 }
 
-function greet(
-  engine: SyncEngine,
-  { user, again }: Admitted,
-  websocket: WebSocket,
-  socket: Duplex,
-  peer: WebSocketPeer,
-): void {
+function greet(websocket: WebSocket, socket: Duplex, connect: () => PeerEvents): void {
   // an error is always followed by `close`; without a listener it would end the process
   websocket.on('error', () => {})
   let events: PeerEvents
   try {
-    events = engine.connect(peer, user, again)
+    events = connect()
   } catch (error) {
     if (error instanceof SyncError && error.code === 'CLOSED')
       return websocket.close(1012, 'server restarting')

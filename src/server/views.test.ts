@@ -1,9 +1,10 @@
 // What a view shows, against SQL that says the same: over every way in which rows leave the store.
 import { expect, test } from 'vitest'
 import { defineEntity } from '../core/index.ts'
-import type { AccessRules, AccessUser, Filter, Row } from '../core/index.ts'
+import type { AccessRules, AccessUser, Filter, Json, Row } from '../core/index.ts'
 import { seededRandom } from '../testing/random.ts'
 import type { Random } from '../testing/random.ts'
+import { bareTexts, placed } from './bare.ts'
 import { Interest } from './interest.ts'
 import type { ScopeSet } from './hub.ts'
 import { openHandle, openStore } from './sqlite/testkit.test.ts'
@@ -167,6 +168,52 @@ test('[V2] [V3] whoever takes in the changes of a view has what its SQL says, an
         after = page.to.seq
       }
       expect([...held].sort(), sql).toEqual(matching())
+    }
+  }
+  await store.close()
+  app.close()
+})
+
+test('[E1] [V2] [V3] whoever takes in the fields of a view, in whatever pages, has its rows', async () => {
+  const random = seededRandom(5)
+  const app = openHandle('node:sqlite', ':memory:')
+  app.exec(ddl)
+  const store = await openStore(app, [
+    entityWith({
+      read: user => user['sees'] as Filter<Row>,
+      columns: () => ['owner', 'team', 'done', 'score', 'data'],
+    }),
+  ])
+  for (let round = 0; round < 100; round++) {
+    const [sees, sql] = make(random)
+    const shown = viewed(store, viewsOf(store, { id: 'u', sees }))
+    const there = async (): Promise<Record<string, Row>> => {
+      const { rows } = await shown.snapshot({ entity: 't', after: null, limit: 1000, form: 'object' })
+      return Object.fromEntries(rows.map(({ id, json }) => [id, JSON.parse(json) as Row]))
+    }
+    const held: Record<string, Record<string, Json>> = structuredClone(await there())
+    let since = (await store.head()).seq
+    for (let step = 0; step < 6; step++) {
+      for (let i = random.int(12); i >= 0; i--) write(app, random)
+      if (random.chance(0.5)) while (await store.fold());
+      let after = since
+      for (let more = true; more;) {
+        const query = { entities: ['t'], after, since, limit: 1 + random.int(4), form: 'object' } as const
+        const page = await shown.changes({ ...query, cells: true })
+        for (const text of bareTexts('field', placed(page.rows, after), since)) {
+          const { entity_id, field, value } = JSON.parse(text) as {
+            entity_id: string
+            field: string | null
+            value: Json
+          }
+          if (field === null) Reflect.deleteProperty(held, entity_id)
+          else (held[entity_id] ??= {})[field] = value
+        }
+        ;({ more } = page)
+        after = page.to.seq
+      }
+      since = after
+      expect(held, `${sql}, round ${round}`).toEqual(await there())
     }
   }
   await store.close()

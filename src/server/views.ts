@@ -19,6 +19,8 @@ export interface View {
   /** Null: every row. */
   readonly matches: ((row: Row) => boolean) | null
   readonly where: readonly Equality[]
+  /** The columns that it goes by. */
+  readonly by: readonly string[]
   /** The places of its columns among those of the table; null: all. */
   readonly columns: readonly number[] | null
   readonly info: EntityInfo
@@ -162,6 +164,7 @@ function makeView(info: EntityInfo, user: AccessUser, wanted: Filter<Row> | unde
     shape: { ...shape, columns: kept, hash: `${shape.hash}${rights && `.${hashOf(rights)}`}${scope}` },
     matches: filter === true ? null : filter === false ? () => false : matcher(filter),
     where: filter === false ? [{ column: shape.key[0] ?? '', values: [] }] : where,
+    by: typeof filter === 'boolean' ? [] : [...columnsOfFilter(filter)],
     columns,
     info,
   }
@@ -240,6 +243,18 @@ export function see(view: View, row: SeenRow, form: RowForm): ChangedRow | null 
   return { ...row, json: null, created: false, temporary: null, origin: undefined }
 }
 
+/** A row that was looked up, as the user sees it. Null: not at all. */
+export function shown(view: View | null, row: Row | null): Row | null {
+  if (row === null || view === null) return row
+  if (view.matches !== null && !view.matches(row)) return null
+  return Object.fromEntries(view.shape.columns.map(([name]): [string, Json] => [name, row[name] ?? null]))
+}
+
+/** Of a row in a later page of a reading, the moves of the earlier ones are not known: it may have come into view there. */
+function mayHaveEntered({ by }: View, { cells }: ChangedRow): boolean {
+  return cells !== undefined && by.some(column => Object.hasOwn(cells, column))
+}
+
 /** Rows with their moves, in `seq` order, and rows that moved here and are not among those of this page. */
 export function withMoves({ rows, moves }: Changes): SeenRow[] {
   if (moves.length === 0) return [...rows]
@@ -304,13 +319,15 @@ class ViewedStore implements ReadStore {
     const restricted = [...views.values()].some(view => view !== null)
     if (!restricted) return this.#store.changes(query)
     const page = await this.#store.changes({ ...query, moves: true })
-    const seen = withMoves(page)
-    const there = await this.#stillThere(seen)
-    const rows = seen.flatMap((row): ChangedRow[] => {
+    const changed = withMoves(page)
+    const there = await this.#stillThere(changed)
+    const rows = changed.flatMap((row): ChangedRow[] => {
       const view = views.get(row.entity) ?? null
       if (row.beyond === true && (view === null || there.has(`${row.entity}\n${row.id}`))) return []
-      const shown = view === null ? row : see(view, row, query.form)
-      return shown === null ? [] : [shown]
+      const seen = view === null ? row : see(view, row, query.form)
+      if (seen === null) return []
+      const later = query.since !== undefined && query.since < query.after
+      return later && view !== null && mayHaveEntered(view, seen) ? [{ ...seen, created: true }] : [seen]
     })
     return { ...page, rows, moves: [] }
   }

@@ -1,11 +1,29 @@
 // A client's mutations, stored as one transaction of the memory database. Neighbours: the engine's accept before it,
 // the log behind it. Everything here is one synchronous step, as the inside of a transaction has to be.
-import { SyncError, idOfValue, isTemporaryId, readingOf, temporaryPrefix } from '../core/index.ts'
+import {
+  SyncError,
+  conflictsName,
+  idOfValue,
+  isTemporaryId,
+  readingOf,
+  temporaryPrefix,
+} from '../core/index.ts'
 import type { Decision, Json, MutationResult, Row, Standing } from '../core/index.ts'
-import type { Accepted, Decide, EntityInfo, Prepared, PreparedWrite, Sender } from '../server/index.ts'
+import { lossesOf, mayLose, refusedLosses } from '../server/index.ts'
+import type {
+  Accepted,
+  Decide,
+  EntityInfo,
+  Judged,
+  Loss,
+  Prepared,
+  PreparedWrite,
+  Sender,
+} from '../server/index.ts'
 import { firstRefusal, lostOf, named, refusal, rejected } from './memory-outcome.ts'
-import type { Outcome } from './memory-outcome.ts'
-import type { ClientRecord, MemoryDatabase } from './memory-database.ts'
+import type { ClientRecord, Outcome } from './memory-outcome.ts'
+import type { MemoryDatabase } from './memory-database.ts'
+import { noteLosses } from './memory-records.ts'
 import { ConstraintError, integerKeyOf, keyOfId } from './memory-table.ts'
 import type { TableSpec } from './memory-table.ts'
 import type { Effect, MemoryTransaction } from './memory-transaction.ts'
@@ -64,6 +82,9 @@ class Accept {
   /** Keys of results whose version is this transaction's seq. */
   readonly written: (number | string)[] = []
   readonly record: ClientRecord
+  /** What did not survive, of what is done and of the mutation at hand. */
+  readonly #losses: Loss[] = []
+  #own: Loss[] = []
   readonly #database: MemoryDatabase
   readonly #entities: ReadonlyMap<string, EntityInfo>
   readonly #request: AcceptRequest
@@ -88,8 +109,10 @@ class Accept {
     if (sender.lead !== null) this.record.lead = Math.max(this.record.lead, sender.lead)
     for (const prepared of mutations) {
       // a mutation that waits for its resolver holds up those behind it: one client's are processed in order
-      if (!this.#mutation(prepared)) return
+      if (!this.#mutation(prepared)) break
     }
+    const info = this.#entities.get(conflictsName)
+    if (info !== undefined) noteLosses(info, this.#losses, this.transaction, this.#database, sender)
   }
 
   /** False: the resolver has to run first. */
@@ -114,6 +137,7 @@ class Accept {
     }
     const undo = this.transaction.savepoint()
     const temporary = new Map(this.record.temporary)
+    this.#own = []
     const outcomes = prepared.attempts.map(write => this.#write(prepared, write))
     const resolve = outcomes.flatMap((outcome, index) =>
       outcome.kind === 'resolve' ? [{ index, seq: outcome.seq, columns: outcome.columns }] : [],
@@ -128,6 +152,13 @@ class Accept {
       this.outcomes.push(() => ({ kind: 'resolve', writes: resolve }))
       return false
     }
+    if (refused === undefined) this.#losses.push(...this.#own)
+    else if (refused.status === 'conflict')
+      for (const write of prepared.attempts) {
+        const judged = this.#judged(write)
+        if (judged !== null)
+          this.#losses.push(...refusedLosses(judged, refused.code, prepared.attempts.length === 1))
+      }
     this.#book(
       prepared,
       refused === undefined ? this.#stored(prepared, outcomes) : refusal(prepared, refused, outcomes),
@@ -194,6 +225,8 @@ class Accept {
     const values = this.#realValues(spec, write.values)
     const { decide } = this.#request
     const decision = decide(write.entity, this.#standing(info, id), write.attempt, this.#database.horizon)
+    const judged = mayLose(decision) ? this.#judged({ ...write, values }) : null
+    if (judged !== null) this.#own.push(...lossesOf(judged, decision))
     try {
       return this.#carryOut(prepared, spec, id, { ...write, values }, decision)
     } catch (error) {
@@ -201,6 +234,18 @@ class Accept {
       const code = decision.kind === 'insert' ? decision.ifRefused : 'CONSTRAINT_FAILED'
       return rejected(code, error.message)
     }
+  }
+
+  #judged(write: PreparedWrite): Judged | null {
+    const info = this.#entities.get(write.entity)
+    if (info === undefined) return null
+    const id = this.#realId(write, this.#database.spec(info.table))
+    const row = id === null ? null : this.transaction.read(info.table, id)
+    const standing = this.#standing(info, id)
+    const { client } = this.#request.sender
+    // the place that this transaction will have, where it has stored something by now
+    const head = this.#database.head.seq + Math.sign(this.transaction.effects.length)
+    return { info, id: id ?? write.id, write, standing, row, client, head }
   }
 
   #isStale(write: PreparedWrite): boolean {

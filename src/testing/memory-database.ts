@@ -4,9 +4,11 @@
 // only at the next pass, dense, one seq per transaction, in commit order. So the table is ahead of the log for a while,
 // and nobody knows a write's version when it commits.
 import { SyncError } from '../core/index.ts'
-import type { Cursor, CursorState, MutationResult, Row, Standing } from '../core/index.ts'
+import type { Cursor, CursorState, Row, Standing } from '../core/index.ts'
 import { settleRow } from '../server/index.ts'
 import type { Gone, Line, TailEntry } from '../server/index.ts'
+import type { ClientRecord } from './memory-outcome.ts'
+import { conflictsSpec } from './memory-records.ts'
 import { rowKey, rowOfKey } from './memory-table.ts'
 import type { ColumnSpec, TableSpec } from './memory-table.ts'
 import { MemoryTransaction } from './memory-transaction.ts'
@@ -28,14 +30,6 @@ export interface MemoryDatabaseOptions {
   readonly epoch?: string
   /** Sees every row that a committed statement wrote. */
   readonly onCommit?: (changes: readonly RowChange[]) => void
-}
-
-/** What is known of one client. `temporary`: temporary id to table and id. */
-export interface ClientRecord {
-  last: number
-  lead: number
-  readonly results: Map<number | string, MutationResult>
-  readonly temporary: Map<string, string>
 }
 
 interface Committed {
@@ -96,9 +90,10 @@ export class MemoryDatabase implements Home {
     this.epoch = options.epoch ?? `m${Math.floor(options.env.random() * 1e9).toString(36)}`
     this.#sequenceAfter = options.sequenceAfter ?? (() => 1)
     this.#onCommit = options.onCommit ?? (() => {})
-    this.#specs = new Map(options.tables.map(spec => [spec.name, spec]))
+    const tables = [...options.tables, conflictsSpec]
+    this.#specs = new Map(tables.map(spec => [spec.name, spec]))
     this.#state = {
-      tables: new Map(options.tables.map(spec => [spec.name, new Map<string, Row>()])),
+      tables: new Map(tables.map(spec => [spec.name, new Map<string, Row>()])),
       nextKeys: new Map(),
       clients: new Map(),
       lines: new Map(),
@@ -388,6 +383,11 @@ export class MemoryDatabase implements Home {
   }
 
   // ---- exactly once
+
+  /** `user` and `client` of all that are known, a line between. */
+  get clients(): Iterable<string> {
+    return this.#state.clients.keys()
+  }
 
   client(key: string): ClientRecord {
     let record = this.#state.clients.get(key)

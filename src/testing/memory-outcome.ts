@@ -2,6 +2,14 @@
 import type { ErrorBody, ErrorCode, MutationResult } from '../core/index.ts'
 import type { Prepared } from '../server/index.ts'
 
+/** What is known of one client. `temporary`: temporary id to table and id. */
+export interface ClientRecord {
+  last: number
+  lead: number
+  readonly results: Map<number | string, MutationResult>
+  readonly temporary: Map<string, string>
+}
+
 /** How one write of a mutation went. */
 export type Outcome =
   | { readonly kind: 'stored'; readonly lost: readonly string[]; readonly merged: boolean }

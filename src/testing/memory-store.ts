@@ -20,6 +20,7 @@ import type {
   SnapshotPage,
   StoreStats,
 } from '../server/index.ts'
+import { cellsAbove } from '../server/index.ts'
 import { acceptAll, clientKey } from './memory-accept.ts'
 import type { MemoryDatabase, Settlement } from './memory-database.ts'
 import { LockedError, integerKeyOf } from './memory-table.ts'
@@ -130,22 +131,26 @@ class MemoryStore implements ServerStore {
     info: EntityInfo,
     id: string,
     { line, gone, seq }: Settlement,
-    query: { readonly after: number; readonly form: RowForm },
+    query: Parameters<ServerStore['changes']>[0],
   ): ChangedRow {
     const row = this.#database.rows(info.table).get(id)
+    const since = query.since ?? query.after
     return {
       entity: info.name,
       id,
       seq,
       json: row === undefined ? null : jsonOf(info.shape, row, query.form),
       idJson: idJson(info, id),
-      created: row !== undefined && (line?.whole?.seq ?? 0) > query.after,
+      created: row !== undefined && (line?.whole?.seq ?? 0) > since,
       reading: line?.reading ?? gone?.reading ?? 0,
       temporary: line?.temporary ?? null,
       origin:
         line?.client == null || line.mutation === null
           ? undefined
           : { client: line.client, mutation: line.mutation },
+      ...(query.cells === true && row !== undefined && line !== null
+        ? { cells: cellsAbove(line, since) }
+        : {}),
     }
   }
 

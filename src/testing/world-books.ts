@@ -1,6 +1,6 @@
 // What a world remembers of everybody's writes, from the wire and from the disks, and what must be true of them in the
 // end: each that was durable happened once or has an answer that says why not (rules Q1, Q3, Q4, Q5).
-import type { MutationResult, Mutation } from '../core/index.ts'
+import type { MutationResult, Mutation, Row } from '../core/index.ts'
 import { markColumns } from './world-schema.ts'
 
 interface Noted {
@@ -20,6 +20,8 @@ export class Books {
   readonly #forgetful = new Set<string>()
   readonly #dead = new Set<string>()
   readonly #noted = new Map<string, Noted>()
+  /** Where each mark was written. */
+  readonly #columns = new Map<string, string>()
   /** Of each disk that was taken away: what had waited there, and how many edits were announced as lost with it. */
   readonly #evictions: {
     readonly owner: string
@@ -106,7 +108,9 @@ export class Books {
 
   #of(owner: string, client: string, mutation: Mutation): Noted {
     const key = `${owner} ${client} ${mutation.n}`
-    const marks = marksIn(mutation)
+    const placed = marksIn(mutation)
+    const marks = placed.map(([mark]) => mark)
+    for (const [mark, column] of placed) this.#columns.set(mark, column)
     const known = this.#noted.get(key)
     if (known === undefined) {
       const made: Noted = { marks, evicted: false, durable: false, sent: false, results: [], branched: false }
@@ -118,8 +122,9 @@ export class Books {
     return known
   }
 
-  /** `history`: how often each mark was written. */
-  check(history: ReadonlyMap<string, number>): void {
+  /** `history`: how often each mark was written. `records`: of values that did not survive. */
+  check(history: ReadonlyMap<string, number>, records: Iterable<Row>): void {
+    const inbox = inboxOf(records)
     const users = new Map<string, number>()
     for (const { marks } of this.#noted.values())
       for (const mark of marks) users.set(mark, (users.get(mark) ?? 0) + 1)
@@ -145,8 +150,30 @@ export class Books {
       for (const mark of noted.marks) {
         const stored = history.has(mark) || blended.has(mark)
         this.#checkMark(key, noted, mark, stored, (users.get(mark) ?? 0) > 1)
+        this.#checkRecord(key, noted, mark, stored, inbox)
       }
     }
+  }
+
+  /** A value that lost is on record, or one that the same client lost in the same place after it. */
+  #checkRecord(
+    key: string,
+    { results, branched, evicted }: Noted,
+    mark: string,
+    stored: boolean,
+    inbox: ReadonlyMap<string, readonly number[]>,
+  ): void {
+    const [, client = ''] = key.split(' ')
+    const column = this.#columns.get(mark)
+    const lost = results.some(
+      ({ status, lost: columns }) =>
+        status !== 'rejected' && columns?.some(one => one.columns.includes(column ?? '')),
+    )
+    if (stored || branched || evicted || !lost) return
+    const [table = '', value = ''] = mark.split(' ')
+    const found = inbox.get(`${client} ${table} ${column}`) ?? []
+    if (!found.some(number => number >= numberOf(value)))
+      this.problems.push(`[I1] ${mark} of mutation ${key} was lost without a record`)
   }
 
   #checkMark(key: string, noted: Noted, mark: string, stored: boolean, retried: boolean): void {
@@ -178,13 +205,31 @@ function refuses({ status, error, lost }: MutationResult): boolean {
   return status === 'rejected' || status === 'conflict' || error !== undefined || lost !== undefined
 }
 
-function marksIn(mutation: Mutation): string[] {
-  const marks: string[] = []
+function marksIn(mutation: Mutation): [mark: string, column: string][] {
+  const marks: [string, string][] = []
   for (const { entity, data } of mutation.writes) {
     for (const column of markColumns[entity] ?? []) {
       const value = data?.[column]
-      if (typeof value === 'string') marks.push(`${entity} ${value}`)
+      if (typeof value === 'string') marks.push([`${entity} ${value}`, column])
     }
   }
   return marks
+}
+
+/** The numbers of the marks that are on record, by client, table and column. */
+function inboxOf(records: Iterable<Row>): Map<string, number[]> {
+  const inbox = new Map<string, number[]>()
+  for (const row of records) {
+    const [client, entity, field, mine] = ['client', 'entity', 'field', 'mine'].map(name =>
+      JSON.stringify(row[name]),
+    )
+    const key = `${client} ${entity} ${field}`.replaceAll('"', '')
+    inbox.set(key, [...(inbox.get(key) ?? []), numberOf(mine ?? '')])
+  }
+  return inbox
+}
+
+/** Marks are counted. */
+function numberOf(mark: string): number {
+  return Number(/\.(\d+)\W*$/.exec(mark)?.[1] ?? -1)
 }

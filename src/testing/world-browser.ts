@@ -117,7 +117,8 @@ interface PageDisk {
   failing: boolean
   /** It was taken away. */
   gone: boolean
-  onGone: () => void
+  /** Null: the page does not hold anything of it yet. */
+  onGone: (() => void) | null
 }
 
 export class Browser {
@@ -163,9 +164,9 @@ export class Browser {
   /** The disk is empty now; a page hears of it when it can. */
   diskGone(): void {
     const disk = this.#page?.disk
-    if (disk === undefined) return
+    if (disk === undefined || disk.onGone === null) return
     disk.gone = true
-    this.#parts.time.after(0, () => this.#run(() => !disk.dead && disk.onGone()))
+    this.#parts.time.after(0, () => this.#run(() => !disk.dead && disk.onGone?.()))
   }
 
   /** The tab is gone at once; what was not durable is gone with it. */
@@ -212,7 +213,7 @@ export class Browser {
     const { time, random, entities, names, transports, events, profile } = this.#parts
     const timers = timersOf(time)
     const hints = new Set<(hint: Hint) => void>()
-    const disk: PageDisk = { dead: false, failing: false, gone: false, onGone: () => {} }
+    const disk: PageDisk = { dead: false, failing: false, gone: false, onGone: null }
     const env: ClientEnv = {
       now: () => this.clock.now(),
       random: () => random.next(),
@@ -260,7 +261,7 @@ export class Browser {
       if (this.#held !== null) await new Promise<void>(go => this.#run(go))
       if (disk.dead) await new Promise(() => {})
       // whoever waits for the disk hears that it is gone, and then that nothing came of it
-      if (disk.gone) disk.onGone()
+      if (disk.gone) disk.onGone?.()
       if (disk.gone) throw new SyncError('STORAGE_FAILED', 'the disk of this world is gone')
     }
     const fail = (): void => {

@@ -1,6 +1,7 @@
 // The seeded world: browsers, servers, programs and a network in one process and in virtual time. A seed is a whole
 // history, faults included; at its end everything is mended, time runs on until all is quiet, and the oracles are asked.
 import type { EntityDefinition } from '../core/index.ts'
+import { conflictsTable } from '../server/index.ts'
 import type { ServerStore } from '../server/index.ts'
 import { Network } from './network.ts'
 import { seededRandom } from './random.ts'
@@ -146,14 +147,13 @@ class World {
   }
 
   #browser(name: string, profile: Profile): Browser {
-    const { time, random, network } = this
+    const { time, random, network, views, scopes } = this
     const books = this.#books
     const screens = this.#screens
     const entities = this.#entities()
     const faults = this.#faults
     const trace = this.#options.trace === undefined ? null : (line: string): void => this.#trace(line)
     const server = (): WorldServer => random.pick(this.servers)
-    const { views, scopes } = this
     const parts = { time, random, network, books, screens, entities, faults, trace, server, views, scopes }
     return watched(name, profile, parts)
   }
@@ -376,7 +376,7 @@ class World {
     const problems = quiet ? [] : differences(this.browsers, this)
     if (!quiet && problems.length === 0) problems.push('never quiet for long')
     for (const screen of this.#screens.values()) problems.push(...screen.problems)
-    this.#books.check(this.database.history())
+    this.#books.check(this.database.history(), this.database.rows(conflictsTable).values())
     problems.push(
       ...this.#books.problems,
       ...this.#stamps.problems,

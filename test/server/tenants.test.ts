@@ -1,188 +1,24 @@
 // Two tenants on one server. One of them tries every door, dialect, error and way of catching up, while the other writes;
 // then all bytes that it was ever sent are searched for what is not its own (rules V1, V2, V7; X49).
 import { afterEach, expect, test } from 'vitest'
-import { defineEntity } from 'syncline'
-import type { User } from 'syncline'
-import { WebSocket } from 'ws'
-import { cleanUp, later, startApp, until } from './support/app.ts'
-import type { App } from './support/app.ts'
+import { cleanUp, later, until } from './support/app.ts'
+import {
+  theirs,
+  hidden,
+  users,
+  begin,
+  Ear,
+  whole,
+  scope,
+  write,
+  mutation,
+  busy,
+  mark,
+  expectClean,
+  hashIn,
+} from './support/tenants.ts'
 
 afterEach(cleanUp)
-
-/** In every cell and id of the other tenant that the first one does not name itself. */
-const theirs = 'OTHERS'
-/** In a column that the first tenant may not see, of its own rows too. */
-const hidden = 'HUSH'
-
-const schema = `CREATE TABLE notes (id TEXT PRIMARY KEY NOT NULL, tenant TEXT, title TEXT, body TEXT, secret TEXT);
-  CREATE TABLE parts (id INTEGER PRIMARY KEY, tenant TEXT, note TEXT, text TEXT)`
-
-const users = new Map<string, User>([
-  ['a', { id: 'a', tenant: 'A' }],
-  ['b', { id: 'b', tenant: 'B' }],
-])
-
-async function begin(): Promise<App> {
-  const access = {
-    read: (user: { readonly [claim: string]: unknown }) => ({ tenant: String(user['tenant']) }),
-  }
-  const app = await startApp({
-    schema,
-    authenticate: request => users.get(request.headers.get('cookie') ?? '') ?? null,
-    entities: [
-      defineEntity({
-        name: 'notes',
-        by: ['tenant', 'title'],
-        strategy: 'server-wins',
-        access: {
-          ...access,
-          columns: user =>
-            user.id === 'a' ? ['tenant', 'title', 'body'] : ['tenant', 'title', 'body', 'secret'],
-        },
-      }),
-      defineEntity({ name: 'parts', access }),
-    ],
-    retentionDays: false,
-  })
-  const insert = app.db.prepare('INSERT INTO notes VALUES (?, ?, ?, ?, ?)')
-  for (let i = 0; i < 30; i++) {
-    insert.run(`mine${i}`, 'A', `title ${i}`, 'body', `${hidden} ${i}`)
-    insert.run(`${theirs}-${i}`, 'B', `${theirs} title ${i}`, theirs, theirs)
-  }
-  insert.run('guess', 'B', `${theirs} guessed`, theirs, theirs)
-  app.db.exec(`INSERT INTO parts VALUES (1, 'A', 'mine1', 'p'), (2, 'B', '${theirs}-1', '${theirs}')`)
-  return app
-}
-
-/** All that one tenant is sent, whatever carries it. */
-class Ear {
-  readonly who: string
-  readonly app: App
-  heard = ''
-
-  constructor(app: App, who: string) {
-    this.app = app
-    this.who = who
-  }
-
-  async ask(path: string, init: RequestInit = {}): Promise<{ status: number; text: string }> {
-    const response = await fetch(`${this.app.url}/api/sync${path}`, {
-      ...init,
-      headers: { cookie: this.who, 'content-type': 'application/json' },
-    })
-    const text = await response.text()
-    this.heard += `${JSON.stringify(Array.from(response.headers))}${text}`
-    return { status: response.status, text }
-  }
-
-  post(path: string, body: unknown): Promise<{ status: number; text: string }> {
-    return this.ask(path, { method: 'POST', body: JSON.stringify(body) })
-  }
-
-  /** Listens until it is closed; the result says what came so far. */
-  async stream(path: string, headers: Record<string, string> = {}): Promise<() => string> {
-    const abort = new AbortController()
-    later(() => abort.abort())
-    const response = await fetch(`${this.app.url}/api/sync${path}`, {
-      headers: { cookie: this.who, ...headers },
-      signal: abort.signal,
-    })
-    let text = ''
-    const read = async (): Promise<void> => {
-      const decoder = new TextDecoder()
-      for await (const chunk of response.body ?? []) {
-        const piece = decoder.decode(chunk, { stream: true })
-        text += piece
-        this.heard += piece
-      }
-    }
-    void read().catch(() => {})
-    return () => text
-  }
-
-  async socket(): Promise<Line> {
-    const ws = new WebSocket(`${this.app.url.replace('http', 'ws')}/api/sync/ws`, {
-      headers: { cookie: this.who },
-    })
-    later(() => ws.terminate())
-    const frames: Frame[] = []
-    ws.on('message', (data: Buffer) => {
-      const text = data.toString()
-      this.heard += text
-      frames.push(JSON.parse(text) as Frame)
-    })
-    await new Promise((resolve, reject) => ws.once('open', resolve).once('error', reject))
-    return {
-      frames,
-      say: message => ws.send(JSON.stringify(message)),
-      hears: async (what, fits) => {
-        const found = await until(what, () => frames.find(fits))
-        frames.splice(0, frames.indexOf(found) + 1)
-        return found
-      },
-      close: () => ws.close(),
-    }
-  }
-
-  async session(client: string): Promise<Line & { welcome: Frame }> {
-    const line = await this.socket()
-    line.say({ type: 'hello', protocol: 1, client, lead: 1, acked: 0 })
-    return { ...line, welcome: await line.hears('a welcome', ({ type }) => type === 'welcome') }
-  }
-}
-
-type Frame = { readonly type: string; readonly [field: string]: unknown }
-interface Line {
-  readonly frames: Frame[]
-  say(message: object): void
-  hears(what: string, fits: (frame: Frame) => boolean): Promise<Frame>
-  close(): void
-}
-
-const whole = (frame: Frame): boolean => frame.type === 'batch' && frame['to'] !== undefined
-const scope = (more: object = {}): object => ({
-  entity: 'notes',
-  cursor: null,
-  marks: [],
-  shape: null,
-  ...more,
-})
-const write = (id: string, action: string, data?: object): object => ({
-  entity: 'notes',
-  id,
-  action,
-  ...(data && { data }),
-})
-const mutation = (n: number, ...writes: object[]): object => ({ n, base: null, stamp: null, writes })
-
-/** The other tenant's day: rows made, changed, handed over both ways, deleted, a key moved. */
-function busy({ db }: App, round: number): void {
-  const at = (i: number): string => `${theirs}-${i}`
-  db.exec(`INSERT INTO notes VALUES ('${at(1000 + round)}', 'B', '${theirs} new', '${theirs}', '${theirs}')`)
-  db.exec(`UPDATE notes SET body = '${theirs} ${round}' WHERE tenant = 'B'`)
-  db.exec(`UPDATE notes SET id = '${at(2000 + round)}' WHERE id = '${at(round)}'`)
-  db.exec(`DELETE FROM notes WHERE id = '${at(round + 10)}'`)
-  db.exec(`UPDATE notes SET secret = '${hidden} ${round}' WHERE tenant = 'A'`)
-  // handed over: the row was to be seen until then, and what is written to it later is not
-  db.exec(
-    `UPDATE notes SET tenant = 'B' WHERE id = 'mine${round}'; UPDATE notes SET title = '${theirs}' WHERE id = 'mine${round}'`,
-  )
-  db.exec(
-    `INSERT OR REPLACE INTO parts VALUES (1, 'B', '${theirs}', '${theirs}'); DELETE FROM parts WHERE id = 2`,
-  )
-  db.exec(`INSERT INTO parts VALUES (2, 'B', '${theirs}', '${theirs}')`)
-}
-
-/** Something that the first tenant will hear of: then it has heard all that was before it. */
-async function mark(app: App, ear: Ear, text: string): Promise<void> {
-  app.db.exec(`INSERT INTO notes VALUES ('${text}', 'A', '${text}', 'b', '${hidden}')`)
-  await until(text, () => ear.heard.includes(`"${text}"`))
-}
-
-function expectClean({ heard }: Ear): void {
-  const found = heard.search(new RegExp(`${theirs}|${hidden}`))
-  expect(found === -1 ? '' : heard.slice(Math.max(0, found - 200), found + 100)).toBe('')
-}
 
 test('[V1] [V2] X49 HTTP: whole tables, changes since, bad requests, writes', async () => {
   const app = await begin()
@@ -260,6 +96,87 @@ test('[V1] [V2] X49 the bare protocol over WebSocket, event streams and their re
     await mark(app, a, `round${round}`)
   }
   await until('all streams', () => a.heard.split('"round3"').length > 6)
+  expectClean(a)
+  await until('the other one', () => b.heard.includes(theirs))
+})
+
+test('[V1] [V2] [E4] X49 fields: HTTP, latest, event streams, WebSocket, conflicts', async () => {
+  const app = await begin()
+  const a = new Ear(app, 'a', '/api/field-sync')
+  const b = new Ear(app, 'b', '/api/field-sync')
+  const { version } = JSON.parse((await a.ask('/notes')).text) as { version: number }
+  const line = await a.socket()
+  line.say({ type: 'subscribe', entities: ['notes', 'parts'] })
+  await line.hears('the answer', ({ type }) => type === 'subscribed')
+  const text = await a.stream('/events')
+  await b.stream('/events')
+  await mark(app, a, 'first')
+  const last = await until('an event id', () => /^id: (\d+)$/m.exec(text())?.[1])
+  const entry = (id: string, field: string | null, value: unknown, more: object = {}): object => ({
+    entity_id: id,
+    field,
+    value,
+    ...more,
+  })
+  for (let round = 0; round < 4; round++) {
+    busy(app, round)
+    app.db.exec(`UPDATE notes SET title = 'theirs now', secret = '${hidden} !' WHERE id = 'mine2${round}'`)
+    for (const query of [
+      '',
+      `?since=${version}`,
+      `?since=${version + round * 3}`,
+      '?since=999999',
+      '?since=x',
+    ])
+      await a.ask(`/notes${query}`)
+    await a.ask('/parts')
+    await a.ask('/ghosts/guess/latest')
+    const seen = await a.ask(`/notes/mine2${round}/latest`)
+    expect(seen.text).toContain('theirs now')
+    for (const id of ['guess', `mine${round}`, 'nobody'])
+      expect((await a.ask(`/notes/${id}/latest`)).status, id).toBe(404)
+    const stale = { base_version: version }
+    const changes = [
+      entry('guess', 'title', 'x'),
+      entry('guess', 'title', 'x', { action: 'create' }),
+      entry('guess', null, null, { action: 'delete' }),
+      // handed over: it was theirs when it was written
+      entry(`mine${round}`, 'title', 'x', stale),
+      entry('mine20', 'secret', 'x', stale),
+      entry('mine20', 'tenant', 'B'),
+      entry(`mine2${round}`, 'title', 'x', stale),
+      entry(`mine2${round}`, null, null, { ...stale, action: 'delete' }),
+    ]
+    const { text: answer } = await a.post('/notes', { client_id: `x${round}`, changes })
+    const { results } = JSON.parse(answer) as { results: { status: string; error?: { code: string } }[] }
+    expect(results.map(({ status, error }) => error?.code ?? status)).toEqual([
+      'FORBIDDEN',
+      'FORBIDDEN',
+      'applied',
+      'FORBIDDEN',
+      'FORBIDDEN',
+      'FORBIDDEN',
+      'CONFLICT',
+      'CONFLICT',
+    ])
+    for (const fields of changes.map(change => [change]))
+      for (const door of [line, await new Ear(app, 'a').socket()])
+        door.say({ type: 'push_fields', entity: 'notes', fields, mutation_id: `m${round}` })
+    for (const batch of [true, false])
+      line.say({ type: 'sync', entity: 'notes', since: version + round, batch })
+    line.say({ type: 'sync', entity: 'notes', since: 0 })
+    line.say({ type: 'sync', entity: 'parts', since: 99_999 })
+    await a.stream('/events?entities=notes', { 'last-event-id': last })
+    await a.stream('/events?since=0')
+    if (round === 2) await app.engine.cleanup(0)
+    await mark(app, a, `round${round}`)
+    await line.hears(
+      `what was asked in round ${round}`,
+      ({ type, ['entity']: entity }) => type === 'sync_complete' && entity === 'parts',
+    )
+  }
+  await until('all streams', () => a.heard.split('"round3"').length > 6)
+  expect(a.heard).toContain('conflict_details')
   expectClean(a)
   await until('the other one', () => b.heard.includes(theirs))
 })
@@ -378,8 +295,3 @@ test('[V1] [V2] [V4] X49 the canonical protocol: first load, live, catch-up, hea
   await after.hears('the end', frame => whole(frame) && frame['repair'] === true)
   expectClean(c)
 })
-
-function hashIn(welcome: Frame): string {
-  const { entities } = welcome as unknown as { entities: { notes: { hash: string } } }
-  return entities.notes.hash
-}

@@ -1,13 +1,14 @@
 // The rhtmx dialect: the spelling of the bare protocol (snake_case, one change a frame) for users of WebSocket, SSE and
 // HTTP without our client. Decodes its requests, prints its answers; row data passes through as text, never parsed.
 import type { Action, Mutation, ResultStatus } from '../change.ts'
-import { isStamp, msOfReading, readingOfMs, stampOf } from '../clock.ts'
+import { msOfReading } from '../clock.ts'
 import { decodeAction, decodeId } from '../decode-up.ts'
 import type { ErrorBody } from '../errors.ts'
 import { isTemporaryId, temporaryPrefix } from '../ids.ts'
-import { asArray, asInteger, asObject, asRow, asString, invalid } from '../limits.ts'
+import { asArray, asInteger, asObject, asRow, asString } from '../limits.ts'
 import type { Limits, Unknown } from '../limits.ts'
 import type { MutationResult } from '../protocol.ts'
+import { decodeTimestamp } from './timestamp.ts'
 
 export type RhtmxUp = Listen | Pull | Push
 
@@ -71,22 +72,12 @@ export function decodeRhtmx(message: Unknown, limits: Limits, nowMs: number): Rh
 export function decodePush(push: Unknown, entity: string, limits: Limits, nowMs: number): Mutation {
   const action: Action = decodeAction(push['action'] ?? 'update')
   const data = action === 'delete' ? undefined : asRow(push['data'] ?? {}, 'data', limits)
-  const id = push['entity_id'] ?? push['id'] ?? push['entityId'] ?? data?.['id']
-  const version = push['base_version']
   return {
-    n: null,
-    ...(push['mutation_id'] === undefined
-      ? {}
-      : { mutationId: asString(push['mutation_id'], 'mutation_id') }),
-    base:
-      version === undefined || version === null
-        ? null
-        : { epoch: '', seq: asInteger(version, 'base_version') },
-    stamp: decodeTimestamp(push['timestamp'], nowMs),
+    ...decodeOrigin(push, nowMs),
     writes: [
       {
         entity,
-        id: id === undefined && action === 'create' ? temporaryPrefix : decodeId(id),
+        id: decodeRowId(push, action, data?.['id']),
         action,
         ...(data === undefined ? {} : { data }),
         ...(push['upsert'] === true ? { upsert: true } : {}),
@@ -95,62 +86,22 @@ export function decodePush(push: Unknown, entity: string, limits: Limits, nowMs:
   }
 }
 
-/** ISO-8601 text, epoch milliseconds, or a stamp. */
-export function decodeTimestamp(value: unknown, nowMs: number): string | null {
-  if (value === undefined || value === null) return null
-  if (isStamp(value)) return value
-  const ms = typeof value === 'string' ? parseIso(value) : value
-  if (typeof ms !== 'number' || !Number.isFinite(ms) || ms < 0)
-    throw invalid('timestamp must be ISO-8601 text or milliseconds since 1970')
-  // beyond any clock: the drift limit clamps it, and the reading stays a safe integer
-  return stampOf(readingOfMs(Math.min(ms, nowMs + 86_400_000)), 'push')
+/** What a bare write says of itself: its name, what its writer had seen, and when it was. */
+export function decodeOrigin(push: Unknown, nowMs: number): Omit<Mutation, 'writes'> {
+  const name = push['mutation_id'] ?? null
+  const version = push['base_version'] ?? null
+  return {
+    n: null,
+    ...(name === null ? {} : { mutationId: asString(name, 'mutation_id') }),
+    base: version === null ? null : { epoch: '', seq: asInteger(version, 'base_version') },
+    stamp: decodeTimestamp(push['timestamp'], nowMs),
+  }
 }
 
-const isoPattern =
-  /^(\d{4})-(\d\d)-(\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d)(?:[.,](\d{1,3})\d*)?)?)?(Z|[+-]\d\d:?\d\d)?$/i
-
-/** Milliseconds since 1970 of ISO-8601 text, UTC where it names no zone; NaN where it is none. Pure: no Date in core. */
-export function parseIso(text: string): number {
-  const match = isoPattern.exec(text)
-  if (match === null) return Number.NaN
-  const part = (i: number): number => Number(match[i] ?? 0)
-  if (
-    part(2) < 1 ||
-    part(2) > 12 ||
-    part(3) < 1 ||
-    part(3) > 31 ||
-    part(4) > 24 ||
-    part(5) > 59 ||
-    part(6) > 60
-  )
-    return Number.NaN
-  const ms = Number((match[7] ?? '').padEnd(3, '0')) || 0
-  const zone = match[8]
-  const offset =
-    zone === undefined || zone.length < 5
-      ? 0
-      : (zone.startsWith('-') ? -1 : 1) * (Number(zone.slice(1, 3)) * 60 + Number(zone.slice(-2)))
-  return (
-    ((daysSince1970(part(1), part(2), part(3)) * 24 + part(4)) * 60 + part(5) - offset) * 60_000 +
-    part(6) * 1000 +
-    ms
-  )
-}
-
-/** Days of the Gregorian calendar, counted with years that begin in March, so that a leap day is a year's last. */
-function daysSince1970(year: number, month: number, day: number): number {
-  const y = month <= 2 ? year - 1 : year
-  const monthFromMarch = (month + 9) % 12
-  return (
-    365 * y +
-    Math.floor(y / 4) -
-    Math.floor(y / 100) +
-    Math.floor(y / 400) +
-    Math.floor((153 * monthFromMarch + 2) / 5) +
-    day -
-    1 -
-    719_468
-  )
+/** In any of its spellings; a create may leave it to the database. */
+export function decodeRowId(push: Unknown, action: Action, inData?: unknown): string {
+  const id = push['entity_id'] ?? push['id'] ?? push['entityId'] ?? inData
+  return id === undefined && action === 'create' ? temporaryPrefix : decodeId(id)
 }
 
 // ---- printing
@@ -180,30 +131,32 @@ export function printPlainChange(change: PlainChange): string {
   )
 }
 
-export function printChangeFrame(change: PlainChange): string {
-  return `{"type":"change","change":${printPlainChange(change)}}`
+/** A frame of one change, which is printed already, as those below. */
+export function printChangeFrame(type: 'change' | 'field_change', change: string): string {
+  return `{"type":"${type}","change":${change}}`
 }
 
 export function printChangesFrame(
-  entity: string,
-  version: number,
-  changes: readonly PlainChange[],
-  more: boolean,
+  type: 'changes' | 'field_changes',
+  page: ChangePage,
+  changes: readonly string[],
 ): string {
-  const list = changes.map(printPlainChange).join(',')
-  return `{"type":"changes","entity":${JSON.stringify(entity)},"version":${version},"changes":[${list}],"has_more":${more}}`
+  return `{"type":"${type}",${membersOf(page, changes)},"has_more":${page.more}}`
 }
 
-/** The answer of `GET /api/sync/:entity`. */
-export function printChangesBody(
-  entity: string,
-  version: number,
-  changes: readonly PlainChange[],
-  flags: { more?: boolean; reset?: boolean },
-): string {
-  const list = changes.map(printPlainChange).join(',')
-  const tail = `${flags.more === true ? ',"has_more":true' : ''}${flags.reset === true ? ',"reset":true' : ''}`
-  return `{"entity":${JSON.stringify(entity)},"version":${version},"changes":[${list}]${tail}}`
+/** The answer to a GET of what changed. */
+export function printChangesBody(page: ChangePage, changes: readonly string[]): string {
+  return `{${membersOf(page, changes)}${page.more ? ',"has_more":true' : ''}}`
+}
+
+export interface ChangePage {
+  readonly entity: string
+  readonly version: number
+  readonly more: boolean
+}
+
+function membersOf({ entity, version }: ChangePage, changes: readonly string[]): string {
+  return `"entity":${JSON.stringify(entity)},"version":${version},"changes":[${changes.join(',')}]`
 }
 
 export function printSyncComplete(entity: string, version: number): string {

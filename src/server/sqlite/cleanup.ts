@@ -47,8 +47,23 @@ export function forgetSome(db: Connection, horizon: number): { forgotten: number
   return { forgotten, more: to < horizon }
 }
 
-/** Inside an immediate transaction: clients that were not heard of for half a year. */
-export function forgetClients(db: Connection, nowMs: number): void {
+/** Inside an immediate transaction: what the log does not need, as old as `beforeMs` or as half a year. */
+export function forgetOthers(db: Connection, beforeMs: number, nowMs: number): void {
+  forgetClients(db, nowMs)
+  forgetConflicts(db, beforeMs, nowMs)
+}
+
+/** Records that were settled before, and those that nobody settled for half a year. */
+function forgetConflicts(db: Connection, beforeMs: number, nowMs: number): void {
+  db.run(
+    "DELETE FROM _syncline_conflicts WHERE (status='resolved' AND resolved_at<?) OR at<?",
+    beforeMs,
+    nowMs - clientRetention,
+  )
+}
+
+/** Clients that were not heard of for half a year. */
+function forgetClients(db: Connection, nowMs: number): void {
   const before = nowMs - clientRetention
   for (const table of ['commits', 'named', 'ids']) db.run(`DELETE FROM _syncline_${table} WHERE at<?`, before)
 }

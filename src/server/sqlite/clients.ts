@@ -53,6 +53,14 @@ export function touchClient(
   )
 }
 
+/** Whose client it is, the asked user's first; null: nobody's that is remembered. */
+export function userOf(db: Connection, client: string, asked: string): string | null {
+  const found =
+    db.value('SELECT user FROM _syncline_commits WHERE user=? AND client=? LIMIT 1', asked, client) ??
+    db.value('SELECT user FROM _syncline_commits WHERE client=? LIMIT 1', client)
+  return found === undefined ? null : text(found)
+}
+
 export function countClients(db: Connection): number {
   return integer(db.value('SELECT count(*) FROM (SELECT DISTINCT user,client FROM _syncline_commits)'))
 }

@@ -72,10 +72,10 @@ export function valueOfLiteral({ kind }: Column, sql: string): Json {
 /** What to bind for a JSON value; throws INVALID_VALUE where the column cannot mean it. */
 export function encodeValue(column: Column, value: Json): SqlValue {
   if (value === null) return null
-  const blob = blobOf(value)
+  const blob = column.kind === 'json' ? null : blobOf(value)
   if (blob !== null) {
     if (column.kind === 'blob' || column.kind === 'any') return blob
-    throw badValue(column, 'bytes')
+    throw badValue(column, 'no bytes')
   }
   switch (column.kind) {
     case 'json':

@@ -71,7 +71,7 @@ export function makeEntity(
         columns: table.columns.map(column => [column.name, column.kind]),
         key: table.key.map(column => column.name),
         hash: shapeHash(table, generation),
-        strategy: definition.strategy ?? FieldMergeStrategy.LastWriteWins,
+        strategy: strategyShown(definition),
       },
       definition,
       integerKey: table.key.length === 1 && single?.affinity === 'integer',
@@ -80,6 +80,11 @@ export function makeEntity(
       routing: routingOf(definition, table),
     },
   }
+}
+
+/** What hides a pending write that is bound to lose (`hides`): of fields by themselves nobody knows that before the answer. */
+function strategyShown({ strategy, grain }: EntityDefinition): FieldMergeStrategy {
+  return strategy === undefined || grain === 'field' ? FieldMergeStrategy.LastWriteWins : strategy
 }
 
 function statements(ent: number, table: Table, id: IdCodec): EntitySql {
@@ -116,7 +121,7 @@ function statements(ent: number, table: Table, id: IdCodec): EntitySql {
     ` LEFT JOIN _syncline_rows AS r ON r.ent=${ent} AND r.id=+${id.held('k.value')}` +
     ` LEFT JOIN _syncline_gone AS g ON ${keys[0]} IS NULL AND g.ent=${ent} AND g.id=+${id.held('k.value')}`
   const changed = (form: RowForm): string =>
-    `SELECT CAST(r.id AS TEXT),r.seq,r.reading,r.created,r.tmp,r.client,r.mutation,${json[form]} FROM _syncline_rows AS r` +
+    `SELECT CAST(r.id AS TEXT),r.seq,r.reading,r.created,r.tmp,r.client,r.mutation,${json[form]},r.cells FROM _syncline_rows AS r` +
     ` CROSS JOIN ${from} ON ${id.matches('t', 'r.id')} WHERE r.ent=${ent} AND r.seq>? AND r.seq<=? ORDER BY r.seq ${boundLimit}`
   return {
     lookup: { values: lookup(json.values), object: lookup(json.object), none: lookup('NULL') },

@@ -60,7 +60,7 @@ function lineOf(row: readonly SqlValue[], from: number): Line {
     seq: integer(row[from]),
     reading: integer(row[from + 1]),
     whole: whole === null ? null : cellOf(JSON.parse(whole)),
-    cells: cells === null ? {} : cellsOf(cells),
+    cells: cellsOf(cells),
     temporary: textOrNull(row[from + 4]),
     client: textOrNull(row[from + 5]),
     mutation: mutationOf(row[from + 6]),
@@ -75,8 +75,9 @@ function cellOf(packed: unknown): Cell {
 }
 
 /** Columns that were written together share one cell, and are written down together: `[[cell, column, ...], ...]`. */
-function cellsOf(json: string): Record<string, Cell> {
+export function cellsOf(json: string | null): Record<string, Cell> {
   const cells: Record<string, Cell> = {}
+  if (json === null) return cells
   const groups: unknown = JSON.parse(json)
   // reason: packCells wrote it, into a table that is ours alone
   for (const [packed, ...columns] of groups as [PackedCell, ...string[]][]) {

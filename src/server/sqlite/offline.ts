@@ -1,11 +1,12 @@
 // What can be asked of a database without opening an engine on it: for the command line, and for monitoring.
 import { defineEntity, SyncError } from '../../core/index.ts'
 import type { ErrorCode } from '../../core/index.ts'
+import { conflictsTable } from '../conflicts.ts'
 import { nodeEnv } from '../env.ts'
 import type { ServerEnv } from '../env.ts'
 import { Access } from './access.ts'
 import { prefix } from './capture.ts'
-import { forgetClients, forgetSome, horizonFor } from './cleanup.ts'
+import { forgetOthers, forgetSome, horizonFor } from './cleanup.ts'
 import { countClients } from './clients.ts'
 import { describe } from './describe.ts'
 import { integer, isSqliteHandle, text, unsupportedDriver } from './driver.ts'
@@ -77,7 +78,8 @@ function statusOf(db: Connection, nowMs: number): SqliteStatus {
     installed: true,
     tables: db
       .all('SELECT tbl FROM _syncline_entities WHERE active=1 ORDER BY tbl')
-      .map(([table]) => text(table)),
+      .map(([table]) => text(table))
+      .filter(table => table !== conflictsTable),
     epoch,
     head: seq,
     horizon,
@@ -103,14 +105,15 @@ export function sqliteCleanup(
     if (!(await access.read(isInstalled)))
       throw new SyncError('NOT_FOUND', 'syncline is not installed in this database')
     await access.read(checkLayout)
-    const horizon = await access.read(db => horizonFor(db, env.now() - days * 86_400_000))
+    const beforeMs = env.now() - days * 86_400_000
+    const horizon = await access.read(db => horizonFor(db, beforeMs))
     let total = 0
     for (let more = true; more;) {
       const step = await access.write(db => forgetSome(db, horizon))
       total += step.forgotten
       more = step.more
     }
-    await access.write(db => forgetClients(db, env.now()))
+    await access.write(db => forgetOthers(db, beforeMs, env.now()))
     return total
   })
 }

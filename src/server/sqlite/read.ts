@@ -2,6 +2,7 @@
 // is read by index; the unfolded rest of the tail is settled here, by the same function that the fold uses (0003).
 import { isTemporaryId } from '../../core/index.ts'
 import type { Cursor } from '../../core/index.ts'
+import { cellsAbove } from '../settle.ts'
 import type { ChangedRow, Changes, Head, LookedUp, RowForm, SnapshotPage } from '../store.ts'
 import { realId } from './clients.ts'
 import type { ClientKey } from './clients.ts'
@@ -10,7 +11,7 @@ import type { Connection, SqlValue } from './driver.ts'
 import { idJsonOf } from './entity.ts'
 import type { Catalog, Entity } from './entity.ts'
 import { foldedTo } from './fold.ts'
-import { lookup, originOf, settle, standingOf } from './lines.ts'
+import { cellsOf, lookup, originOf, settle, standingOf } from './lines.ts'
 import type { RowState } from './lines.ts'
 import type { Overlay } from './overlay.ts'
 import { movesIn } from './moves.ts'
@@ -39,6 +40,8 @@ export interface ChangesQuery {
   readonly limit: number
   readonly form: RowForm
   readonly moves?: boolean
+  readonly cells?: boolean
+  readonly since?: number
 }
 
 /** The page and, where they are asked for, the moves in it: one view of the log. */
@@ -59,9 +62,13 @@ function readPage(db: Connection, catalog: Catalog, query: ChangesQuery): Change
   const entities = query.entities.flatMap(entity => catalog.byName.get(entity) ?? [])
   const start = Math.max(after, folded)
   const window = Math.max(limit * 2, 1_000)
-  const entries = head.seq > start ? unfolded(db, entities, start, window) : []
+  const entries = head.seq > start ? unfolded(db, entities, { after: start, to: head.seq }, window) : []
   const end = entries.length === window ? integer(entries.at(-1)?.[0]) : head.seq
-  const touched = groupEntries(entries, catalog)
+  // of a later page: what was written to its rows in the earlier ones
+  const began = Math.max(query.since ?? after, folded)
+  const earlier =
+    began < start && entries.length > 0 ? unfolded(db, entities, { after: began, to: start }, -1) : []
+  const touched = groupEntries([...earlier, ...entries], catalog)
   const known =
     after < folded ? foldedRows(db, entities, { ...query, to: folded }, touched) : { rows: [], more: false }
   if (known.more || known.rows.length > limit) return cutAt(db, head, known.rows.slice(0, limit))
@@ -79,11 +86,18 @@ function cutAt(db: Connection, head: Head, rows: readonly ChangedRow[]): Changes
   return { rows, to, more: true, horizon: head.horizon, moves: [] }
 }
 
-function unfolded(db: Connection, entities: readonly Entity[], after: number, limit: number): SqlValue[][] {
+/** In (after, to]; a limit of -1 is none. */
+function unfolded(
+  db: Connection,
+  entities: readonly Entity[],
+  { after, to }: { readonly after: number; readonly to: number },
+  limit: number,
+): SqlValue[][] {
   const ents = entities.map(entity => entity.ent).join(',')
   return db.all(
-    `SELECT ${entryColumns} FROM _syncline_tail WHERE seq>? AND ent IN (${ents}) ORDER BY seq ${boundLimit}`,
+    `SELECT ${entryColumns} FROM _syncline_tail WHERE seq>? AND seq<=? AND ent IN (${ents}) ORDER BY seq ${boundLimit}`,
     after,
+    to,
     limit,
   )
 }
@@ -104,7 +118,7 @@ function foldedRows(
     const gone = db.all(goneSql, entity.ent, after, to, limit + 1)
     if (lines.length > limit) complete = Math.min(complete, integer(lines.at(-1)?.[1]))
     if (gone.length > limit) complete = Math.min(complete, integer(gone.at(-1)?.[1]))
-    for (const row of lines) rows.push(changedOf(entity, row, after))
+    for (const row of lines) rows.push(changedOf(entity, row, query))
     for (const row of gone) rows.push(goneOf(entity, row))
   }
   const inOrder = rows.filter(row => row.seq <= complete).sort((a, b) => a.seq - b.seq)
@@ -128,18 +142,23 @@ function catalogKey(entities: readonly Entity[], row: ChangedRow): number {
 
 const goneSql = `SELECT CAST(g.id AS TEXT),g.seq,g.reading,g.client,g.mutation FROM _syncline_gone AS g WHERE g.ent=? AND g.seq>? AND g.seq<=? ORDER BY g.seq ${boundLimit}`
 
-function changedOf({ info }: Entity, row: readonly SqlValue[], after: number): ChangedRow {
+function changedOf({ info }: Entity, row: readonly SqlValue[], query: ChangesQuery): ChangedRow {
   const id = text(row[0])
+  const since = query.since ?? query.after
+  const created = integer(row[3]) > since
   return {
     entity: info.name,
     id,
     seq: integer(row[1]),
     json: text(row[7]),
     idJson: idJsonOf(info, id),
-    created: integer(row[3]) > after,
+    created,
     reading: integer(row[2]),
     temporary: textOrNull(row[4]),
     origin: originOf(textOrNull(row[5]), mutationOf(row[6])),
+    ...(query.cells === true && !created
+      ? { cells: cellsAbove({ whole: null, cells: cellsOf(textOrNull(row[8])) }, since) }
+      : {}),
   }
 }
 
@@ -162,24 +181,25 @@ function goneOf({ info }: Entity, row: readonly SqlValue[]): ChangedRow {
 function settledRows(
   db: Connection,
   touched: ReadonlyMap<string, Touched>,
-  { after, form }: ChangesQuery,
+  query: ChangesQuery,
   start: number,
 ): ChangedRow[] {
   const byEntity = new Map<Entity, Touched[]>()
   for (const group of touched.values())
-    byEntity.set(group.entity, [...(byEntity.get(group.entity) ?? []), group])
+    if ((group.entries.at(-1)?.seq ?? 0) > start)
+      byEntity.set(group.entity, [...(byEntity.get(group.entity) ?? []), group])
   const rows: ChangedRow[] = []
   for (const [entity, groups] of byEntity) {
     const states = lookup(
       db,
       entity,
       groups.map(group => group.id),
-      form,
+      query.form,
     )
     for (const { id, entries } of groups) {
       const before = states.get(id)
       if (before === undefined) continue
-      const row = changedState(entity, id, settle(before, entries), after)
+      const row = changedState(entity, id, settle(before, entries), query)
       if (row !== null && row.seq > start) rows.push(row)
     }
   }
@@ -191,7 +211,7 @@ function changedState(
   { info }: Entity,
   id: string,
   { line, gone, goneOrigin, json }: RowState,
-  after: number,
+  { after, cells, since = after }: ChangesQuery,
 ): ChangedRow | null {
   const idJson = idJsonOf(info, id)
   if (json === null) {
@@ -209,7 +229,7 @@ function changedState(
     }
   }
   if (line === null || line.seq <= after) return null
-  const created = (line.whole?.seq ?? 0) > after
+  const created = (line.whole?.seq ?? 0) > since
   const origin = originOf(line.client, line.mutation)
   return {
     entity: info.name,
@@ -221,6 +241,7 @@ function changedState(
     reading: line.reading,
     temporary: line.temporary,
     origin,
+    ...(cells === true ? { cells: cellsAbove(line, since) } : {}),
   }
 }
 

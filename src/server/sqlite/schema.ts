@@ -13,7 +13,7 @@ import type { Connection } from './driver.ts'
 import { literal, name } from './sql.ts'
 
 /** Raised with every change of our tables or triggers; `migrations` lead from one to the next. */
-export const schemaVersion = 2
+export const schemaVersion = 3
 
 // The tail has no index, no AUTOINCREMENT and no constraint that could fail: it is written inside the application's
 // own statements. Everything else is written by the engine only.
@@ -28,6 +28,7 @@ CREATE INDEX IF NOT EXISTS _syncline_gone_seq ON _syncline_gone(ent, seq);
 CREATE TABLE IF NOT EXISTS _syncline_commits(user TEXT NOT NULL, client TEXT NOT NULL, last INTEGER NOT NULL, lead INTEGER NOT NULL, first INTEGER NOT NULL, results TEXT NOT NULL, at INTEGER NOT NULL, PRIMARY KEY(user, client, last)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS _syncline_named(user TEXT NOT NULL, client TEXT NOT NULL, mutation TEXT NOT NULL, result TEXT NOT NULL, at INTEGER NOT NULL, PRIMARY KEY(user, client, mutation)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS _syncline_ids(user TEXT NOT NULL, client TEXT NOT NULL, ent INTEGER NOT NULL, tmp TEXT NOT NULL, id TEXT NOT NULL, at INTEGER NOT NULL, PRIMARY KEY(user, client, tmp, ent)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS _syncline_conflicts(id TEXT PRIMARY KEY NOT NULL, entity TEXT NOT NULL, row_id TEXT NOT NULL, field TEXT, base JSON, mine JSON, theirs JSON, mine_at INTEGER, theirs_at INTEGER, writer TEXT NOT NULL, other TEXT, outcome TEXT NOT NULL, status TEXT NOT NULL, at INTEGER NOT NULL, resolved_at INTEGER, resolved_by TEXT, client TEXT, place INTEGER) WITHOUT ROWID;
 `
 
 /** From the version of the index plus one to the next. */
@@ -40,6 +41,8 @@ const migrations: readonly string[] = [
      SELECT user, client, last, lead, last, '[]', at FROM _syncline_clients;
    DROP TABLE _syncline_results;
    DROP TABLE _syncline_clients;`,
+  // the table of conflicts came
+  '',
 ]
 
 /** A table as it is registered; `generation` counts how often its subscribers had to be healed. */

@@ -18,7 +18,7 @@ import type {
 } from '../store.ts'
 import { acceptSome } from './accept.ts'
 import { Access, Occupied } from './access.ts'
-import { forgetClients, forgetSome, horizonFor } from './cleanup.ts'
+import { forgetOthers, forgetSome, horizonFor } from './cleanup.ts'
 import { clientKey, countClients, readClient, touchClient } from './clients.ts'
 import { integer, isSqliteHandle, unsupportedDriver } from './driver.ts'
 import type { Connection, SqliteHandle } from './driver.ts'
@@ -294,7 +294,7 @@ class SqliteStore implements ServerStore {
       if (!more) break
       await this.#access.pause(0)
     }
-    await this.#access.write(db => forgetClients(db, this.#env.now()))
+    await this.#access.write(db => forgetOthers(db, beforeMs, this.#env.now()))
     return total
   }
 

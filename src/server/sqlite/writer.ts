@@ -1,16 +1,19 @@
 // One mutation at a time: ids made real, `decide` asked, the SQL done, its effects settled. A mutation is whole or not at
 // all (rule D13): one with several writes runs in a savepoint, a single write is whole by SQLite's own rules.
-import { idOfRow, isTemporaryId, SyncError, temporaryPrefix } from '../../core/index.ts'
+import { conflictsName, isTemporaryId, SyncError } from '../../core/index.ts'
 import type { Decision, Json, Standing } from '../../core/index.ts'
+import { lossesOf, mayLose, refusedLosses } from '../losses.ts'
+import type { Loss } from '../losses.ts'
 import type { Prepared, PreparedWrite } from '../store.ts'
-import { realId, saveRealId } from './clients.ts'
 import type { ClientKey } from './clients.ts'
 import { integer, text } from './driver.ts'
 import type { Connection } from './driver.ts'
 import { carriedOf, patchEffects } from './effects.ts'
 import type { Author, Storing } from './effects.ts'
 import type { Catalog, Entity } from './entity.ts'
+import { Ids } from './real-ids.ts'
 import { standingOf } from './lines.ts'
+import { judgedRow, recordWrites } from './records.ts'
 import { conflictText, ignored, refusal, Refused, refusedBy, rejectText } from './refused.ts'
 import { Poisoned } from './request.ts'
 import type { AcceptRequest, Lost, Outcome } from './request.ts'
@@ -28,6 +31,7 @@ interface Belonging {
   readonly ids: Record<string, string>
   /** Its index, where it is a single write, which needs no savepoint. */
   readonly alone: number | null
+  readonly losses: Loss[]
 }
 
 interface Stored {
@@ -52,19 +56,22 @@ export class Writer {
   readonly #unread: Unread
   /** The place of the log after each mutation. */
   readonly #versions: number[] = []
-  /** Temporary ids by entity and id; undefined: asked and unknown. */
-  #real = new Map<string, string | undefined>()
+  readonly #ids: Ids
+  /** What did not survive of the mutations that are done. */
+  readonly #losses: Loss[] = []
 
   constructor(parts: WriterParts) {
     this.#parts = parts
     this.#head = parts.place.seq
     this.#check = parts.place.check
     this.#unread = new Unread(parts.db)
+    this.#ids = new Ids(parts)
   }
 
   /** Settles what is still open. The place of the log's newest entry then, and its nonce. */
   finish(): { readonly head: number; readonly check: number | null } {
     this.#readLog()
+    this.#record()
     return { head: this.#head, check: this.#check ?? checkAt(this.#parts.db, this.#head) }
   }
 
@@ -131,7 +138,7 @@ export class Writer {
         this.#readLog()
         if (tailHead(db).seq !== this.#head) throw new Poisoned(index, error)
       }
-      return refusal(prepared, error)
+      return this.#refused(prepared, error)
     }
   }
 
@@ -139,14 +146,14 @@ export class Writer {
     this.#readLog()
     const { db, rows } = this.#parts
     const head = this.#head
-    const real = new Map(this.#real)
+    const forget = this.#ids.mark()
     const undo = (): void => {
       if (!db.inTransaction) throw new Poisoned(index, new Error('a trigger rolled the transaction back'))
       db.exec('ROLLBACK TO _syncline_mutation; RELEASE _syncline_mutation')
       rows.undo()
       this.#head = head
       this.#check = null
-      this.#real = real
+      forget()
     }
     db.exec('SAVEPOINT _syncline_mutation')
     rows.mark()
@@ -161,7 +168,7 @@ export class Writer {
     } catch (error) {
       if (!(error instanceof Refused)) throw error
       undo()
-      return refusal(prepared, error)
+      return this.#refused(prepared, error)
     }
   }
 
@@ -171,7 +178,8 @@ export class Writer {
     const resolve: { index: number; seq: number; columns: readonly string[] }[] = []
     let merged = false
     const author = authorOf(prepared, this.#parts.request.sender.client)
-    const belonging: Belonging = { author, named: this.#namedRows(prepared), ids, alone }
+    const losses: Loss[] = []
+    const belonging: Belonging = { author, named: this.#namedRows(prepared), ids, alone, losses }
     // before any of its writes, or a trigger's change of a row that comes later would look like somebody else's
     if (prepared.attempts.some(write => this.#isStale(write))) return { kind: 'stale' }
     for (const [index, write] of prepared.attempts.entries()) {
@@ -189,6 +197,7 @@ export class Writer {
         message: 'a part of the transaction met a newer write, so none of it was stored',
       })
     }
+    this.#losses.push(...losses)
     const status = merged || lost.length > 0 ? 'merged' : 'applied'
     const some =
       lost.length === 0 ? ({ kind: 'done', status } as const) : ({ kind: 'done', status, lost } as const)
@@ -201,7 +210,7 @@ export class Writer {
 
   #standing(write: PreparedWrite): { entity: Entity; id: string | null; key: string; standing: Standing } {
     const entity = this.#entity(write.entity)
-    const id = this.#idOf(entity, write)
+    const id = this.#ids.idOf(entity, write)
     const key = id === null ? '' : keyOf(entity.ent, id)
     if (this.#unread.has(key)) this.#readLog()
     return {
@@ -212,21 +221,59 @@ export class Writer {
     }
   }
 
+  // ---- what did not survive
+
+  #by(): { client: string | null; head: number } {
+    return { client: this.#parts.request.sender.client, head: this.#head }
+  }
+
+  #refused(prepared: Prepared, error: Refused): Outcome {
+    const { attempts } = prepared
+    const { db } = this.#parts
+    const { code } = error.body
+    if (error.status === 'conflict')
+      for (const write of attempts) {
+        const entity = this.#parts.catalog.byName.get(write.entity)
+        if (entity === undefined) continue
+        // a row that an earlier write of the mutation would have made was never made
+        const id = this.#ids.known(entity, write.id) ?? null
+        const standing = standingOf(id === null ? absent : this.#parts.rows.get(entity, id))
+        const judged = judgedRow(db, this.#by(), entity, id, write, standing)
+        this.#losses.push(...refusedLosses(judged, code, attempts.length === 1))
+      }
+    return refusal(prepared, error)
+  }
+
+  /** Rule I1: in the transaction of the write that they tell of. */
+  #record(): void {
+    const { db, catalog, request, place } = this.#parts
+    const entity = catalog.byName.get(conflictsName)
+    if (entity === undefined || this.#losses.length === 0) return
+    for (const write of recordWrites(db, entity, this.#losses, request)) {
+      const { id, standing } = this.#standing(write)
+      const decision = request.decide(conflictsName, standing, write.attempt, place.horizon)
+      if (decision.kind === 'insert' || decision.kind === 'update')
+        this.#store(entity, id, write, decision, nobody())
+    }
+  }
+
   #namedRows({ attempts }: Prepared): Set<string> {
     const named = new Set<string>()
     if (attempts.length === 1) return named
     for (const write of attempts) {
       const entity = this.#parts.catalog.byName.get(write.entity)
-      const id = entity === undefined ? undefined : this.#known(entity, write.id)
+      const id = entity === undefined ? undefined : this.#ids.known(entity, write.id)
       if (entity !== undefined && id !== undefined) named.add(keyOf(entity.ent, id))
     }
     return named
   }
 
   #write(write: PreparedWrite, belonging: Belonging): Stored | Extract<Decision, { kind: 'resolve' }> {
-    const { request, place } = this.#parts
+    const { db, request, place } = this.#parts
     const { entity, id, key, standing } = this.#standing(write)
     const decision = request.decide(write.entity, standing, write.attempt, place.horizon)
+    if (mayLose(decision))
+      belonging.losses.push(...lossesOf(judgedRow(db, this.#by(), entity, id, write, standing), decision))
     switch (decision.kind) {
       case 'resolve':
         return decision
@@ -249,7 +296,7 @@ export class Writer {
         if (alone !== null && resolved === null && id !== null && this.#parts.catalog.isQuiet(entity)) {
           this.#carryOut(entity, id, write, decision)
           this.#unread.add({ key, index: alone, entity, id, stamp, sent: columns, author })
-          this.#told(entity, write, id, ids)
+          this.#ids.told(entity, write, id, ids)
         } else this.#store(entity, id, write, decision, belonging)
         return { lost, merged: resolved !== null }
       }
@@ -272,7 +319,7 @@ export class Writer {
     const carried = carriedOf(entity, stored, write, above)
     const effects = patchEffects(db, catalog, this.#head, carried, author, named)
     if (effects.length === 0 && decision.kind === 'insert') throw ignored(write.entity, decision.ifRefused)
-    this.#told(entity, write, stored, ids)
+    this.#ids.told(entity, write, stored, ids)
     for (const { entry } of effects) this.#moveTo(entry.seq)
     if (effects.length > 0) rows.apply(effects)
   }
@@ -300,54 +347,12 @@ export class Writer {
     }
   }
 
-  // ---- ids
-
-  /** Null: the database assigns it. */
-  #idOf(entity: Entity, write: PreparedWrite): string | null {
-    const bad = (why: string): Refused =>
-      new Refused('rejected', { code: 'INVALID_ID', message: `'${write.id}' ${why} '${write.entity}'` })
-    if (!isTemporaryId(write.id)) {
-      const id = entity.id.check(write.id)
-      if (id === null) throw bad('is no id of')
-      return id
-    }
-    const known = this.#known(entity, write.id)
-    if (known !== undefined) return known
-    if (write.attempt.action === 'create') {
-      const given = idOfRow(write.values, entity.info.shape.key)
-      const id = given === null ? null : entity.id.check(given)
-      if (id !== null) return id
-      if (entity.info.assignsKey) return null
-      throw bad('is a temporary id, but the client has to make the keys of')
-    }
-    throw bad('is a temporary id that is not known of')
-  }
-
-  #known(entity: Entity, id: string): string | undefined {
-    if (!isTemporaryId(id)) return entity.id.check(id) ?? undefined
-    const key = keyOf(entity.ent, id)
-    if (!this.#real.has(key)) this.#real.set(key, realId(this.#parts.db, this.#parts.key, entity.ent, id))
-    return this.#real.get(key)
-  }
-
-  /** The client hears which row its temporary id means. */
-  #told(entity: Entity, { id: temporary }: PreparedWrite, id: string, ids: Record<string, string>): void {
-    if (!isTemporaryId(temporary) || temporary === id) return
-    const { db, key, request } = this.#parts
-    ids[temporary] = id
-    if (temporary === temporaryPrefix) return
-    const known = keyOf(entity.ent, temporary)
-    if (this.#real.get(known) === id) return
-    this.#real.set(known, id)
-    saveRealId(db, key, entity.ent, temporary, id, request.nowMs)
-  }
-
   // ---- SQL
 
   /** The id of the row that was written. */
   #carryOut(entity: Entity, id: string | null, write: PreparedWrite, decision: Storing): string {
     const { db } = this.#parts
-    const real = (column: string, value: Json): Json => this.#reference(entity, column, value)
+    const real = (column: string, value: Json): Json => this.#ids.reference(entity, column, value)
     try {
       switch (decision.kind) {
         case 'insert': {
@@ -366,16 +371,10 @@ export class Writer {
       throw refusedBy(error, decision.kind === 'insert' ? decision.ifRefused : 'CONSTRAINT_FAILED')
     }
   }
+}
 
-  /** A foreign key that holds a temporary id of this client's gets the real one. */
-  #reference(entity: Entity, column: string, value: Json): Json {
-    if (typeof value !== 'string' || !isTemporaryId(value)) return value
-    const parent = entity.table.foreignKeys.find(key => key.column === column)?.table.toLowerCase()
-    for (const candidate of this.#parts.catalog.byEnt.values()) {
-      if (candidate.table.name.toLowerCase() === parent) return this.#known(candidate, value) ?? value
-    }
-    return value
-  }
+function nobody(): Belonging {
+  return { author: { client: null, mutation: null }, named: new Set(), ids: {}, alone: null, losses: [] }
 }
 
 const absent = { exists: false, json: null, line: null, gone: null, goneOrigin: undefined }

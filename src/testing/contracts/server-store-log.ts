@@ -57,6 +57,87 @@ export const logTests: ContractTests = {
     expect((await changesAfter(store, ['notes'], at.seq)).map(row => row.id)).toEqual(['long'])
   },
 
+  '[L9] a change names the columns written above the place, folded or not; a row made anew names none':
+    async kit => {
+      const { app, store, expect } = kit
+      await app.insert('notes', { id: 'n', title: 'a', body: 'a' })
+      const made = await sequenced(store)
+      await app.update('notes', 'n', { body: 'b' })
+      const first = await sequenced(store)
+      await push(store, alice, mutation(1, update('notes', 'n', { title: 'b' })))
+      await app.insert('notes', { id: 'm' })
+      await sequenced(store)
+      const named = async (after: number): Promise<unknown> => {
+        const query = { entities: ['notes'], after, limit: 100, form: 'values', cells: true } as const
+        const { rows } = await store.changes(query)
+        return rows.map(({ id, cells }) => [id, cells && Object.keys(cells).sort()])
+      }
+      for (const folded of [false, true]) {
+        expect(await named(0)).toEqual([
+          ['n', undefined],
+          ['m', undefined],
+        ])
+        expect(await named(made.seq)).toEqual([
+          ['n', ['body', 'revision', 'title']],
+          ['m', undefined],
+        ])
+        expect(await named(first.seq)).toEqual([
+          ['n', ['revision', 'title']],
+          ['m', undefined],
+        ])
+        if (!folded) while (await store.fold());
+      }
+      const { rows } = await store.changes({
+        entities: ['notes'],
+        after: made.seq,
+        limit: 9,
+        form: 'values',
+        cells: true,
+      })
+      const at = rows[0]?.cells?.['body']?.seq ?? 0
+      expect(at > made.seq && at <= first.seq).toBe(true)
+      expect(rows[0]?.cells?.['title']?.by).toBe(alice.client)
+      expect((await changesAfter(store, ['notes'], made.seq))[0]?.cells).toBe(undefined)
+    },
+
+  '[L9] [E1] a reading in pages leaves no column out: a later page names what was written since it began':
+    async kit => {
+      const { app, store, expect } = kit
+      for (const id of ['a', 'b', 'c']) await app.insert('notes', { id, title: id, body: id })
+      const began = await sequenced(store)
+      await app.update('notes', 'a', { title: 'early' })
+      await sequenced(store)
+      await app.update('notes', 'b', { title: 'between' })
+      await app.insert('notes', { id: 'new' })
+      await sequenced(store)
+      await app.update('notes', 'a', { body: 'late' })
+      await app.update('notes', 'new', { body: 'late' })
+      await sequenced(store)
+      for (const folded of [false, true]) {
+        const seen: unknown[] = []
+        for (let after = began.seq, more = true; more;) {
+          const query = { entities: ['notes'], after, since: began.seq, limit: 1, form: 'values' } as const
+          const page = await store.changes({ ...query, cells: true })
+          for (const { id, created, cells } of page.rows)
+            seen.push([
+              id,
+              created,
+              Object.keys(cells ?? {})
+                .filter(name => name !== 'revision')
+                .sort(),
+            ])
+          after = page.to.seq
+          more = page.more
+        }
+        expect(seen).toEqual([
+          ['b', false, ['title']],
+          ['a', false, ['body', 'title']],
+          ['new', true, []],
+        ])
+        if (!folded) while (await store.fold());
+      }
+    },
+
   '[L2] folding changes no answer, is idempotent, and two may do it at once': async kit => {
     const { app, store, expect } = kit
     const other = await kit.another()

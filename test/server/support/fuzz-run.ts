@@ -13,7 +13,7 @@ export async function survives(frames: number, seed: number): Promise<void> {
   process.on('unhandledRejection', reject)
   // how much may be asked is another test's question
   const limits = { maxPayload, controlRate: plenty, dataRate: plenty }
-  const app = await startApp({ limits, schema: schemaOf, entities: ['users', 'posts'] })
+  const app = await startApp({ limits, schema: schemaOf, entities: ['users', 'posts'], fieldSync: {} })
   const meanwhile = (): void =>
     void app.db.exec('DELETE FROM users WHERE id > 20; DELETE FROM posts WHERE id > 20')
   const idle = async (): Promise<number> => {
@@ -34,6 +34,8 @@ export async function survives(frames: number, seed: number): Promise<void> {
     'batch',
     'results',
     'push_ack',
+    'field_change',
+    'field_changes',
     'subscribed',
     'sync_complete',
     'mismatch',

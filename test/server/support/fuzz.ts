@@ -9,10 +9,11 @@ import { draws, mutated, pick } from './mutate.ts'
 import type { Draw } from './mutate.ts'
 
 const spoken = new Set(
-  'welcome batch results reset mismatch pong ping error subscribed change changes sync_complete push_ack sync_reset'.split(
+  'welcome batch results reset mismatch pong ping error subscribed change changes field_change field_changes sync_complete push_ack sync_reset'.split(
     ' ',
   ),
 )
+const doors = ['/api/sync', '/api/field-sync']
 /** What may be said at an end; 1002, 1007 and 1009 are the WebSocket library's own. */
 const ends = new Set([1000, 1002, 1005, 1007, 1008, 1009, 1012, 1013, 4400, 4408, 4409])
 
@@ -79,7 +80,7 @@ const hello = (draw: Draw): string =>
 
 /** Up to two hundred frames on one connection, which may end before. */
 async function overSocket({ url }: App, draw: Draw, result: Fuzzed): Promise<void> {
-  const ws = new BareSocket(`${url.replace('http', 'ws')}/api/sync/ws`)
+  const ws = new BareSocket(`${url.replace('http', 'ws')}${pick(draw, doors)}/ws`)
   ws.on('error', () => {})
   let ours = false
   const closed = new Promise<void>(resolve => {
@@ -179,6 +180,9 @@ async function overHttp({ url }: App, draw: Draw, result: Fuzzed): Promise<void>
       'ws',
       'health',
       'users/1',
+      'users/1/latest',
+      '__proto__/1/latest',
+      'users/%00/latest',
       '',
     ])
     const query = pick(draw, [
@@ -191,13 +195,13 @@ async function overHttp({ url }: App, draw: Draw, result: Fuzzed): Promise<void>
       '?since=999',
       '?session=%00',
     ])
-    const target = `${url}/api/sync/${path}${query}`
+    const target = `${url}${pick(draw, doors)}/${path}${query}`
     if (draw(3) === 0 && path !== 'events') await request(result, target)
     else
       await request(
         result,
         target,
-        draw(3) === 0 ? mutated(draw) : `{"changes":[${mutated(draw)}],"client_id":"c"}`,
+        draw(3) === 0 ? mutated(draw) : `{"changes":[${mutated(draw)},${mutated(draw)}],"client_id":"c"}`,
       )
   }
 }

@@ -27,7 +27,7 @@ const write = { entity: 'users', id: '1', action: 'update', data: { name: 'Ada' 
 const mutation = { n: 1, base: null, stamp: null, writes: [write] }
 
 /** The types on the wire; `subscribe` is of both dialects. */
-type Type = Up['type'] | 'sync' | 'push' | 'push_batch'
+type Type = Up['type'] | 'sync' | 'push' | 'push_batch' | 'push_fields'
 
 export const corpus: Readonly<Record<Type, readonly object[]>> = {
   hello: [
@@ -84,6 +84,23 @@ export const corpus: Readonly<Record<Type, readonly object[]>> = {
       pushes: [
         { entity: 'users', id: 5, data: { name: 'z' } },
         { entity: 'posts', id: 6, action: 'delete' },
+      ],
+    },
+  ],
+  push_fields: [
+    {
+      entity: 'users',
+      entity_id: '1',
+      fields: [{ field: 'name', value: 'Alice', action: 'update', timestamp: '2024-01-01T12:00:00Z' }],
+    },
+    {
+      entity: 'users',
+      base_version: 1,
+      fields: [
+        { entity_id: 7, field: 'name', value: 'x', action: 'create', mutation_id: 'f' },
+        { entity_id: 7, field: 'email', value: null, action: 'create', mutation_id: 'f' },
+        { entity_id: 2, field: 'email', action: 'delete' },
+        { entity_id: 2, field: null, action: 'delete' },
       ],
     },
   ],

@@ -81,8 +81,8 @@ export function changesIn(frames: readonly WireFrame[], entity?: string): Change
 }
 
 /** Subscribed when it resolves: what is written afterwards comes. */
-export async function subscribed(url: string, entities: readonly string[]): Promise<Line> {
-  const line = await openLine(url)
+export async function subscribed(url: string, entities: readonly string[], path?: string): Promise<Line> {
+  const line = await openLine(url, path)
   line.send({ type: 'subscribe', entities })
   await line.next(of('subscribed'))
   return line

@@ -1,0 +1,205 @@
+// The inbox: values that somebody wrote and that did not survive, and one call that settles each (rules I2, I4). Records
+// are rows like any other, of an entity of the server's; what the server refused outright is a dead letter of this device,
+// and reads the same. Neighbours: the client's writes and views behind it, faces before it.
+import type { ConflictOutcome, ConflictRow, Json, Row, Write } from '../core/index.ts'
+import { conflictsName, isTemporaryId, SyncError } from '../core/index.ts'
+import type { BareClient as Client, DeadLetter, Id, Transaction, WriteHandle } from './api.ts'
+import type { Encodable } from './encode.ts'
+
+export interface Conflict {
+  readonly id: string
+  readonly entity: string
+  /** The row's canonical id. */
+  readonly rowId: string
+  /** Null: the row as a whole was to be deleted. */
+  readonly field: string | null
+  /** What the writer saw before; null also where that is not known. */
+  readonly base: Json
+  /** The value that did not survive. */
+  readonly mine: Json
+  /** What took its place then; null where the row was deleted. */
+  readonly theirs: Json
+  /** When the two were written; null where that is not known. Milliseconds since 1970. */
+  readonly mineAt: number | null
+  readonly theirsAt: number | null
+  /** The user whose value `mine` is. */
+  readonly writer: string | null
+  /** The user whose value it is that stands, where that is known. */
+  readonly other: string | null
+  /** Why: the strategy that decided, `deleted`, `transaction`, `resolver`; `rejected`: see `error`. */
+  readonly outcome: ConflictOutcome | 'rejected'
+  readonly status: 'open' | 'resolved'
+  /** When it was lost. */
+  readonly at: number
+  /** With `rejected`: why, as the server said. */
+  readonly error?: DeadLetter['error']
+  /** Writes `mine` once more, over what stands now. Throws NOT_FOUND where it is settled. */
+  keepMine(): WriteHandle
+  /** Leaves what stands. */
+  keepTheirs(): WriteHandle
+  /** Writes another value. */
+  resolve(value: Encodable): WriteHandle
+}
+
+export interface Conflicts {
+  /** The open ones, newest first; the same list while nothing in it changed. */
+  list(): readonly Conflict[]
+  get(id: string): Conflict | undefined
+  /** Called when the list changed. */
+  subscribe(listener: () => void): () => void
+  keepMine(id: string): WriteHandle
+  keepTheirs(id: string): WriteHandle
+  resolve(id: string, value: Encodable): WriteHandle
+}
+
+/** What settles a dead letter: sending it again, or letting it go. */
+const refusedPrefix = 'rejected'
+
+export function conflictsOf(client: Client): Conflicts {
+  let known: { rows: readonly Row[]; dead: string; list: readonly Conflict[] } | null = null
+  const list = (): readonly Conflict[] => {
+    // reason: the entity is the engine's own, and its rows are as it makes them
+    const rows = client.getSnapshot(conflictsName) as readonly (Row & ConflictRow)[]
+    const letters = client.deadLetters()
+    const dead = letters.map(({ n }) => n).join()
+    if (known?.rows === rows && known.dead === dead) return known.list
+    const open = rows.filter(({ status }) => status === 'open').map(row => recorded(client, row))
+    const all = [...open, ...letters.flatMap(letter => refused(client, letter))].sort((a, b) => b.at - a.at)
+    known = { rows, dead, list: all }
+    return all
+  }
+  const get = (id: string): Conflict | undefined => list().find(conflict => conflict.id === id)
+  const find = (id: string): Conflict => {
+    const found = get(id)
+    if (found === undefined) throw new SyncError('NOT_FOUND', `no open conflict '${id}'`)
+    return found
+  }
+  return {
+    list,
+    get,
+    subscribe(listener) {
+      const stops = [client.subscribe(conflictsName, listener), client.on('rejected', listener)]
+      return () => stops.forEach(stop => stop())
+    },
+    keepMine: id => find(id).keepMine(),
+    keepTheirs: id => find(id).keepTheirs(),
+    resolve: (id, value) => find(id).resolve(value),
+  }
+}
+
+function recorded(client: Client, record: ConflictRow): Conflict {
+  const { id, entity, row_id: rowId, field, mine_at: mineAt, theirs_at: theirsAt, ...rest } = record
+  const settled = (tx: Transaction<Record<string, Row>>): void =>
+    tx.update(conflictsName, id, { status: 'resolved' })
+  const settle = (value: Encodable): WriteHandle => {
+    open(client, id)
+    return client.transaction(tx => {
+      if (field === null) tx.delete(entity, rowId)
+      else if (client.get(entity, rowId) === undefined) revive(client, tx, entity, rowId, { [field]: value })
+      else tx.update(entity, rowId, { [field]: value })
+      settled(tx)
+    })
+  }
+  return {
+    ...rest,
+    mineAt,
+    theirsAt,
+    id,
+    entity,
+    rowId,
+    field,
+    keepMine: () => settle(record.mine),
+    keepTheirs() {
+      open(client, id)
+      return client.transaction(settled)
+    },
+    resolve: settle,
+  }
+}
+
+/** The row is gone: it is made anew of what is known, which is all that did not survive of it. */
+function revive(
+  client: Client,
+  tx: Transaction<Record<string, Row>>,
+  entity: string,
+  rowId: string,
+  values: { readonly [column: string]: Encodable },
+): void {
+  const key = isTemporaryId(rowId) ? [] : (client.shape(entity)?.key ?? ['id'])
+  // reason: so composite ids are spelled
+  const parts = (key.length > 1 ? JSON.parse(rowId) : [rowId]) as Encodable[]
+  const named = Object.fromEntries(key.map((column, i) => [column, parts[i] ?? null]))
+  // reason: as in `list`
+  const rows = client.getSnapshot(conflictsName) as readonly (Row & ConflictRow)[]
+  const others = rows.filter(
+    row => row.entity === entity && row.row_id === rowId && row.status === 'open' && row.field !== null,
+  )
+  const lost = Object.fromEntries(others.map(({ field, mine }) => [String(field), mine]))
+  tx.create(entity, { ...lost, ...values, ...named })
+  for (const { id, field } of others)
+    if (!Object.hasOwn(values, String(field))) tx.update(conflictsName, id, { status: 'resolved' })
+}
+
+function open(client: Client, id: string): void {
+  if (client.get(conflictsName, id)?.['status'] !== 'open')
+    throw new SyncError('NOT_FOUND', `conflict '${id}' is settled`)
+}
+
+/** One for each value that was refused. */
+function refused(client: Client, { n, writes, error, at }: DeadLetter): Conflict[] {
+  const user = client.status().user
+  return writes.flatMap((write, i) => {
+    const { entity, id: rowId, action, data = {}, was = {} } = write
+    const fields = action === 'delete' ? [null] : Object.keys(data)
+    return fields.map(field => ({
+      id: `${refusedPrefix} ${n} ${i} ${field ?? ''}`,
+      entity,
+      rowId,
+      field,
+      base: field === null ? null : (was[field] ?? null),
+      mine: field === null ? null : (data[field] ?? null),
+      theirs: field === null ? null : (client.get(entity, rowId)?.[field] ?? null),
+      mineAt: null,
+      theirsAt: null,
+      writer: user,
+      other: null,
+      outcome: 'rejected',
+      status: 'open',
+      at,
+      error,
+      keepMine: () => client.retry(n),
+      keepTheirs: () => dropped(client, n),
+      resolve: value => rewritten(client, n, writes, write, field, value),
+    }))
+  })
+}
+
+/** Nothing has to be stored to forget it. */
+function dropped(client: Client, n: number): WriteHandle {
+  client.discard(n)
+  return client.transaction(() => {})
+}
+
+/** The same mutation with another value in that place. */
+function rewritten(
+  client: Client,
+  n: number,
+  writes: readonly Write[],
+  changed: Write,
+  field: string | null,
+  value: Encodable,
+): WriteHandle {
+  client.discard(n)
+  return client.transaction(tx => {
+    for (const write of writes) {
+      const { entity, action, upsert = false } = write
+      const id: Id = write.id
+      // reason: what came as JSON can go as JSON
+      const data = { ...write.data } as Record<string, Encodable>
+      if (write === changed && field !== null) data[field] = value
+      if (action === 'delete') tx.delete(entity, id)
+      else if (action === 'update') tx.update(entity, id, data)
+      else tx.create(entity, data, { upsert })
+    }
+  })
+}
