@@ -9,8 +9,7 @@ export function ask(state: State, kept: Kept): void {
   askAll(state, [kept])
 }
 
-export function askAll(state: State, all: Iterable<Kept>): void {
-  const asked = Array.from(all).filter(kept => prepare(state, kept))
+export function askAll(state: State, asked: readonly Kept[]): void {
   if (asked.length === 0) return
   if (state.follows) {
     for (const kept of asked) kept.asked = true
@@ -38,10 +37,11 @@ export function askAll(state: State, all: Iterable<Kept>): void {
   send(state, { type: 'subscribe', scopes })
 }
 
-/** Whether there is something to ask for. */
-function prepare(state: State, kept: Kept): boolean {
+/** Whether there is something to ask for, now that it is known what the server has. */
+export function prepare(state: State, kept: Kept): boolean {
   const shape = shapeIn(state, kept)
-  kept.current = kept.refused = shape === undefined || kept.where === null
+  // another tab may want it, and a tab that follows has what all of them want
+  kept.current = kept.refused = shape === undefined || (kept.where === null && !state.follows)
   if (shape !== undefined && kept.cursor === null) kept.shape = shape
   return !kept.refused
 }

@@ -232,7 +232,9 @@ export function announce(engine: Engine, stored: boolean): void {
     if (engine.crew !== crew || crew.lead.role !== 'lead') return
     const { welcome } = crew
     const { head, alias, entities } = engine.replica.state
-    const known = [...entities.values()].filter(({ cursor, current }) => cursor ?? current)
+    const known = [...entities.values()].filter(
+      ({ cursor, current, shifting, heal }) => (cursor ?? current) && !shifting && heal === null,
+    )
     const places = Object.fromEntries(known.map(({ name, cursor }) => [name, cursor]))
     const told = stored ? { head, renamed: [...alias], places } : null
     post(engine, { type: 'lead', lead: crew.known, link: linkOf(engine), welcome, stored: told })

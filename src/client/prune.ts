@@ -1,9 +1,9 @@
 // A scope that became smaller: the rows that nobody wants any more go when the server begins to heal it, without being
 // named (rule V11). What is wrong here the comparison puts right. Neighbours: `heal`, whose first step this is.
-import { matcher, unscoped } from '../core/index.ts'
-import type { Filter, Row } from '../core/index.ts'
+import { unscoped } from '../core/index.ts'
+import { testOf } from './filters.ts'
 import type { Healing } from './state.ts'
-import { textIn } from './wants.ts'
+import { filtersIn, textIn } from './wants.ts'
 
 export function pruning(healing: Healing): Healing {
   return {
@@ -18,9 +18,9 @@ export function pruning(healing: Healing): Healing {
         unscoped(kept.shape?.hash ?? null) !== unscoped(message.shape.hash)
       )
         return
-      const matches = matcher(JSON.parse(text) as Filter<Row>) // reason: the server took it for one
+      const tests = filtersIn(text).map(testOf)
       for (const { id, row } of kept.rows.values()) {
-        if (matches(row)) continue
+        if (tests.some(test => test(row))) continue
         kept.heal.staged.set(id, null)
         kept.heal.evicted.add(id)
       }

@@ -169,7 +169,8 @@ function remove(state: State, entry: Entry, source: Source | 'gone' | null): voi
 
 function reached(state: State, entity: string, version: number): boolean {
   const kept = state.entities.get(entity)
-  if (kept === undefined || kept.refused) return true
+  // what nobody brings is as new as it will be
+  if (kept === undefined || kept.refused || (kept.where ?? kept.cursor) === null) return true
   return kept.cursor !== null && kept.cursor.epoch === state.epoch && kept.cursor.seq >= version
 }
 

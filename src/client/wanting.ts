@@ -1,6 +1,6 @@
 // What is wanted changes while a client runs: what the disk has of new entities is read, then the server is asked for
 // everything anew, one question at a time. Neighbours: `crew`, which notes what other tabs say; `wants`, what it comes to.
-import { askAll } from './ask.ts'
+import { askAll, prepare } from './ask.ts'
 import { leads } from './crew.ts'
 import { asError, report, tell } from './engine.ts'
 import type { Engine } from './engine.ts'
@@ -37,12 +37,15 @@ export function pursue(engine: Engine): void {
     type: 'part',
     step() {
       for (const [kept, where] of late) {
-        // what came meanwhile may have been left
-        if (kept.where === null && state.follows) Object.assign(kept, { refused: false, current: false })
+        if (state.follows) kept.current = false
         kept.where = where
         if (asks && where === null) evict(state, kept)
       }
-      if (asks) askAll(state, late.keys())
+      if (asks)
+        askAll(
+          state,
+          [...late.keys()].filter(kept => prepare(state, kept)),
+        )
     },
   })
 }

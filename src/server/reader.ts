@@ -9,7 +9,7 @@ import { Frame, printBatchParts } from './frames.ts'
 import { asChanged, asForgotten, findRepairs } from './reconcile.ts'
 import { Slice } from './slice.ts'
 import type { ChangedRow, Changes, SnapshotPage } from './store.ts'
-import type { AboveQuery, ReadStore } from './views.ts'
+import type { AboveQuery, ReadStore } from './viewed.ts'
 
 /** Rows that are asked for by id at once. */
 const idRows = 250
@@ -65,8 +65,26 @@ export class Reader {
     }
   }
 
+  /** Which rows are the first ones now, and what changed meanwhile; then those of windows that a client has go on (V12). */
+  async lookAgain(entity: string, from: Cursor): Promise<Cursor | null> {
+    const found = await this.#store.gather(entity, () => this.#outlet.room())
+    if (found === null) return null
+    const batch = { scopes: [entity], from }
+    for (let i = 0; i < found.entered.length; i += idRows) {
+      if (!(await this.#outlet.room())) return null
+      const rows = await this.#store.rowsById(entity, found.entered.slice(i, i + idRows))
+      this.#outlet.deliver(printBatchParts({ ...batch, to: null }, asChanged(entity, rows)))
+    }
+    if (found.left.length > 0) {
+      const out = asForgotten(entity, found.left, found.at.seq)
+      this.#outlet.deliver(printBatchParts({ ...batch, to: null }, out))
+    }
+    return this.#changes(batch, from.seq)
+  }
+
   /** Rule L7: keyset pages, then everything above the first page's head. */
   async snapshot(entity: string): Promise<Cursor | null> {
+    await this.#store.gather(entity, () => this.#outlet.room())
     const batch = { scopes: [entity], from: null }
     let after: string | null = null
     // of one that was given up half the client may have staged rows, which were deleted since
@@ -86,6 +104,7 @@ export class Reader {
   /** Step 1 of healing: rows whose own place is above `above`, or that are not among those which are held. */
   async repairAbove(asked: Above, to: Cursor): Promise<boolean> {
     const { entity } = asked
+    await this.#store.gather(entity, () => this.#outlet.room())
     let after: string | null = null
     do {
       if (!(await this.#outlet.room())) return false

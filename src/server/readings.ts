@@ -10,7 +10,7 @@ import type { Peer } from './peer.ts'
 import { Reader } from './reader.ts'
 import { compareSummaries } from './reconcile.ts'
 import type { Effect, Session, SessionEvent } from './session.ts'
-import type { ReadStore } from './views.ts'
+import type { ReadStore } from './viewed.ts'
 
 type ReadEffect = Extract<
   Effect,
@@ -39,6 +39,9 @@ interface ReadingHost {
 type Alive = () => boolean
 type Job = (reader: Reader, alive: Alive) => Promise<void>
 
+/** The first rows are looked for no oftener, however often a table changes. */
+const lookMs = 100
+
 /** How long a client whose reading failed stays away, where the error does not say. */
 const retryMs = 1000
 
@@ -51,6 +54,8 @@ export class Readings {
   #queue: Promise<void> = Promise.resolve()
   #waiting: ((room: boolean) => void)[] = []
   readonly #unfinished = new Map<string, number>()
+  /** When the first rows may be looked for again. */
+  #lookAt = 0
 
   constructor(parts: EngineParts, store: ReadStore, host: ReadingHost) {
     this.#parts = parts
@@ -189,6 +194,7 @@ export class Readings {
   /** A lane whose place is no longer in the window: from the log, then back into the hub. */
   fellBehind(lane: Lane): void {
     const { list } = lane.scopes
+    if (lane.scopes.windows) return this.#lookAgain(lane)
     if (this.#host.session.dialect !== 'canonical') return this.replay(list, lane.through, false)
     const still = this.#still(list)
     this.#read(
@@ -199,6 +205,27 @@ export class Readings {
       },
       error => this.#lost(error),
     )
+  }
+
+  /** Something may be among the first rows that was not, or the other way round (rule V12). */
+  #lookAgain({ scopes: { list }, at }: Lane): void {
+    const { env } = this.#parts
+    const still = this.#still(list)
+    const wait = Math.max(0, this.#lookAt - env.now())
+    this.#lookAt = env.now() + wait + lookMs
+    const look: Job = async reader => {
+      const [entity = ''] = list
+      const reached = await reader.lookAgain(entity, at)
+      if (reached !== null) this.#host.rejoin([{ entities: still(), at: reached }])
+    }
+    const begin = (): void =>
+      this.#read(
+        () => still().length > 0,
+        look,
+        error => this.#lost(error),
+      )
+    if (wait === 0) begin()
+    else env.after(wait, begin)
   }
 
   /** A bare listener is caught up per entity, as if it had asked with `sync`; with `whole` it begins with nothing. */

@@ -4,7 +4,11 @@ import { openSession, step } from './session.ts'
 import type { Effect, Session } from './session.ts'
 
 const shape: EntityShape = { columns: [['id', 'text']], key: ['id'], hash: 'h', strategy: 'last-write-wins' }
-const known = { narrow: () => null, shapeOf: (entity: string) => (entity === 'notes' ? shape : undefined) }
+const known = {
+  narrow: () => null,
+  hasWindows: () => false,
+  shapeOf: (entity: string) => (entity === 'notes' ? shape : undefined),
+}
 const at = (seq: number): Cursor => ({ epoch: 'e', seq, check: seq })
 
 function greeted(): Session {

@@ -61,6 +61,8 @@ export interface Known {
   shapeOf(entity: string): EntityShape | undefined
   /** From now on only these rows of an entity are wanted; why not, where that cannot be. */
   narrow(entity: string, where: Row | undefined): ErrorBody | null
+  /** Which of its rows are wanted depends on others: no place in the log tells which a client holds. */
+  hasWindows(entity: string): boolean
 }
 
 export type SessionEvent =
@@ -243,7 +245,7 @@ function verified(
     session.scopes.set(entity, { phase: 'reading', turn })
     if (cursor === null) {
       effects.push({ type: 'snapshot', entity, turn })
-    } else if (state === 'here' && request.shape === shape.hash) {
+    } else if (state === 'here' && request.shape === shape.hash && !known.hasWindows(entity)) {
       const key = `${cursor.seq}`
       const group = continuing.get(key)
       if (group === undefined) continuing.set(key, { cursor, entities: [entity] })
@@ -282,7 +284,7 @@ function heal(session: Session, healing: Healing, head: Cursor, turn: number): E
   const reset = {
     type: 'reset',
     entity,
-    state: state === 'here' ? 'shape' : state,
+    state: state !== 'here' ? state : had === shape.hash ? 'check' : 'shape',
     common: state === 'off' ? common : cursor,
     shape,
   }

@@ -10,7 +10,8 @@ import type { ScopeSet } from './hub.ts'
 import { openHandle, openStore } from './sqlite/testkit.test.ts'
 import type { App } from './sqlite/testkit.test.ts'
 import type { ChangedRow, RowForm, ServerStore } from './store.ts'
-import { see, viewed, Views, withMoves } from './views.ts'
+import { viewed } from './viewed.ts'
+import { see, Views, withMoves } from './views.ts'
 
 const silent = (): void => {}
 const quiet = { debug: silent, info: silent, warn: silent, error: silent }
@@ -299,7 +300,7 @@ test('[V5] a change finds every set that can see it, now or before, and of those
     const [sees] = i % 2 === 0 ? [{ owner: random.pick(values.owner), team: i }] : make(random)
     const view = viewsOf(store, { id: String(i), sees }).of('t')
     const views = new Map(view === null ? [] : [['t', view]])
-    return { key: String(i), list: ['t'], entities: new Set(['t']), views }
+    return { key: String(i), list: ['t'], entities: new Set(['t']), views, windows: false }
   })
   for (const set of sets) interest.add(set)
   let after = 0

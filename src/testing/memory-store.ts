@@ -1,8 +1,16 @@
 // The server store port in memory: ordinary semantics of an SQL table, and every liberty that the port allows taken on
 // purpose. Calls take time before and after their one atomic step, seqs come late, wake-ups are lost or come for
 // nothing. What works over it does not lean on the habits of one database.
-import { SyncError, compareValues, isSeq, tableCandidates } from '../core/index.ts'
-import type { Cursor, CursorState, EntityDefinition, EntityShape, Json, Row } from '../core/index.ts'
+import { SyncError, compareValues, isSeq, rowOrder, tableCandidates } from '../core/index.ts'
+import type {
+  Cursor,
+  CursorState,
+  EntityDefinition,
+  EntityShape,
+  Equality,
+  Json,
+  Row,
+} from '../core/index.ts'
 import type {
   Accepted,
   ChangedRow,
@@ -158,6 +166,25 @@ class MemoryStore implements ServerStore {
     return this.#call('snapshot', () => this.#page(query, query.form, -1))
   }
 
+  ordered(query: Parameters<ServerStore['ordered']>[0]): Promise<SnapshotPage> {
+    return this.#call('ordered', () => {
+      const info = this.#info(query.entity)
+      const rows = this.#database.rows(info.table)
+      const byColumns = rowOrder<Row>(query.order)
+      const byKey = this.#order(info)
+      const ids = [...rows.keys()]
+        .filter(id => this.#holds(info, id, query.where))
+        .sort((a, b) => byColumns(rows.get(a) ?? {}, rows.get(b) ?? {}) || byKey(a, b))
+      const from = Number(query.after ?? 0)
+      const to = from + query.limit
+      return {
+        rows: ids.slice(from, to).map(id => this.#row(info, id, 'values')),
+        next: to < ids.length ? String(to) : null,
+        head: this.#database.head,
+      }
+    })
+  }
+
   rowsAbove(query: Parameters<ServerStore['rowsAbove']>[0]): Promise<SnapshotPage> {
     return this.#call('rowsAbove', () => this.#page(query, 'values', query.above))
   }
@@ -168,14 +195,16 @@ class MemoryStore implements ServerStore {
     above: number,
   ): SnapshotPage {
     const info = this.#info(query.entity)
-    const rows = this.#database.rows(info.table)
-    const holds = (id: string): boolean =>
-      (query.where ?? []).every(({ column, values }) =>
-        values.some(value => compareValues(rows.get(id)?.[column] ?? null, value) === 0),
-      )
-    const places = this.#places(info).filter(([id, seq]) => seq > above && holds(id))
+    const places = this.#places(info).filter(([id, seq]) => seq > above && this.#holds(info, id, query.where))
     const { taken, next } = paged(places, query, this.#order(info))
     return { rows: taken.map(([id]) => this.#row(info, id, form)), next, head: this.#database.head }
+  }
+
+  #holds(info: EntityInfo, id: string, where: readonly Equality[] = []): boolean {
+    const row = this.#database.rows(info.table).get(id) ?? {}
+    return where.every(({ column, values }) =>
+      values.some(value => compareValues(row[column] ?? null, value) === 0),
+    )
   }
 
   places(query: Parameters<ServerStore['places']>[0]): Promise<{

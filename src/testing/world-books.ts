@@ -19,6 +19,8 @@ export class Books {
   /** Owners whose disk failed: their numbers may come again, and nobody can know. */
   readonly #forgetful = new Set<string>()
   readonly #dead = new Set<string>()
+  /** The numbers of marks that were sent under more than one number. */
+  readonly #again = new Set<number>()
   readonly #noted = new Map<string, Noted>()
   /** Where each mark was written. */
   readonly #columns = new Map<string, string>()
@@ -128,6 +130,7 @@ export class Books {
     const users = new Map<string, number>()
     for (const { marks } of this.#noted.values())
       for (const mark of marks) users.set(mark, (users.get(mark) ?? 0) + 1)
+    for (const [mark, count] of users) if (count > 1) this.#again.add(numberOf(mark))
     const blended = blends(history)
     for (const [mark, count] of history) {
       if (mark.startsWith('blends ')) continue
@@ -135,10 +138,15 @@ export class Books {
       if (count > Math.max(1, users.get(mark) ?? 1))
         this.problems.push(`[Q3] ${mark} was stored ${count} times`)
     }
+    // a page that goes on as another client sends it again, and is answered under another number
+    const answered = new Set(
+      Array.from(this.#noted.values()).flatMap(({ marks, results }) => (results.length > 0 ? marks : [])),
+    )
     for (const { owner, waited, announced } of this.#evictions) {
       const lost = Array.from(waited).filter(([key, { marks, results, branched }]) => {
         const stored = marks.some(mark => history.has(mark) || blended.has(mark))
-        return marks.length > 0 && !stored && !branched && results.length === 0 && !this.#dead.has(key)
+        const told = results.length > 0 || marks.some(mark => answered.has(mark))
+        return marks.length > 0 && !stored && !branched && !told && !this.#dead.has(key)
       })
       if (lost.length > (announced ?? 0) && !this.#forgetful.has(owner))
         this.problems.push(
@@ -172,7 +180,8 @@ export class Books {
     if (stored || branched || evicted || !lost) return
     const [table = '', value = ''] = mark.split(' ')
     const found = inbox.get(`${client} ${table} ${column}`) ?? []
-    if (!found.some(number => number >= numberOf(value)))
+    // what was a dead letter and is sent again is younger than its number
+    if (!found.some(number => number >= numberOf(value) || this.#again.has(number)))
       this.problems.push(`[I1] ${mark} of mutation ${key} was lost without a record`)
   }
 

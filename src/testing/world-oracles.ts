@@ -19,7 +19,7 @@ export interface Truth {
 
 /** Where replicas and queues are not yet what they have to become. */
 export function differences(browsers: readonly Browser[], world: Truth): string[] {
-  const found: string[] = []
+  const found = world.scopes?.unanswered() ?? []
   for (const { name, user, client } of browsers) {
     const { state, pending } = client.status()
     if (state !== 'ready') found.push(`${name} is ${state}`)
@@ -27,7 +27,9 @@ export function differences(browsers: readonly Browser[], world: Truth): string[
       found.push(`[Q4] ${name} still has ${pending} pending: ${JSON.stringify(client.pending()[0])}`)
     for (const table of worldNames) {
       const seen = truth(user, table, world)
-      const difference = unequal(client.getAll(table), world.scopes?.expected(name, table, seen) ?? seen)
+      const hash = client.shape(table)?.hash ?? ''
+      const expected = world.scopes?.expected(name, table, hash, seen) ?? seen
+      const difference = typeof expected === 'string' ? expected : unequal(client.getAll(table), expected)
       if (difference !== null) found.push(`[S3] ${name} shows ${table} otherwise than it is: ${difference}`)
       if (found.length > 8) return found
     }

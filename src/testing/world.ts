@@ -382,7 +382,6 @@ class World {
       ...this.#stamps.problems,
       ...(this.views?.problems ?? []),
       ...(this.scopes?.problems ?? []),
-      ...(this.scopes?.unanswered() ?? []),
       ...this.#complaints,
       ...this.time.errors.map(String),
     )
