@@ -53,8 +53,10 @@ export interface ClientOptions<S extends readonly EntitySource[] = readonly Enti
   readonly autoConnect?: boolean
 }
 
-/** Rows by entity name. */
-export type RowsOf<S extends readonly EntitySource[]> = { [E in S[number] as NameOf<E>]: RowOf<E> }
+/** Rows by entity name; any, where none is named. */
+export type RowsOf<S extends readonly EntitySource[]> = S extends readonly []
+  ? { [entity: string]: Row }
+  : { [E in S[number] as NameOf<E>]: RowOf<E> }
 
 /** Columns of a row, all of them optional. Rows without a schema take whatever can be encoded. */
 export type Fields<T> = string extends keyof T ? { readonly [column: string]: Encodable } : Partial<T>

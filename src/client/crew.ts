@@ -251,7 +251,7 @@ export function forward(engine: Engine, message: Down, text: string, changes: re
   if (!crew.others || crew.lead.role !== 'lead') return
   if (message.type === 'results') post(engine, { type: 'results', frame: text })
   // what follows rows that they have yet to read is read with them
-  else if (message.type === 'batch' && isLive(message) && !crew.saying)
+  else if (message.type === 'batch' && isLive(engine, message) && !crew.saying)
     post(engine, { type: 'change', entity: message.scopes[0] ?? '', ...one(engine, changes), frame: text })
   // a snapshot or a repair is read from the disk
   else if (
@@ -263,8 +263,9 @@ export function forward(engine: Engine, message: Down, text: string, changes: re
 }
 
 /** What a follower at the same place can take as it comes. */
-function isLive({ from, repair }: Batch): boolean {
-  return from !== null && repair !== true
+function isLive({ replica }: Engine, { from, repair, scopes }: Batch): boolean {
+  const { entities } = replica.state
+  return from !== null && repair !== true && scopes.every(name => !entities.get(name)?.heal)
 }
 
 function one(engine: Engine, changes: readonly Change[]): { change: ChangedRow | null; entity?: string } {

@@ -87,7 +87,8 @@ export class Readings {
     const reader = new Reader(this.#store, {
       dialect: dialect === 'field' ? dialect : 'plain',
       room: async () => (await this.#placeAndRoom()) && alive(),
-      deliver: frames => this.#host.write(frames),
+      // what was read meanwhile of a scope that is asked for otherwise by now is neither the one nor the other
+      deliver: frames => alive() && this.#host.write(frames),
       overtaken: () => this.#host.close(1012, 'a cleanup overtook this reading', 0),
       unfinished: this.#unfinished,
     })
