@@ -17,7 +17,7 @@ import type {
   Write,
 } from '../core/index.ts'
 import { cut, hides, isTemporaryId, patched } from '../core/index.ts'
-import type { EntityCommit, Identity, PendingRecord, Saving, StoredRow } from './store.ts'
+import type { EntityCommit, Identity, PendingRecord, Saving, StoredRow, StoredShape } from './store.ts'
 
 /** `tab`: written in another tab. */
 export type Source = 'server' | 'local' | 'tab' | 'rollback'
@@ -136,7 +136,7 @@ export interface Kept {
   readonly name: string
   cursor: Cursor | null
   marks: readonly Cursor[]
-  shape: EntityShape | null
+  shape: StoredShape | null
   rows: Map<string, StoredRow>
   /** Pending writes by row, in queue order. */
   readonly queue: Map<string, Queued[]>

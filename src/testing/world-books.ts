@@ -19,8 +19,8 @@ export class Books {
   /** Owners whose disk failed: their numbers may come again, and nobody can know. */
   readonly #forgetful = new Set<string>()
   readonly #dead = new Set<string>()
-  /** The numbers of marks that were sent under more than one number. */
-  readonly #again = new Set<number>()
+  /** Under which number of its client each mark was written last: tabs write side by side, and dead letters come again. */
+  readonly #places = new Map<string, number>()
   readonly #noted = new Map<string, Noted>()
   /** Where each mark was written. */
   readonly #columns = new Map<string, string>()
@@ -130,7 +130,13 @@ export class Books {
     const users = new Map<string, number>()
     for (const { marks } of this.#noted.values())
       for (const mark of marks) users.set(mark, (users.get(mark) ?? 0) + 1)
-    for (const [mark, count] of users) if (count > 1) this.#again.add(numberOf(mark))
+    for (const [key, { marks }] of this.#noted) {
+      const [, client = '', n = '0'] = key.split(' ')
+      for (const mark of marks) {
+        const place = `${client} ${numberOf(mark)}`
+        this.#places.set(place, Math.max(this.#places.get(place) ?? 0, Number(n)))
+      }
+    }
     const blended = blends(history)
     for (const [mark, count] of history) {
       if (mark.startsWith('blends ')) continue
@@ -171,17 +177,16 @@ export class Books {
     stored: boolean,
     inbox: ReadonlyMap<string, readonly number[]>,
   ): void {
-    const [, client = ''] = key.split(' ')
+    const [, client = '', n = '0'] = key.split(' ')
     const column = this.#columns.get(mark)
     const lost = results.some(
       ({ status, lost: columns }) =>
         status !== 'rejected' && columns?.some(one => one.columns.includes(column ?? '')),
     )
     if (stored || branched || evicted || !lost) return
-    const [table = '', value = ''] = mark.split(' ')
+    const [table = ''] = mark.split(' ')
     const found = inbox.get(`${client} ${table} ${column}`) ?? []
-    // what was a dead letter and is sent again is younger than its number
-    if (!found.some(number => number >= numberOf(value) || this.#again.has(number)))
+    if (!found.some(number => (this.#places.get(`${client} ${number}`) ?? 0) >= Number(n)))
       this.problems.push(`[I1] ${mark} of mutation ${key} was lost without a record`)
   }
 
