@@ -34,6 +34,8 @@ export interface Crew {
   again: Told | null
   /** Counts what this tab took over. */
   turn: number
+  /** Of which batches not all parts were forwarded, by their scopes. */
+  readonly partial: Set<string>
   /** What other tabs want, and that they are gone, in order. */
   readonly said: TabMessage[]
   cancel: () => void
@@ -57,6 +59,7 @@ export function newCrew(): Crew {
     held: null,
     again: null,
     turn: 0,
+    partial: new Set(),
     said: [],
     cancel: () => {},
     unwatch: () => {},
@@ -248,10 +251,12 @@ export function announce(engine: Engine, stored: boolean): void {
 export function forward(engine: Engine, message: Down, text: string, changes: readonly Change[]): void {
   const { crew } = engine
   if (message.type === 'welcome') crew.welcome = text
-  if (!crew.others || crew.lead.role !== 'lead') return
+  const told = crew.others && crew.lead.role === 'lead'
+  const live = message.type === 'batch' && told && isLive(engine, message)
+  if (message.type === 'batch' && !live) withhold(crew, message)
+  if (!told) return
   if (message.type === 'results') post(engine, { type: 'results', frame: text })
-  // what follows rows that they have yet to read is read with them
-  else if (message.type === 'batch' && isLive(engine, message) && !crew.saying)
+  else if (live)
     post(engine, { type: 'change', entity: message.scopes[0] ?? '', ...one(engine, changes), frame: text })
   // a snapshot or a repair is read from the disk
   else if (
@@ -262,10 +267,23 @@ export function forward(engine: Engine, message: Down, text: string, changes: re
     announce(engine, true)
 }
 
+/** Without this part the others of its batch are not the whole. */
+function withhold({ partial }: Crew, { scopes, to }: Batch): void {
+  if (to === undefined) partial.add(scopes.join())
+  else partial.delete(scopes.join())
+}
+
 /** What a follower at the same place can take as it comes. */
-function isLive({ replica }: Engine, { from, repair, scopes }: Batch): boolean {
+function isLive({ replica, crew }: Engine, { from, repair, scopes }: Batch): boolean {
   const { entities } = replica.state
-  return from !== null && repair !== true && scopes.every(name => !entities.get(name)?.heal)
+  return (
+    // what follows rows that they have yet to read is read with them
+    !crew.saying &&
+    !crew.partial.has(scopes.join()) &&
+    from !== null &&
+    repair !== true &&
+    scopes.every(name => !entities.get(name)?.heal)
+  )
 }
 
 function one(engine: Engine, changes: readonly Change[]): { change: ChangedRow | null; entity?: string } {

@@ -1,8 +1,11 @@
-// A scope that became smaller: the rows that nobody wants any more go when the server begins to heal it, without being
-// named (rule V11). What is wrong here the comparison puts right. Neighbours: `heal`, whose first step this is.
+// What nobody wants any more goes: of a scope that became smaller when the server begins to heal it, without being named
+// (rule V11; what is wrong here the comparison puts right), and all of an entity at once (V10). Neighbours: `heal`, whose
+// first step this is; `scopes`, which knows what is wanted.
 import { unscoped } from '../core/index.ts'
 import { testOf } from './filters.ts'
-import type { Healing } from './state.ts'
+import { dropRow } from './rows.ts'
+import { send } from './state.ts'
+import type { Healing, Kept, State } from './state.ts'
 import { filtersIn, textIn } from './wants.ts'
 
 export function pruning(healing: Healing): Healing {
@@ -26,4 +29,14 @@ export function pruning(healing: Healing): Healing {
       }
     },
   }
+}
+
+/** Nobody wants any of it: the rows go from memory and disk. What was written to them stays on screen until it is settled. */
+export function evict(state: State, kept: Kept): void {
+  const { name: entity, cursor: from, shape } = kept
+  if (from === null) return
+  send(state, { type: 'unsubscribe', entities: [entity] })
+  for (const id of kept.rows.keys()) dropRow(kept, id, new Map(), true)
+  Object.assign(kept, { cursor: null, marks: [], stage: null, heal: null })
+  state.commits.push({ entity, replace: true, puts: [], deletes: [], from, cursor: null, marks: [], shape })
 }

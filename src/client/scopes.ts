@@ -10,6 +10,7 @@ import { goesBy, testOf, textOf } from './filters.ts'
 import type { ScopeOptions } from './filters.ts'
 import { deferred } from './handles.ts'
 import type { Deferred } from './handles.ts'
+import { evict } from './prune.ts'
 import { touch, unheard } from './state.ts'
 import type { Kept, Shows } from './state.ts'
 import type { TabMessage } from './tabs.ts'
@@ -139,7 +140,7 @@ function renew(book: Book, engine: Engine): void {
   // what was asked of the client before its store was open is done in its order
   if (engine.early !== null) return void (changed && engine.early.push(() => renew(book, engine)))
   desire(book, engine)
-  pursue(engine)
+  pursue(engine, evict)
   show(book, engine)
   if (!changed || book.leading) return
   hello(engine)
@@ -187,7 +188,7 @@ function follow(book: Book, engine: Engine): void {
   if (leading) inherit(book, engine, turned ? [...entities.values()] : loaded)
   const refused = leading && refuse(book, engine)
   if (turned || said.length + loaded.length > 0 || refused) renew(book, engine)
-  else pursue(engine)
+  else pursue(engine, evict)
   for (const ask of book.asks) if (answer(engine, ask)) book.asks.delete(ask)
 }
 
