@@ -4,12 +4,13 @@ import type { Kept, State } from './state.ts'
 import { send } from './state.ts'
 
 /** Once per gap: what else does not fit is left until the answer is here. */
-export function ask(state: State, kept: Kept): void {
+export function ask(state: State, kept: Kept, whole = false): void {
   if (kept.asked || kept.refused) return
-  askAll(state, [kept])
+  askAll(state, [kept], whole)
 }
 
-export function askAll(state: State, asked: readonly Kept[]): void {
+/** `whole`: what is held may not be what the cursor says. */
+export function askAll(state: State, asked: readonly Kept[], whole = false): void {
   if (asked.length === 0) return
   if (state.follows) {
     for (const kept of asked) kept.asked = true
@@ -23,16 +24,11 @@ export function askAll(state: State, asked: readonly Kept[]): void {
     // a snapshot begins anew. What was staged from a cursor stays: its last part may still fit, and would be taken for
     // the whole without the others (rule R4)
     if (kept.cursor === null) kept.stage = null
-    const { name: entity, cursor, marks, shape, where } = kept
-    kept.shifting = cursor !== null && shape?.hash !== shapeIn(state, kept)?.hash
+    const { name: entity, cursor, marks, where } = kept
+    const shape = whole ? null : (kept.shape?.hash ?? null)
+    kept.shifting = cursor !== null && shape !== shapeIn(state, kept)?.hash
     // reason: a filter is an object
-    return {
-      entity,
-      cursor,
-      marks,
-      shape: shape?.hash ?? null,
-      ...(where && { where: JSON.parse(where) as Row }),
-    }
+    return { entity, cursor, marks, shape, ...(where && { where: JSON.parse(where) as Row }) }
   })
   send(state, { type: 'subscribe', scopes })
 }

@@ -7,7 +7,7 @@ import { asError, check, linkOf, moved, report, tell } from './engine.ts'
 import type { Engine } from './engine.ts'
 import { answerMs, stepLead, watchMs } from './lead.ts'
 import type { Lead, LeadEffect, LeadEvent } from './lead.ts'
-import type { Change } from './state.ts'
+import type { Change, State } from './state.ts'
 import { hearRecords, inOrder, readPending, reload } from './crew-disk.ts'
 import type { PendingRecord } from './store.ts'
 import type { ChangedRow, Channel, LinkView, Lock, Told, TabMessage } from './tabs.ts'
@@ -34,8 +34,6 @@ export interface Crew {
   again: Told | null
   /** Counts what this tab took over. */
   turn: number
-  /** Of which batches not all parts were forwarded, by their scopes. */
-  readonly partial: Set<string>
   /** What other tabs want, and that they are gone, in order. */
   readonly said: TabMessage[]
   cancel: () => void
@@ -59,7 +57,6 @@ export function newCrew(): Crew {
     held: null,
     again: null,
     turn: 0,
-    partial: new Set(),
     said: [],
     cancel: () => {},
     unwatch: () => {},
@@ -249,16 +246,16 @@ export function announce(engine: Engine, stored: boolean): void {
 
 /** A frame of the server has been taken in; `changes` is what it changed. */
 export function forward(engine: Engine, message: Down, text: string, changes: readonly Change[]): void {
-  const { crew } = engine
+  const { crew, replica } = engine
+  const { parted } = replica.state
+  replica.state.parted = false
   if (message.type === 'welcome') crew.welcome = text
-  const told = crew.others && crew.lead.role === 'lead'
-  const live = message.type === 'batch' && told && isLive(engine, message)
-  if (message.type === 'batch' && !live) withhold(crew, message)
-  if (!told) return
+  if (!crew.others || crew.lead.role !== 'lead') return
   if (message.type === 'results') post(engine, { type: 'results', frame: text })
-  else if (live)
+  // what follows rows that they have yet to read is read with them
+  else if (message.type === 'batch' && isLive(replica.state, message) && !parted && !crew.saying)
     post(engine, { type: 'change', entity: message.scopes[0] ?? '', ...one(engine, changes), frame: text })
-  // a snapshot or a repair is read from the disk
+  // a snapshot, a repair, and what came in parts, of which one that joined meanwhile lacks some, is read from the disk
   else if (
     message.type === 'mismatch' ||
     message.type === 'error' ||
@@ -267,22 +264,10 @@ export function forward(engine: Engine, message: Down, text: string, changes: re
     announce(engine, true)
 }
 
-/** Without this part the others of its batch are not the whole. */
-function withhold({ partial }: Crew, { scopes, to }: Batch): void {
-  if (to === undefined) partial.add(scopes.join())
-  else partial.delete(scopes.join())
-}
-
 /** What a follower at the same place can take as it comes. */
-function isLive({ replica, crew }: Engine, { from, repair, scopes }: Batch): boolean {
-  const { entities } = replica.state
+function isLive({ entities }: State, { from, to, repair, scopes }: Batch): boolean {
   return (
-    // what follows rows that they have yet to read is read with them
-    !crew.saying &&
-    !crew.partial.has(scopes.join()) &&
-    from !== null &&
-    repair !== true &&
-    scopes.every(name => !entities.get(name)?.heal)
+    from !== null && to !== undefined && repair !== true && scopes.every(name => !entities.get(name)?.heal)
   )
 }
 

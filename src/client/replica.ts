@@ -116,6 +116,7 @@ function newState({ wants, identity, node, strategy = null, healing = null }: Re
     drafts: 0,
     follows: false,
     shapes: {},
+    parted: false,
     epoch: null,
     head: unheard,
     maxPayload: Infinity,

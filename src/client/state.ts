@@ -11,6 +11,7 @@ import type {
   MutationResult,
   Reset,
   Row,
+  RowSet,
   SyncError,
   Up,
   Welcome,
@@ -89,6 +90,7 @@ export interface Stage {
 export interface Part {
   /** Read off the wire when they come: while more is on its way there is time for it. */
   readonly rows: readonly StoredRow[]
+  readonly patches: NonNullable<RowSet['patches']>
   readonly gone: readonly (readonly [string, number])[]
   readonly renamed: readonly (readonly [string, string])[]
 }
@@ -196,6 +198,8 @@ export interface State {
   follows: boolean
   /** What the server has, since a welcome. */
   shapes: Welcome['entities']
+  /** The batch that was taken last came in parts. */
+  parted: boolean
   /** Of the server's log, since a welcome. */
   epoch: string | null
   /** The greatest place of that log that was heard of on this connection. */

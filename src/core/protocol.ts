@@ -110,6 +110,8 @@ export type WireRow = readonly [seq: number, ...values: Json[]]
 export interface RowSet {
   readonly entity: string
   readonly rows: readonly WireRow[]
+  /** In the place of whole rows: the columns that were written since `from`, of rows that the client holds as of there. */
+  readonly patches?: readonly (readonly [id: string, seq: number, { readonly [column: string]: Json }])[]
   readonly gone?: readonly (readonly [id: string, seq: number])[]
   /** Temporary ids of rows in this batch and the ids that they became. */
   readonly renamed?: readonly (readonly [from: string, to: string])[]

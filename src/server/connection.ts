@@ -69,6 +69,7 @@ export class Connection implements Subscriber, PeerEvents {
       session: this.session,
       open: () => this.#open,
       ready: () => this.ready(),
+      shapeOf: entity => this.views.shapeOf(entity),
       write: frames => this.#open && peer.write(frames),
       apply: event => this.#apply(event),
       rejoin: reached => this.#rejoin(reached),

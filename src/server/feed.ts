@@ -1,7 +1,8 @@
 // The live end of the log, read once for all sessions: a window of the newest changes in memory. A session whose place
 // lies inside the window is served from it; one further behind is caught up from the store by its connection.
 // Neighbours on the line: the store (capture) and the bus wake it; the hub asks it what a session lacks.
-import type { Cursor } from '../core/index.ts'
+import type { Cursor, EntityShape } from '../core/index.ts'
+import { isLong } from './patches.ts'
 import type { ChangedRow, Changes, Move, RowForm, ServerStore } from './store.ts'
 import { withMoves } from './views.ts'
 import type { SeenRow } from './views.ts'
@@ -127,6 +128,10 @@ export class Feed {
     return this.#append(withMoves(changes), to)
   }
 
+  shapeOf(entity: string): EntityShape | undefined {
+    return this.#store.entities.get(entity)?.shape
+  }
+
   /** Whether anybody's view goes by columns of these tables. */
   get #routed(): boolean {
     return this.#entities.some(entity => (this.#store.entities.get(entity)?.routing.length ?? 0) > 0)
@@ -138,7 +143,9 @@ export class Feed {
     for (const row of fresh) {
       // suspected only, or of two pages: the later one has it
       if (row.beyond === true) continue
-      this.#rows.push({ ...row, previous: this.#latest.get(row.entity) ?? from.seq })
+      const previous = this.#latest.get(row.entity) ?? from.seq
+      const useless = this.#form === 'values' && !isLong(row)
+      this.#rows.push(useless ? { ...row, previous, cells: undefined } : { ...row, previous })
       this.#latest.set(row.entity, row.seq)
       this.#chars += charsOf(row)
     }

@@ -8,6 +8,7 @@ import type { BareDialect } from './bare.ts'
 import type { Feed, PlacedRow } from './feed.ts'
 import { Frame, printBatchParts } from './frames.ts'
 import { Interest } from './interest.ts'
+import { cellsOfBoth, withPatch } from './patches.ts'
 import type { RowForm } from './store.ts'
 import { see } from './views.ts'
 import type { View, Views } from './views.ts'
@@ -53,7 +54,7 @@ export class Hub {
   readonly #feed: Feed
   readonly #form: Form
   readonly #rowForm: RowForm
-  /** It tells which columns were written. */
+  /** It cannot do without being told which columns were written; the canonical one is content with whole rows. */
   readonly #cells: boolean
   readonly #sets = new Map<string, ScopeSet>()
   /** Those who have one lane, stand at `#flushed` and are owed nothing: a change that is not theirs costs them nothing. */
@@ -100,7 +101,7 @@ export class Hub {
     if (!this.#unsettle(subscriber)) {
       this.#unsettled.add(subscriber)
       this.#size += 1
-      if (this.#size === 1) this.#feed.listen(this, this.#cells)
+      if (this.#size === 1) this.#feed.listen(this, this.#cells || this.#form === 'canonical')
     }
     const fresh = entities.filter(entity => !subscriber.lanes.some(lane => lane.scopes.entities.has(entity)))
     if (fresh.length === 0) return
@@ -296,8 +297,13 @@ export class Hub {
   }
 
   #print(lane: Lane, head: Cursor, rows: readonly PlacedRow[]): readonly Frame[] {
-    if (this.#form === 'canonical')
-      return printBatchParts({ scopes: lane.scopes.list, from: lane.at, to: head }, rows)
+    if (this.#form === 'canonical') {
+      const { list: scopes, views } = lane.scopes
+      const sent = rows.map(row =>
+        withPatch(row, (views.get(row.entity)?.shape ?? this.#feed.shapeOf(row.entity))?.columns),
+      )
+      return printBatchParts({ scopes, from: lane.at, to: head }, sent)
+    }
     return bareFrames(this.#form, rows, lane.through, true)
   }
 
@@ -358,8 +364,8 @@ class FrameCache {
 
 function newer(earlier: PlacedRow, row: PlacedRow): PlacedRow {
   const created = earlier.created || row.created
-  if (earlier.was === undefined && earlier.cells === undefined && created === row.created) return row
-  const cells = row.cells && { ...earlier.cells, ...row.cells }
+  const cells = cellsOfBoth(earlier, row)
+  if (earlier.was === undefined && cells === row.cells && created === row.created) return row
   return { ...row, created, cells, was: [...(earlier.was ?? []), ...(row.was ?? [])] }
 }
 

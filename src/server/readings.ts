@@ -8,6 +8,7 @@ import { Ticket } from './gate.ts'
 import type { Lane } from './hub.ts'
 import type { Peer } from './peer.ts'
 import { Reader } from './reader.ts'
+import type { Outlet } from './reader.ts'
 import { compareSummaries } from './reconcile.ts'
 import type { Effect, Session, SessionEvent } from './session.ts'
 import type { ReadStore } from './viewed.ts'
@@ -28,6 +29,7 @@ interface ReadingHost {
   readonly session: Session
   open(): boolean
   ready(): boolean
+  shapeOf: Outlet['shapeOf']
   write(frames: readonly Frame[]): void
   apply(event: SessionEvent): Promise<void>
   /** Takes scopes that are still wanted back into the hub. */
@@ -89,6 +91,7 @@ export class Readings {
       room: async () => (await this.#placeAndRoom()) && alive(),
       // what was read meanwhile of a scope that is asked for otherwise by now is neither the one nor the other
       deliver: frames => alive() && this.#host.write(frames),
+      shapeOf: entity => this.#host.shapeOf(entity),
       overtaken: () => this.#host.close(1012, 'a cleanup overtook this reading', 0),
       unfinished: this.#unfinished,
     })
@@ -151,7 +154,7 @@ export class Readings {
     switch (effect.type) {
       case 'catchUp': {
         const { entities, turn } = effect
-        const at = await reader.catchUp(entities, effect.from)
+        const at = await reader.catchUp(entities, effect.from, effect.whole)
         if (at !== null) await apply({ type: 'read', entities, at, repair: false, turn })
         return
       }
@@ -201,7 +204,7 @@ export class Readings {
     this.#read(
       () => still().length > 0,
       async reader => {
-        const at = await reader.catchUp(list, lane.at)
+        const at = await reader.catchUp(list, lane.at, false)
         if (at !== null) this.#host.rejoin([{ entities: still(), at }])
       },
       error => this.#lost(error),

@@ -114,6 +114,24 @@ test('[S7] whatever its cursor is, a client with rows of another shape gets all 
   }
 })
 
+test('[S13] what is caught up after a heal is whole, on this connection also when it is asked for again', () => {
+  const session = greeted()
+  const catchUpOf = (state: 'here' | 'off', cursor: Cursor): readonly Effect[] => {
+    const request = { entity: 'notes', cursor, marks: [], shape: 'h' }
+    step(session, { type: 'up', message: { type: 'subscribe', scopes: [request] } }, known)
+    const scopes = [{ request, state, common: at(40) }]
+    return step(session, { type: 'verified', scopes, head: at(100), turn: session.turn }, known)
+  }
+  expect(catchUpOf('here', at(90))).toMatchObject([{ type: 'catchUp', whole: false }])
+  expect(catchUpOf('off', at(95)).map(({ type }) => type)).toEqual(['send', 'repair'])
+  const read = { type: 'read', entities: ['notes'], at: at(100), repair: true, turn: session.turn } as const
+  step(session, read, known)
+  const compared = { type: 'compared', entity: 'notes', cursor: at(100), buckets: [] } as const
+  expect(step(session, compared, known)).toMatchObject([{ type: 'send' }, { type: 'catchUp', whole: true }])
+  // pairs that went in several frames: the client asks from where the last answer brought it
+  expect(catchUpOf('here', at(100))).toMatchObject([{ type: 'catchUp', whole: true }])
+})
+
 test('[S1] an entity that one frame names often is read once, as it was named last', () => {
   const session = greeted()
   const scopes = [1, 2, 3].map(seq => ({ entity: 'notes', cursor: at(seq), marks: [], shape: 'h' }))

@@ -50,10 +50,24 @@ export interface Session {
    * have bases on a branch that is no more, and are judged from the common place.
    */
   readonly clamps: Map<string, number>
+  /**
+   * Entities that are or were healed: what their client holds above its place may be newer than that, or of a branch that
+   * is no more, so no catch-up may build on it.
+   */
+  readonly mended: Set<string>
 }
 
 export function openSession(user: string, dialect: BareDialect = 'plain'): Session {
-  return { dialect, user, client: null, lead: null, scopes: new Map(), turn: 0, clamps: new Map() }
+  return {
+    dialect,
+    user,
+    client: null,
+    lead: null,
+    scopes: new Map(),
+    turn: 0,
+    clamps: new Map(),
+    mended: new Set(),
+  }
 }
 
 /** What the world must offer the machine: names it may know. */
@@ -104,6 +118,8 @@ export type Effect =
       readonly type: 'catchUp'
       readonly entities: readonly string[]
       readonly from: Cursor
+      /** Only whole rows: what is held of them may not be as it was there. */
+      readonly whole: boolean
       readonly turn: number
     }
   | { readonly type: 'snapshot'; readonly entity: string; readonly turn: number }
@@ -111,7 +127,7 @@ export type Effect =
       readonly type: 'repair'
       readonly entity: string
       readonly above: number
-      /** The shape of what the client holds, where that differs only in which rows were wanted. */
+      /** What the client holds, where only its rows are others. */
       readonly had: string | null
       readonly to: Cursor
       readonly turn: number
@@ -237,7 +253,7 @@ function verified(
 ): Effect[] {
   const { head, turn } = event
   const effects: Effect[] = []
-  const continuing = new Map<string, { cursor: Cursor; entities: string[] }>()
+  const continuing = new Map<string, { cursor: Cursor; entities: string[]; whole: boolean }>()
   for (const { request, state, common } of event.scopes) {
     const { entity, cursor } = request
     const shape = known.shapeOf(entity)
@@ -246,19 +262,21 @@ function verified(
     if (cursor === null) {
       effects.push({ type: 'snapshot', entity, turn })
     } else if (state === 'here' && request.shape === shape.hash && !known.hasWindows(entity)) {
-      const key = `${cursor.seq}`
+      const whole = session.mended.has(entity)
+      const key = `${cursor.seq} ${whole}`
       const group = continuing.get(key)
-      if (group === undefined) continuing.set(key, { cursor, entities: [entity] })
+      if (group === undefined) continuing.set(key, { cursor, entities: [entity], whole })
       else group.entities.push(entity)
     } else {
       const healing = { entity, cursor, state, common, shape, had: request.shape }
       effects.push(...heal(session, healing, head, turn))
     }
   }
-  const groups = Array.from(continuing.values(), ({ cursor, entities }): Effect => ({
+  const groups = Array.from(continuing.values(), ({ cursor, entities, whole }): Effect => ({
     type: 'catchUp',
     entities,
     from: cursor,
+    whole,
     turn,
   }))
   return [...groups, ...effects]
@@ -270,14 +288,11 @@ interface Healing {
   readonly state: CursorState
   readonly common: Cursor | null
   readonly shape: EntityShape
-  /** The shape of the rows that the client holds. */
   readonly had: string | null
 }
 
-/**
- * Rule S7, step 1: what the log can name above the common place, or everything where the shape changed. Where only
- * other rows are wanted (V11), those that are held are right, and what is sent besides is what comes in.
- */
+// Rule S7, step 1: what the log can name above the common place, or everything where the shape changed. Where only
+// other rows are wanted (V11), those that are held are right, and what is sent besides is what comes in.
 function heal(session: Session, healing: Healing, head: Cursor, turn: number): Effect[] {
   const { entity, cursor, state, common, shape, had } = healing
   const reshaped = unscoped(had) !== unscoped(shape.hash)
@@ -288,6 +303,7 @@ function heal(session: Session, healing: Healing, head: Cursor, turn: number): E
     common: state === 'off' ? common : cursor,
     shape,
   }
+  session.mended.add(entity)
   if (state === 'off') session.clamps.set(entity, common?.seq ?? 0)
   // an old cursor is on this branch as far as can be known; rows above it are named by their own seq
   const above = reshaped ? -1 : state === 'off' ? (common?.seq ?? -1) : cursor.seq
@@ -333,7 +349,7 @@ function healed(session: Session, entity: string, cursor: Cursor): Effect[] {
   const scope = session.scopes.get(entity)
   if (scope?.phase !== 'comparing') return []
   session.scopes.set(entity, { phase: 'reading', turn: scope.turn })
-  return [{ type: 'catchUp', entities: [entity], from: cursor, turn: scope.turn }]
+  return [{ type: 'catchUp', entities: [entity], from: cursor, whole: true, turn: scope.turn }]
 }
 
 function unsubscribe(session: Session, message: Unsubscribe): Effect[] {

@@ -9,7 +9,7 @@ import { Interest } from './interest.ts'
 import type { ScopeSet } from './hub.ts'
 import { openHandle, openStore } from './sqlite/testkit.test.ts'
 import type { App } from './sqlite/testkit.test.ts'
-import type { ChangedRow, RowForm, ServerStore } from './store.ts'
+import type { ChangedRow, Move, RowForm, ServerStore } from './store.ts'
 import { viewed } from './viewed.ts'
 import { see, Views, withMoves } from './views.ts'
 
@@ -219,6 +219,29 @@ test('[E1] [V2] [V3] whoever takes in the fields of a view, in whatever pages, h
   }
   await store.close()
   app.close()
+})
+
+test('[V2] [V3] of a row that comes in two pages of one reading, each is told with what moved it before', () => {
+  const row = (seq: number): ChangedRow => ({
+    entity: 't',
+    id: 'a',
+    seq,
+    json: '1',
+    idJson: '1',
+    created: false,
+    reading: 0,
+    temporary: null,
+  })
+  const move = (seq: number): Move => ({ entity: 't', id: 'a', idJson: '1', seq, was: { owner: `o${seq}` } })
+  const to = { epoch: 'e', seq: 9, check: 0 }
+  const page = { to, more: false, horizon: 0, moves: [2, 3, 5, 8].map(move) }
+  const told = (rows: ChangedRow[]): unknown =>
+    withMoves({ ...page, rows }).map(({ seq, was }) => [seq, was?.map(({ owner }) => owner)])
+  expect(told([row(3), row(7)])).toEqual([
+    [3, ['o2', 'o3']],
+    [7, ['o5', 'o8']],
+  ])
+  expect(told([row(1)])).toEqual([[1, ['o2', 'o3', 'o5', 'o8']]])
 })
 
 test('[V1] hidden columns are in no text, hidden rows in none; the rest is to the letter', async () => {

@@ -299,11 +299,16 @@ export function withMoves({ rows, moves }: Changes): SeenRow[] {
     const key = `${move.entity}\n${move.id}`
     byRow.set(key, [...(byRow.get(key) ?? []), move])
   }
+  const last = new Map(rows.map(row => [`${row.entity}\n${row.id}`, row]))
   const seen = rows.map((row): SeenRow => {
     const key = `${row.entity}\n${row.id}`
     const own = byRow.get(key)
-    byRow.delete(key)
-    return own === undefined ? row : { ...row, was: own.map(move => move.was) }
+    if (own === undefined) return row
+    // one that comes again in a later page is told with that what moved it after this one
+    const later = last.get(key) === row ? [] : own.filter(move => move.seq > row.seq)
+    if (later.length > 0) byRow.set(key, later)
+    else byRow.delete(key)
+    return { ...row, was: own.slice(0, own.length - later.length).map(move => move.was) }
   })
   const beyond = [...byRow.values()].flatMap(goneFor)
   return beyond.length === 0 ? seen : [...seen, ...beyond].sort((a, b) => a.seq - b.seq)

@@ -15,11 +15,12 @@ export interface Truth {
   readonly database: WorldDatabase
   readonly views: WorldViews | null
   readonly scopes: WorldScopes | null
+  readonly bare: { differences(database: WorldDatabase): string[] }
 }
 
 /** Where replicas and queues are not yet what they have to become. */
 export function differences(browsers: readonly Browser[], world: Truth): string[] {
-  const found = world.scopes?.unanswered() ?? []
+  const found = [...(world.scopes?.unanswered() ?? []), ...world.bare.differences(world.database)]
   for (const { name, user, client } of browsers) {
     const { state, pending } = client.status()
     if (state !== 'ready') found.push(`${name} is ${state}`)
@@ -72,7 +73,7 @@ function truth(user: string, table: string, { database, views }: Truth): Readonl
 }
 
 /** The first difference between what is shown and what is. */
-function unequal(shown: readonly Row[], rows: ReadonlyMap<string, Row>): string | null {
+export function unequal(shown: readonly Row[], rows: ReadonlyMap<string, Row>): string | null {
   const left = new Map(rows)
   for (const row of shown) {
     const id = textOf(row)

@@ -57,10 +57,10 @@ export class WorldServer implements ServerEnd {
     this.#process = null
   }
 
-  connect(peer: Peer, user?: User): PeerEvents {
+  connect(peer: Peer, user?: User, dialect: 'plain' | 'field' = 'plain'): PeerEvents {
     const engine = this.#process?.engine
     if (engine == null) throw new SyncError('CLOSED', 'nobody is there')
-    return engine.connect(peer, user)
+    return engine.connect(peer, user, undefined, dialect)
   }
 
   /** The engine of the running process. */

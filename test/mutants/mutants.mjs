@@ -4,6 +4,7 @@ import { fieldMutants } from './fields.mjs'
 import { decidingMutants } from './deciding.mjs'
 import { inboxMutants } from './inbox.mjs'
 import { client, core, inClient, inServer, linkTests, sqlite, stores, tabs } from './kit.mjs'
+import { patchMutants } from './patches.mjs'
 
 export const mutants = [
   ...decidingMutants,
@@ -332,6 +333,7 @@ export const mutants = [
     sqlite,
   ),
 
+  ...patchMutants,
   ...fieldMutants,
   ...accessMutants,
   ...inboxMutants,
