@@ -198,6 +198,13 @@ export class WorldScopes {
     )
   }
 
+  /** Whether any tab of a browser wants the row as it is. */
+  isWanted(profile: string, table: string, row: Row): boolean {
+    if (parts[table] === undefined) return true
+    const tabs = [...this.#tabs.keys()].filter(name => name.startsWith(`${profile}.`))
+    return tabs.some(tab => this.#wanted(tab, table).some(part => part.holds(row)))
+  }
+
   // ---- the oracles
 
   /** What a tab has to show of what is here for it; or what is wrong with that. */
@@ -275,6 +282,7 @@ export class WorldScopes {
         name,
         columns.map(([column]) => column),
       ])
+      // reason: they are names, and lists of names
       this.#columns.set(line, Object.fromEntries(names) as Record<string, string[]>)
     }
     if (!text.startsWith('{"type":"batch"')) return

@@ -131,15 +131,15 @@ class World {
   }
 
   #browser(name: string, profile: Profile): Browser {
-    const { time, random, network, views, scopes } = this
+    const { time, random, network, database, views, scopes } = this
     const books = this.#books
     const screens = this.#screens
     const entities = this.#entities()
     const faults = this.#faults
     const trace = this.#options.trace === undefined ? null : (line: string): void => this.#trace(line)
     const server = (): WorldServer => random.pick(this.servers)
-    const parts = { time, random, network, books, screens, entities, faults, trace, server, views, scopes }
-    return watched(name, profile, parts)
+    const seen = { views, scopes, books, screens, trace }
+    return watched(name, profile, { time, random, network, database, entities, faults, server, ...seen })
   }
 
   #trace(line: string): void {
