@@ -33,15 +33,7 @@ export interface Watch {
 
 export function watched(name: string, profile: Profile, parts: Watch): Browser {
   const { time, random, network, books, screens, entities, faults, trace, views, scopes } = parts
-  const hiding = entities.filter(({ strategy }) => strategy === 'server-wins')
-  const names = new Set(hiding.map(entity => entity.name))
-  const partial = views !== null || scopes !== null
-  const screen = new Screen(names, partial, (table, id) => {
-    const row = parts.database.rows(table).get(id)
-    if (row === undefined) return false
-    const isSeen = views?.expected(profile.name, table, new Map([[id, row]])).has(id) ?? true
-    return isSeen && scopes?.isWanted(profile.name, table, row) !== false
-  })
+  const screen = screenOf(profile.name, parts)
   screens.set(name, screen)
   const browser: Browser = new Browser({
     name,
@@ -95,4 +87,15 @@ export function watched(name: string, profile: Profile, parts: Watch): Browser {
     },
   })
   return browser
+}
+
+function screenOf(owner: string, { entities, database, views, scopes }: Watch): Screen {
+  const hiding = entities.filter(({ strategy }) => strategy === 'server-wins')
+  const names = new Set(hiding.map(entity => entity.name))
+  return new Screen(names, views !== null || scopes !== null, (table, id) => {
+    const row = database.rows(table).get(id)
+    if (row === undefined) return false
+    const isSeen = views?.expected(owner, table, new Map([[id, row]])).has(id) ?? true
+    return isSeen && scopes?.isWanted(owner, table, row) !== false
+  })
 }
