@@ -1,6 +1,7 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 // The client as its users see it.
 import type {
+  BackoffPolicy,
   Cursor,
   EntityShape,
   EntitySource,
@@ -49,6 +50,12 @@ export interface ClientOptions<S extends readonly EntitySource[] = readonly Enti
   readonly user?: string | null
   /** WebSocket frames: true compresses those from 1 kB, false none. Default: true where the user saves data, else from 8 kB. */
   readonly enableCompression?: boolean
+  /** Default: 1 s, doubling to 30 s, a fifth of it left to chance, without end. */
+  readonly reconnect?: BackoffPolicy
+  /** Milliseconds within which a connection is to be made and welcomed. Default: 10 s for either. */
+  readonly connectTimeout?: number
+  /** Milliseconds that an edit waits for others to be sent with. Default: none; a second where the user saves data. */
+  readonly gather?: number
   /** Default true. False: `connect()` begins. */
   readonly autoConnect?: boolean
 }

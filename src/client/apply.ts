@@ -12,7 +12,7 @@ export function receiveBatch(state: State, batch: Batch): void {
   state.head = Math.max(state.head, batch.to?.seq ?? 0)
   for (const name of batch.scopes) {
     const kept = state.entities.get(name)
-    if (kept === undefined) continue
+    if (kept === undefined || !(kept.wanted || kept.asked)) continue
     const parts = partsOf(kept, batch)
     // a live batch of a scope under repair is left: what it brought will be a gap, and a gap asks
     // but for the snapshot that heals what was too large to compare

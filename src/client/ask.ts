@@ -27,8 +27,9 @@ export function askAll(state: State, asked: readonly Kept[], whole = false): voi
     const { name: entity, cursor, marks, where } = kept
     const shape = whole ? null : (kept.shape?.hash ?? null)
     kept.shifting = cursor !== null && shape !== shapeIn(state, kept)?.hash
+    const once = !kept.wanted && ({ once: true } as const)
     // reason: a filter is an object
-    return { entity, cursor, marks, shape, ...(where && { where: JSON.parse(where) as Row }) }
+    return { entity, cursor, marks, shape, ...(where && { where: JSON.parse(where) as Row }), ...once }
   })
   send(state, { type: 'subscribe', scopes })
 }
@@ -37,9 +38,11 @@ export function askAll(state: State, asked: readonly Kept[], whole = false): voi
 export function prepare(state: State, kept: Kept): boolean {
   const shape = shapeIn(state, kept)
   // another tab may want it, and a tab that follows has what all of them want
-  kept.current = kept.refused = shape === undefined || (kept.where === null && !state.follows)
+  kept.refused = shape === undefined || (kept.where === null && !state.follows)
+  kept.current = kept.refused || !kept.wanted
+  kept.asked = false
   if (shape !== undefined && kept.cursor === null) kept.shape = shape
-  return !kept.refused
+  return !kept.current
 }
 
 /** As the server calls the shape of the rows that are wanted. */
@@ -55,4 +58,16 @@ export function answered(kept: Kept): void {
   kept.asked = false
   kept.again = false
   kept.current = true
+}
+
+/** Whether it is followed. What is held of it stays, and so do unsent edits. */
+export function want(state: State, kept: Kept, wanted: boolean, open: boolean): void {
+  if (kept.wanted === wanted) return
+  kept.wanted = wanted
+  kept.heal = null
+  kept.shifting = false
+  answered(kept)
+  if (!open || kept.refused) return
+  if (wanted) ask(state, kept)
+  else send(state, { type: 'unsubscribe', entities: [kept.name] })
 }

@@ -12,6 +12,7 @@ import { healing } from './heal.ts'
 import { foldPages } from './idb-fold.ts'
 import { indexedDBStore } from './idb.ts'
 import { late } from './late.ts'
+import { openMemory } from './open-memory.ts'
 import { queryOf } from './query.ts'
 import type { QueryOptions } from './query.ts'
 import { pruning } from './prune.ts'
@@ -45,6 +46,7 @@ export function allParts(): Parts {
     rivals,
     exclusive,
     adopt,
+    open: openMemory,
   }
 }
 

@@ -41,7 +41,8 @@ export function receiveWelcome(state: State, welcome: Welcome): void {
   }
   for (const entry of state.entries.values()) {
     // a backup was put in place: the result is of a branch of the log that is no more, and its version may never come
-    if (entry.record.n > welcome.last && entry.result !== null) {
+    const { result, record } = entry
+    if (result !== null && (record.n > welcome.last || (result.version > welcome.head && !state.follows))) {
       entry.result = null
       state.waiting -= 1
     }

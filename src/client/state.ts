@@ -162,6 +162,8 @@ export interface Kept {
   fresh: boolean
   stage: Stage | null
   heal: Heal | null
+  /** It is followed. Else what is held of it stays, and it is asked for once when somebody asks. */
+  wanted: boolean
   /** A subscribe was sent and not answered. */
   asked: boolean
   /** Of other rows than are held: only a reset answers it, whatever was on its way before. */

@@ -51,6 +51,8 @@ export interface ScopeRequest {
    * (`{ orderBy: [[column, 'asc' | 'desc'], ...], limit, where? }`), or several of both (`{ or: [...] }`).
    */
   readonly where?: Row
+  /** Up to now, and no more: what happens afterwards is not sent. */
+  readonly once?: true
 }
 
 export interface Subscribe {

@@ -1,7 +1,7 @@
 // Printing the frames of data, in both spellings. Row values arrive as JSON text and are spliced, never parsed.
 // Neighbours on the line: feed before it, the peers behind it, which turn a Frame into bytes once for all sockets.
 import type { Cursor, Mutation, MutationResult, PlainChange } from '../core/index.ts'
-import { plainResult, printPushAck } from '../core/index.ts'
+import { plainResult, printPushAck, printSyncAck } from '../core/index.ts'
 import type { SentRow } from './patches.ts'
 import type { ChangedRow, EntityInfo } from './store.ts'
 
@@ -109,14 +109,16 @@ export function plainChange(row: ChangedRow, previous: number): PlainChange {
   return { ...row, action, data: row.json, version: row.seq, previous }
 }
 
-/** The `push_ack` of a bare push; nothing for a mutation that names no row. */
+/** The `push_ack` or `sync:ack` of a bare push; nothing for a mutation that names no row. */
 export function printAcks(
   mutation: Mutation | undefined,
   result: MutationResult,
+  type: 'acks' | 'sync:ack',
   entities: ReadonlyMap<string, EntityInfo>,
 ): Frame[] {
   const entity = mutation?.writes[0]?.entity
   if (mutation === undefined || entity === undefined) return []
+  if (type === 'sync:ack') return [new Frame(printSyncAck(mutation, result))]
   const numeric = entities.get(entity)?.integerKey === true
   return [new Frame(printPushAck(entity, plainResult(mutation, result, numeric)))]
 }

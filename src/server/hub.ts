@@ -5,6 +5,8 @@ import type { Cursor } from '../core/index.ts'
 import { scopesKey } from '../core/index.ts'
 import { bareFrames, needsCells } from './bare.ts'
 import type { BareDialect } from './bare.ts'
+import { deltasOf, printDeltas } from './deltas.ts'
+import type { Seen } from './deltas.ts'
 import type { Feed, PlacedRow } from './feed.ts'
 import { Frame, printBatchParts } from './frames.ts'
 import { Interest } from './interest.ts'
@@ -46,7 +48,7 @@ export interface Subscriber {
   fellBehind(lane: Lane): void
 }
 
-export type Form = BareDialect | 'canonical'
+export type Form = BareDialect | 'canonical' | 'differential'
 
 const maxSets = 1000
 
@@ -68,8 +70,8 @@ export class Hub {
   constructor(feed: Feed, form: Form) {
     this.#feed = feed
     this.#form = form
-    this.#rowForm = form === 'canonical' ? 'values' : 'object'
-    this.#cells = form !== 'canonical' && needsCells(form)
+    this.#rowForm = form === 'canonical' || form === 'differential' ? 'values' : 'object'
+    this.#cells = form === 'differential' || (form !== 'canonical' && needsCells(form))
     this.#interest = new Interest(this.#rowForm)
   }
 
@@ -101,7 +103,8 @@ export class Hub {
     if (!this.#unsettle(subscriber)) {
       this.#unsettled.add(subscriber)
       this.#size += 1
-      if (this.#size === 1) this.#feed.listen(this, this.#cells || this.#form === 'canonical')
+      if (this.#size === 1)
+        this.#feed.listen(this, this.#cells ? 'all' : this.#form === 'canonical' ? 'long' : 'none')
     }
     const fresh = entities.filter(entity => !subscriber.lanes.some(lane => lane.scopes.entities.has(entity)))
     if (fresh.length === 0) return
@@ -300,11 +303,20 @@ export class Hub {
     if (this.#form === 'canonical') {
       const { list: scopes, views } = lane.scopes
       const sent = rows.map(row =>
-        withPatch(row, (views.get(row.entity)?.shape ?? this.#feed.shapeOf(row.entity))?.columns),
+        withPatch(row, (views.get(row.entity)?.shape ?? this.#feed.infoOf(row.entity)?.shape)?.columns),
       )
       return printBatchParts({ scopes, from: lane.at, to: head }, sent)
     }
+    if (this.#form === 'differential') {
+      const deltas = deltasOf(rows, lane.through, entity => this.#seenBy(entity, lane.scopes))
+      return printDeltas(deltas, head.epoch)
+    }
     return bareFrames(this.#form, rows, lane.through, true)
+  }
+
+  #seenBy(entity: string, { views }: ScopeSet): Seen | undefined {
+    const info = this.#feed.infoOf(entity)
+    return views.get(entity) ?? (info && { info, shape: info.shape })
   }
 
   /** Lanes at one place become one, so that a transaction over their entities arrives as one batch. */

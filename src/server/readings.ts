@@ -2,21 +2,29 @@
 // that fell behind has missed. Neighbours: the connection asks and carries the frames, the reader makes them.
 import type { Cursor } from '../core/index.ts'
 import { isRetryable, SyncError } from '../core/index.ts'
+import { Answers } from './answers.ts'
+import type { Source } from './answers.ts'
 import type { EngineParts } from './engine-parts.ts'
 import type { Frame } from './frames.ts'
 import { Ticket } from './gate.ts'
 import type { Lane } from './hub.ts'
+import { about } from './inbox.ts'
+import type { About } from './inbox.ts'
 import type { Peer } from './peer.ts'
 import { Reader } from './reader.ts'
 import type { Outlet } from './reader.ts'
 import { compareSummaries } from './reconcile.ts'
 import type { Effect, Session, SessionEvent } from './session.ts'
 import type { ReadStore } from './viewed.ts'
+import type { Views } from './views.ts'
 
 type ReadEffect = Extract<
   Effect,
-  { type: 'catchUp' | 'snapshot' | 'repair' | 'compare' | 'repairHeld' | 'pull' }
+  { type: 'catchUp' | 'snapshot' | 'repair' | 'compare' | 'repairHeld' | 'pull' | 'request' }
 >
+
+/** Requests of their own, which no scope waits for. */
+type Pulling = Extract<ReadEffect, { type: 'pull' | 'request' }>
 
 /** Scopes and the place up to which their client has them now. */
 export interface Reached {
@@ -27,6 +35,7 @@ export interface Reached {
 /** Their connection, as readings see it. */
 interface ReadingHost {
   readonly session: Session
+  readonly views: Views
   open(): boolean
   ready(): boolean
   shapeOf: Outlet['shapeOf']
@@ -34,12 +43,17 @@ interface ReadingHost {
   apply(event: SessionEvent): Promise<void>
   /** Takes scopes that are still wanted back into the hub. */
   rejoin(reached: readonly Reached[]): void
-  failed(error: unknown, re: string): void
+  failed(error: unknown, what: About): void
   close: Peer['close']
 }
 
 type Alive = () => boolean
-type Job = (reader: Reader, alive: Alive) => Promise<void>
+type Job = (readers: Readers, alive: Alive) => Promise<void>
+
+interface Readers {
+  readonly reader: Reader
+  readonly answers: Answers
+}
 
 /** The first rows are looked for no oftener, however often a table changes. */
 const lookMs = 100
@@ -66,6 +80,18 @@ export class Readings {
     this.#ticket = new Ticket(parts.gate)
   }
 
+  get #source(): Source {
+    const { store } = this.#parts
+    const { views } = this.#host
+    return {
+      head: () => this.#store.head(),
+      changes: query => this.#store.changes(query),
+      snapshot: query => this.#store.snapshot(query),
+      verify: cursors => store.verify(cursors),
+      seen: entity => views.seen(entity),
+    }
+  }
+
   /** What waits for the network goes on, or ends where the connection is gone. */
   release(room: boolean): void {
     if (!this.#host.open()) this.#ticket.leave()
@@ -86,7 +112,7 @@ export class Readings {
   /** Readings follow each other; none begins while the one before still waits for the network. */
   #read(alive: Alive, job: Job, failed: (error: unknown) => void): void {
     const { dialect } = this.#host.session
-    const reader = new Reader(this.#store, {
+    const outlet: Outlet = {
       dialect: dialect === 'field' ? dialect : 'plain',
       room: async () => (await this.#placeAndRoom()) && alive(),
       // what was read meanwhile of a scope that is asked for otherwise by now is neither the one nor the other
@@ -94,15 +120,19 @@ export class Readings {
       shapeOf: entity => this.#host.shapeOf(entity),
       overtaken: () => this.#host.close(1012, 'a cleanup overtook this reading', 0),
       unfinished: this.#unfinished,
-    })
-    this.#queue = this.#queue.then(() => this.#inTurn(reader, alive, job)).catch(failed)
+    }
+    const readers = {
+      reader: new Reader(this.#store, outlet),
+      answers: new Answers(this.#source, outlet, () => this.#parts.env.now()),
+    }
+    this.#queue = this.#queue.then(() => this.#inTurn(readers, alive, job)).catch(failed)
   }
 
-  async #inTurn(reader: Reader, alive: Alive, job: Job): Promise<void> {
+  async #inTurn(readers: Readers, alive: Alive, job: Job): Promise<void> {
     const wanted = (): boolean => this.#host.open() && alive()
     if (!wanted()) return
     try {
-      if ((await this.#ticket.enter()) && wanted()) await job(reader, alive)
+      if ((await this.#ticket.enter()) && wanted()) await job(readers, alive)
     } finally {
       this.#ticket.leave()
     }
@@ -136,25 +166,28 @@ export class Readings {
   }
 
   perform(effect: ReadEffect): void {
-    if (effect.type === 'pull') return this.#pull(effect)
+    if (effect.type === 'pull' || effect.type === 'request') return this.#pull(effect)
     const still = this.#still(namesIn(effect))
     this.#read(
       () => still().length > 0,
-      (reader, alive) => this.#carryOut(effect, reader, alive),
+      (readers, alive) => this.#carryOut(effect, readers, alive),
       error => this.#lost(error),
     )
   }
 
   async #carryOut(
-    effect: Exclude<ReadEffect, { type: 'pull' }>,
-    reader: Reader,
+    effect: Exclude<ReadEffect, Pulling>,
+    { reader, answers }: Readers,
     alive: Alive,
   ): Promise<void> {
     const apply = (event: SessionEvent): Promise<void> => this.#host.apply(event)
     switch (effect.type) {
       case 'catchUp': {
-        const { entities, turn } = effect
-        const at = await reader.catchUp(entities, effect.from, effect.whole)
+        const { entities, turn, asked, from, whole } = effect
+        const [entity = ''] = entities
+        const at = await (asked === undefined
+          ? reader.catchUp(entities, from, whole)
+          : answers.since(asked, entity, from))
         if (at !== null) await apply({ type: 'read', entities, at, repair: false, turn })
         return
       }
@@ -182,15 +215,18 @@ export class Readings {
     }
   }
 
-  #pull(effect: Extract<ReadEffect, { type: 'pull' }>): void {
-    const pull: Job = async reader => void (await reader.pull(effect.entity, effect.since, effect.batch))
+  #pull(effect: Pulling): void {
+    const pull: Job = async ({ reader, answers }) =>
+      void (effect.type === 'pull'
+        ? await reader.pull(effect.entity, effect.since, effect.batch)
+        : await answers.request(effect.request))
     this.#read(
       () => true,
       pull,
       // a request of its own: what cannot get better is said and the connection goes on
       error =>
         error instanceof SyncError && !isRetryable(error.code)
-          ? this.#host.failed(error, 'sync')
+          ? this.#host.failed(error, effect.type === 'pull' ? { re: 'sync' } : about(effect.request))
           : this.#lost(error),
     )
   }
@@ -199,11 +235,13 @@ export class Readings {
   fellBehind(lane: Lane): void {
     const { list } = lane.scopes
     if (lane.scopes.windows) return this.#lookAgain(lane)
-    if (this.#host.session.dialect !== 'canonical') return this.replay(list, lane.through, false)
+    const { dialect } = this.#host.session
+    if (dialect === 'differential') return this.#repeat(list, lane.through)
+    if (dialect !== 'canonical') return this.replay(list, lane.through, false)
     const still = this.#still(list)
     this.#read(
       () => still().length > 0,
-      async reader => {
+      async ({ reader }) => {
         const at = await reader.catchUp(list, lane.at, false)
         if (at !== null) this.#host.rejoin([{ entities: still(), at }])
       },
@@ -217,7 +255,7 @@ export class Readings {
     const still = this.#still(list)
     const wait = Math.max(0, this.#lookAt - env.now())
     this.#lookAt = env.now() + wait + lookMs
-    const look: Job = async reader => {
+    const look: Job = async ({ reader }) => {
       const [entity = ''] = list
       const reached = await reader.lookAgain(entity, at)
       if (reached !== null) this.#host.rejoin([{ entities: still(), at: reached }])
@@ -232,12 +270,25 @@ export class Readings {
     else env.after(wait, begin)
   }
 
+  /** A differential follower hears what it missed as if it had come live. */
+  #repeat(list: readonly string[], since: number): void {
+    const still = this.#still(list)
+    this.#read(
+      () => still().length > 0,
+      async ({ answers }) => {
+        const at = await answers.missed(list, since)
+        if (at !== null) this.#host.rejoin([{ entities: still(), at }])
+      },
+      error => this.#lost(error),
+    )
+  }
+
   /** A bare listener is caught up per entity, as if it had asked with `sync`; with `whole` it begins with nothing. */
   replay(entities: readonly string[], since: number, whole: boolean): void {
     const still = this.#still(entities)
     this.#read(
       () => still().length > 0,
-      async reader => {
+      async ({ reader }) => {
         const reached = await reader.replay(still(), since, whole)
         // together and at the end: a live change may say how far the stream is only when all of it is that far
         if (reached !== null) this.#host.rejoin(reached)
@@ -247,7 +298,7 @@ export class Readings {
   }
 }
 
-function namesIn(effect: Exclude<ReadEffect, { type: 'pull' }>): readonly string[] {
+function namesIn(effect: Exclude<ReadEffect, Pulling>): readonly string[] {
   if (effect.type === 'catchUp') return effect.entities
   return [effect.type === 'repairHeld' ? effect.message.entity : effect.entity]
 }

@@ -168,3 +168,33 @@ test('[V11] where other rows of the same shape are wanted, only what changed and
   expect(repairs('g|{"a":1}', 'h|{"a":1}', 'here')).toEqual([[-1, null]])
   expect(repairs('h|{"a":1}', 'h|{"a":1}', 'here')).toEqual([])
 })
+
+test('[W6] a question of a client is answered once, unless it follows', () => {
+  const ask = (session: Session): Effect[] => {
+    const scope = { entity: 'notes', cursor: at(3), marks: [], shape: 'h' }
+    const quality = {
+      qualityScore: 100,
+      latency: 0,
+      packetLoss: 0,
+      jitter: 0,
+      connectionStability: 1,
+    }
+    const asked = { syncId: 's', clientId: 'c', quality }
+    const message = { type: 'sync:request', ...asked, clock: null, scope, mutations: [] } as const
+    const [verify] = step(session, { type: 'up', message }, known).filter(({ type }) => type === 'verify')
+    if (verify?.type !== 'verify') throw new Error('not verified')
+    const [request] = verify.scopes
+    if (request === undefined) throw new Error('nothing asked')
+    const scopes = [{ request, state: 'here' as const, common: null }]
+    const { turn } = verify
+    const effects = step(session, { type: 'verified', scopes, head: at(9), turn, asked: verify.asked }, known)
+    expect(effects).toMatchObject([{ type: 'catchUp', entities: ['notes'], asked }])
+    return step(session, { type: 'read', entities: ['notes'], at: at(9), repair: false, turn }, known)
+  }
+  const once = greeted()
+  expect(ask(once)).toEqual([])
+  expect(once.scopes.size).toBe(0)
+  const follower = greeted()
+  follower.scopes.set('notes', { phase: 'live', turn: 0 })
+  expect(ask(follower)).toEqual([{ type: 'join', entities: ['notes'], at: at(9) }])
+})

@@ -1,32 +1,34 @@
 // The session machine: what one connection asked for, and what to do about each message. Decides, touches nothing; the
 // connection carries the effects out. A table of handlers by message type; what is in no table is answered, not punished.
 // Neighbours on the lines: dialect before it; accept (B) and hub, feed (A) behind it.
-import { protocolVersion, SyncError, unscoped } from '../core/index.ts'
+import { protocolVersion, unscoped } from '../core/index.ts'
 import type {
+  Asked,
   CloseCode,
   Cursor,
   CursorState,
+  DifferentialUp,
   EntityShape,
   ErrorBody,
   FieldPush,
   Hello,
-  Listen,
-  Mutate,
   Mutation,
-  Pull,
-  Push,
   Reconcile,
   RhtmxUp,
   Row,
   ScopeRequest,
   Subscribe,
-  Unsubscribe,
+  SyncRequest,
   Up,
 } from '../core/index.ts'
 import type { BareDialect } from './bare.ts'
+import type { About } from './inbox.ts'
+import { fail, follow, listen, pull, push, unfollow, unknownEntity, unsubscribe } from './session-bare.ts'
+import type { LiveReply } from './session-bare.ts'
+import { mutate } from './session-mutate.ts'
 
 /** What may come up a connection. */
-export type Message = Up | RhtmxUp | FieldPush
+export type Message = Up | RhtmxUp | FieldPush | DifferentialUp
 
 /** asked: being verified. reading: a job reads the store for it. comparing: the client owes its hashes. live: in the hub. */
 export type Phase = 'asked' | 'reading' | 'comparing' | 'live'
@@ -34,11 +36,16 @@ export type Phase = 'asked' | 'reading' | 'comparing' | 'live'
 export interface ScopeState {
   readonly phase: Phase
   readonly turn: number
+  /** Up to now, and then no more. */
+  readonly once?: boolean
 }
 
 export interface Session {
-  /** `canonical` after a `hello`; the bare protocol until then, in the spelling of the door. */
-  dialect: BareDialect | 'canonical'
+  /**
+   * `canonical` after a `hello`, `differential` after a `sync:subscribe`; the bare protocol until then, in the spelling of
+   * the door.
+   */
+  dialect: BareDialect | 'canonical' | 'differential'
   readonly user: string
   client: string | null
   lead: number | null
@@ -87,6 +94,7 @@ export type SessionEvent =
       readonly scopes: readonly VerifiedScope[]
       readonly head: Cursor
       readonly turn: number
+      readonly asked?: Asked | undefined
     }
   | {
       readonly type: 'read'
@@ -113,7 +121,12 @@ export interface VerifiedScope {
 export type Effect =
   | { readonly type: 'identify'; readonly hello: Hello }
   | { readonly type: 'welcome' }
-  | { readonly type: 'verify'; readonly scopes: readonly ScopeRequest[]; readonly turn: number }
+  | {
+      readonly type: 'verify'
+      readonly scopes: readonly ScopeRequest[]
+      readonly turn: number
+      readonly asked: Asked | undefined
+    }
   | {
       readonly type: 'catchUp'
       readonly entities: readonly string[]
@@ -121,6 +134,8 @@ export type Effect =
       /** Only whole rows: what is held of them may not be as it was there. */
       readonly whole: boolean
       readonly turn: number
+      /** Of one entity: print it as an answer to this. */
+      readonly asked?: Asked | undefined
     }
   | { readonly type: 'snapshot'; readonly entity: string; readonly turn: number }
   | {
@@ -144,14 +159,19 @@ export type Effect =
       readonly mutations: readonly Mutation[]
       readonly acked: number
       /** Or of fields: by one ack that counts them. */
-      readonly reply: 'results' | 'acks' | FieldPush
+      readonly reply: 'results' | 'acks' | 'sync:ack' | FieldPush
     }
-  | { readonly type: 'listen'; readonly entities: readonly string[] }
+  | {
+      readonly type: 'listen'
+      readonly entities: readonly string[]
+      readonly reply: LiveReply
+    }
+  | { readonly type: 'request'; readonly request: SyncRequest }
   | { readonly type: 'pull'; readonly entity: string; readonly since: number; readonly batch: boolean }
   | { readonly type: 'join'; readonly entities: readonly string[]; readonly at: Cursor }
   | { readonly type: 'leave'; readonly entities: readonly string[] }
   | { readonly type: 'send'; readonly message: object }
-  | { readonly type: 'fail'; readonly error: ErrorBody; readonly re: string; readonly entity?: string }
+  | { readonly type: 'fail'; readonly error: ErrorBody; readonly about: About }
   | { readonly type: 'close'; readonly code: CloseCode; readonly reason: string }
 
 export function step(session: Session, event: SessionEvent, known: Known): Effect[] {
@@ -188,10 +208,15 @@ const handlers: Handlers = {
   reconcile: (session, message, known) => reconcile(session, message, known),
   listen: (session, message, known) => listen(session, message, known),
   pull: (_session, message, known) => pull(message, known),
-  push: (_session, message) => push(message),
+  push: (_session, message) => push(message, 'acks'),
   pushFields: (_session, message) => [
     { type: 'accept', mutations: message.mutations, acked: 0, reply: message },
   ],
+  'sync:request': (session, message, known) => request(session, message, known),
+  'sync:subscribe': (session, message, known) => follow(session, message, known),
+  'sync:unsubscribe': (session, message) => unfollow(session, message),
+  'sync:delta': (_session, message) => push(message, 'sync:ack'),
+  'sync:ping': () => [{ type: 'send', message: { type: 'sync:pong' } }],
 }
 
 function handle(session: Session, message: Message, known: Known): Effect[] {
@@ -220,7 +245,7 @@ function identified(session: Session, message: Hello, lead: number): Effect[] {
   return [{ type: 'welcome' }]
 }
 
-function subscribe(session: Session, message: Subscribe, known: Known): Effect[] {
+function subscribe(session: Session, message: Subscribe, known: Known, asked?: Asked): Effect[] {
   const effects: Effect[] = []
   if (session.dialect !== 'canonical')
     return [fail('INVALID_MESSAGE', 'say hello before subscribing to scopes', 'subscribe')]
@@ -235,14 +260,14 @@ function subscribe(session: Session, message: Subscribe, known: Known): Effect[]
     }
     const error = known.narrow(entity, where)
     if (error === null) fresh.push(scope)
-    else effects.push({ type: 'fail', error, re: 'subscribe', entity })
+    else effects.push({ type: 'fail', error, about: { re: 'subscribe', entity } })
   }
   const entities = fresh.map(scope => scope.entity)
   const again = entities.filter(entity => session.scopes.has(entity))
   if (again.length > 0) effects.push({ type: 'leave', entities: again })
   const turn = ++session.turn
-  for (const entity of entities) session.scopes.set(entity, { phase: 'asked', turn })
-  if (fresh.length > 0) effects.push({ type: 'verify', scopes: fresh, turn })
+  for (const { entity, once = false } of fresh) session.scopes.set(entity, { phase: 'asked', turn, once })
+  if (fresh.length > 0) effects.push({ type: 'verify', scopes: fresh, turn, asked })
   return effects
 }
 
@@ -251,14 +276,15 @@ function verified(
   event: Extract<SessionEvent, { type: 'verified' }>,
   known: Known,
 ): Effect[] {
-  const { head, turn } = event
+  const { head, turn, asked } = event
   const effects: Effect[] = []
   const continuing = new Map<string, { cursor: Cursor; entities: string[]; whole: boolean }>()
   for (const { request, state, common } of event.scopes) {
     const { entity, cursor } = request
     const shape = known.shapeOf(entity)
-    if (shape === undefined || session.scopes.get(entity)?.turn !== turn) continue
-    session.scopes.set(entity, { phase: 'reading', turn })
+    const scope = session.scopes.get(entity)
+    if (shape === undefined || scope?.turn !== turn) continue
+    session.scopes.set(entity, { ...scope, phase: 'reading' })
     if (cursor === null) {
       effects.push({ type: 'snapshot', entity, turn })
     } else if (state === 'here' && request.shape === shape.hash && !known.hasWindows(entity)) {
@@ -278,6 +304,7 @@ function verified(
     from: cursor,
     whole,
     turn,
+    asked,
   }))
   return [...groups, ...effects]
 }
@@ -315,13 +342,18 @@ function heal(session: Session, healing: Healing, head: Cursor, turn: number): E
 
 function finishedReading(session: Session, event: Extract<SessionEvent, { type: 'read' }>): Effect[] {
   const { at, turn } = event
-  const entities = event.entities.filter(entity => {
+  const joining: string[] = []
+  for (const entity of event.entities) {
     const scope = session.scopes.get(entity)
-    return scope?.phase === 'reading' && scope.turn === turn
-  })
-  const phase = event.repair ? 'comparing' : 'live'
-  for (const entity of entities) session.scopes.set(entity, { phase, turn })
-  return event.repair || entities.length === 0 ? [] : [{ type: 'join', entities, at }]
+    if (scope?.phase !== 'reading' || scope.turn !== turn) continue
+    if (event.repair) session.scopes.set(entity, { ...scope, phase: 'comparing' })
+    else if (scope.once) session.scopes.delete(entity)
+    else {
+      session.scopes.set(entity, { ...scope, phase: 'live' })
+      joining.push(entity)
+    }
+  }
+  return joining.length === 0 ? [] : [{ type: 'join', entities: joining, at }]
 }
 
 function reconcile(session: Session, message: Reconcile, known: Known): Effect[] {
@@ -348,53 +380,18 @@ function compared(
 function healed(session: Session, entity: string, cursor: Cursor): Effect[] {
   const scope = session.scopes.get(entity)
   if (scope?.phase !== 'comparing') return []
-  session.scopes.set(entity, { phase: 'reading', turn: scope.turn })
+  session.scopes.set(entity, { ...scope, phase: 'reading' })
   return [{ type: 'catchUp', entities: [entity], from: cursor, whole: true, turn: scope.turn }]
 }
 
-function unsubscribe(session: Session, message: Unsubscribe): Effect[] {
-  const entities = message.entities.filter(entity => session.scopes.delete(entity))
-  return entities.length === 0 ? [] : [{ type: 'leave', entities }]
-}
-
-function mutate(session: Session, message: Mutate): Effect[] {
-  if (session.client === null) return [fail('INVALID_MESSAGE', 'say hello before mutating', 'mutate')]
-  const mutations =
-    session.clamps.size === 0
-      ? message.mutations
-      : message.mutations.map(mutation => clampBase(session, mutation))
-  return [{ type: 'accept', mutations, acked: message.acked, reply: 'results' }]
-}
-
-function clampBase(session: Session, mutation: Mutation): Mutation {
-  if (mutation.base === null) return mutation
-  let seq = mutation.base.seq
-  for (const write of mutation.writes) seq = Math.min(seq, session.clamps.get(write.entity) ?? seq)
-  return { ...mutation, base: { epoch: mutation.base.epoch, seq } }
-}
-
-function listen(session: Session, message: Listen, known: Known): Effect[] {
-  const named = [...new Set(message.entities)]
-  const unknown = named.filter(entity => known.shapeOf(entity) === undefined)
-  const entities = named.filter(entity => known.shapeOf(entity) !== undefined)
-  for (const entity of entities) session.scopes.set(entity, { phase: 'live', turn: session.turn })
-  return [...unknown.map(entity => unknownEntity(entity, 'subscribe')), { type: 'listen', entities }]
-}
-
-function pull(message: Pull, known: Known): Effect[] {
-  if (known.shapeOf(message.entity) === undefined) return [unknownEntity(message.entity, 'sync')]
-  return [{ type: 'pull', entity: message.entity, since: message.since, batch: message.batch }]
-}
-
-function push(message: Push): Effect[] {
-  return [{ type: 'accept', mutations: message.mutations, acked: 0, reply: 'acks' }]
-}
-
-function unknownEntity(entity: string, re: string): Effect {
-  const { error } = fail('UNKNOWN_ENTITY', `no entity '${entity.slice(0, 80)}' is synced here`, re)
-  return { type: 'fail', error, re, entity: entity.slice(0, 128) }
-}
-
-function fail(code: ErrorBody['code'], message: string, re: string): Extract<Effect, { type: 'fail' }> {
-  return { type: 'fail', error: new SyncError(code, message).toJSON(), re }
+/** A client that said hello is answered like a subscriber, once, or anew where it is live; anybody else just reads. */
+function request(session: Session, message: SyncRequest, known: Known): Effect[] {
+  const { mutations, scope } = message
+  const { entity } = scope
+  if (known.shapeOf(entity) === undefined) return [unknownEntity(entity, 'sync:request', message)]
+  const pushed = mutations.length > 0 ? push(message, 'sync:ack') : []
+  if (session.dialect !== 'canonical') return [...pushed, { type: 'request', request: message }]
+  const live = session.scopes.get(entity)
+  const asked: ScopeRequest = live === undefined || live.once === true ? { ...scope, once: true } : scope
+  return [...pushed, ...subscribe(session, { type: 'subscribe', scopes: [asked] }, known, message)]
 }

@@ -130,7 +130,13 @@ export class Views {
   }
 
   shapeOf(entity: string): EntityShape | undefined {
-    return this.of(entity)?.shape ?? this.#entities.get(entity)?.shape
+    return this.seen(entity)?.shape
+  }
+
+  /** How its rows look to this user. */
+  seen(entity: string): Pick<View, 'info' | 'shape'> | undefined {
+    const info = this.#entities.get(entity)
+    return this.of(entity) ?? (info && { info, shape: info.shape })
   }
 
   /** The same text where they see the same of these entities; empty: all. */

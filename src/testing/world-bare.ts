@@ -1,7 +1,7 @@
-// Clients of a world that are not ours: they speak the bare protocol by hand, of rows or of fields, as its guide says, and
-// know nothing of queues, bases and cursors but a version. In the end they hold what everybody holds.
+// Clients of a world that are not ours: they speak the bare protocol by hand, of rows, of fields or of deltas, as its guide
+// says, and know nothing of queues, bases and cursors but a version. In the end they hold what everybody holds.
 import { idOfValue } from '../core/index.ts'
-import type { Json, Row } from '../core/index.ts'
+import type { Json, Row, WireClock } from '../core/index.ts'
 import { fakePeer } from './fake-peer.ts'
 import type { PeerEvents } from '../server/index.ts'
 import type { Random } from './random.ts'
@@ -9,6 +9,8 @@ import type { VirtualTime } from './time.ts'
 import type { Books } from './world-books.ts'
 import { unequal } from './world-oracles.ts'
 import type { WorldDatabase } from './world-database.ts'
+import { askFor, pushOf, toldOf } from './world-deltas.ts'
+import type { DeltaFrame } from './world-deltas.ts'
 import { markColumns, worldNames } from './world-schema.ts'
 import type { WorldServer } from './world-server.ts'
 
@@ -21,8 +23,8 @@ export interface BareParts {
   readonly trace: (line: string) => void
 }
 
-/** A change in either spelling: a whole row, or a field of one. */
-interface Told {
+/** A change in any spelling: a whole row, or a field of one. */
+export interface Told {
   readonly entity: string
   readonly entity_id: string
   readonly action: 'create' | 'update' | 'delete'
@@ -31,6 +33,8 @@ interface Told {
   readonly field?: string | null
   readonly value?: Json
 }
+
+export type BareSpelling = 'plain' | 'field' | 'differential'
 
 interface Frame {
   readonly type: string
@@ -49,10 +53,12 @@ interface Kept {
 
 export class Bare {
   readonly name: string
-  readonly #dialect: 'plain' | 'field'
+  readonly #dialect: BareSpelling
   readonly #parts: BareParts
   readonly #rows = new Map(worldNames.map(name => [name, new Map<string, Kept>()]))
   readonly #versions = new Map<string, number>()
+  /** In the place of versions, where they are told as clocks. */
+  readonly #clocks = new Map<string, WireClock>()
   /** Entities whose `sync` was answered on this connection: live changes count from here. */
   readonly #current = new Set<string>()
   #events: PeerEvents | null = null
@@ -60,7 +66,7 @@ export class Bare {
   /** Counts connections: what comes from an older one comes to nobody. */
   #turn = 0
 
-  constructor(name: string, dialect: 'plain' | 'field', parts: BareParts) {
+  constructor(name: string, dialect: BareSpelling, parts: BareParts) {
     this.name = name
     this.#dialect = dialect
     this.#parts = parts
@@ -88,11 +94,15 @@ export class Bare {
     })
     try {
       this.#server = this.#parts.server()
-      this.#events = this.#server.connect(peer, undefined, this.#dialect)
+      this.#events = this.#server.connect(peer, undefined, this.#dialect === 'field' ? 'field' : 'plain')
     } catch {
       return this.#again()
     }
-    this.#say({ type: 'subscribe', entities: worldNames })
+    this.#say(
+      this.#dialect === 'differential'
+        ? { type: 'sync:subscribe', data: { entityTypes: worldNames } }
+        : { type: 'subscribe', entities: worldNames },
+    )
   }
 
   /** The line breaks, and it comes back. */
@@ -117,6 +127,7 @@ export class Bare {
   /** A backup was put in place: a version says nothing of which branch it is of. */
   forget(): void {
     this.#versions.clear()
+    this.#clocks.clear()
     for (const rows of this.#rows.values()) rows.clear()
     if (this.#events !== null) this.cut()
   }
@@ -131,11 +142,13 @@ export class Bare {
     const entity_id = random.pick(ids)
     const columns = random.shuffle(markColumns[entity] ?? []).slice(0, random.between(1, 2))
     const values = columns.map(column => [column, books.mark(this.name)] as const)
+    const clock = this.#clocks.get(entity)
     const seen = random.pick([
       {},
-      { base_version: this.#versions.get(entity) ?? 0 },
+      clock ? { vectorClock: clock } : { base_version: this.#versions.get(entity) ?? 0 },
       { timestamp: this.#parts.time.now() - random.int(20_000) },
     ])
+    if (this.#dialect === 'differential') return this.#say(pushOf(entity, entity_id, values, seen))
     const fields = values.map(([field, value]) => ({ field, value, action: 'update' }))
     const data = Object.fromEntries(values)
     const push =
@@ -160,6 +173,7 @@ export class Bare {
     const frame = JSON.parse(text) as Frame // reason: our own server printed it
     this.#parts.trace(`${this.name} down ${text}`)
     const { entity = '', version = 0 } = frame
+    if (this.#dialect === 'differential') this.#hearDeltas(frame)
     switch (frame.type) {
       case 'subscribed':
         for (const name of worldNames) {
@@ -177,12 +191,33 @@ export class Bare {
         this.#versions.set(entity, version)
         return
       case 'error':
+      case 'sync:error':
         // what was asked for is not answered: it comes back and asks again
         if (frame.code === 'INTERNAL' || frame.code === 'DATABASE_BUSY') this.cut()
         return
       default:
         for (const change of frame.changes ?? (frame.change === undefined ? [] : [frame.change]))
           this.#take(change)
+    }
+  }
+
+  #hearDeltas({ type, data }: DeltaFrame): void {
+    if (type === 'subscription:confirmed') {
+      for (const name of worldNames) {
+        const clock = this.#clocks.get(name)
+        // half of a table may be here, as above
+        if (clock === undefined) this.#rows.get(name)?.clear()
+        this.#say(askFor(name, clock))
+      }
+    } else if (type === 'sync:delta' && data !== undefined) {
+      for (const told of toldOf(data)) this.#take(told)
+    } else if (type === 'sync:response' && data?.currentVectorClock !== undefined) {
+      const { entityType, deltas = [], currentVectorClock, reset, hasMore } = data
+      if (reset === true) this.#rows.get(entityType)?.clear()
+      for (const told of deltas.flatMap(toldOf)) this.#take(told)
+      if (hasMore) return
+      this.#current.add(entityType)
+      this.#clocks.set(entityType, currentVectorClock)
     }
   }
 
@@ -215,7 +250,7 @@ export class Bare {
       const difference = unequal(held, database.rows(table))
       return difference === null
         ? []
-        : [`[E2] ${this.name} holds ${table} otherwise than it is: ${difference}`]
+        : [`[E2, W3] ${this.name} holds ${table} otherwise than it is: ${difference}`]
     })
   }
 }

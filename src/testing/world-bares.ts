@@ -1,4 +1,5 @@
-// The clients of a world that are not ours: one of rows and one of fields, in one world of four. They write and lose their
+// The clients of a world that are not ours: one of rows, one of fields and one of deltas, in one world of
+// four. They write and lose their
 // lines all the time, beside all else.
 import { seededRandom } from './random.ts'
 import type { Random } from './random.ts'
@@ -31,7 +32,7 @@ export class Bares {
     const random = (this.#random = seededRandom(seed + streams))
     this.#time = time
     const parts = { time, books, trace, server: () => server(random) }
-    const dialects = present && random.chance(0.25) ? (['plain', 'field'] as const) : []
+    const dialects = present && random.chance(0.25) ? (['plain', 'field', 'differential'] as const) : []
     this.#all = dialects.map(
       dialect => new Bare(`bare-${dialect}`, dialect, { ...parts, random: random.fork() }),
     )

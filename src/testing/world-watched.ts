@@ -32,7 +32,7 @@ export interface Watch {
 }
 
 export function watched(name: string, profile: Profile, parts: Watch): Browser {
-  const { time, random, network, books, screens, entities, faults, trace, views, scopes } = parts
+  const { time, random, network, books, screens, entities, faults, trace, scopes } = parts
   const screen = screenOf(profile.name, parts)
   screens.set(name, screen)
   const browser: Browser = new Browser({

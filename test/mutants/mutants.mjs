@@ -2,6 +2,7 @@
 import { accessMutants } from './access.mjs'
 import { fieldMutants } from './fields.mjs'
 import { decidingMutants } from './deciding.mjs'
+import { differentialMutants } from './differential.mjs'
 import { inboxMutants } from './inbox.mjs'
 import { client, core, inClient, inServer, linkTests, sqlite, stores, tabs } from './kit.mjs'
 import { patchMutants } from './patches.mjs'
@@ -336,5 +337,6 @@ export const mutants = [
   ...patchMutants,
   ...fieldMutants,
   ...accessMutants,
+  ...differentialMutants,
   ...inboxMutants,
 ]
