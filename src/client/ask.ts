@@ -1,5 +1,5 @@
 // Asking for a scope, and the books about what was asked.
-import type { ScopeRequest } from '../core/index.ts'
+import type { EntityShape, Row, ScopeRequest } from '../core/index.ts'
 import type { Kept, State } from './state.ts'
 import { send } from './state.ts'
 
@@ -10,41 +10,54 @@ export function ask(state: State, kept: Kept, whole = false): void {
 }
 
 /** `whole`: what is held may not be what the cursor says. */
-export function askAll(state: State, all: readonly Kept[], whole = false): void {
-  if (all.length === 0) return
+export function askAll(state: State, asked: readonly Kept[], whole = false): void {
+  if (asked.length === 0) return
   if (state.follows) {
-    for (const kept of all) kept.asked = true
+    for (const kept of asked) kept.asked = true
     state.out.push({ do: 'reload' })
     return
   }
-  const scopes = all.map((kept): ScopeRequest => {
+  const scopes = asked.map((kept): ScopeRequest => {
     kept.asked = true
     kept.again = false
     kept.current = false
     // a snapshot begins anew. What was staged from a cursor stays: its last part may still fit, and would be taken for
     // the whole without the others (rule R4)
     if (kept.cursor === null) kept.stage = null
-    const { name: entity, cursor, marks, shape } = kept
-    const where = state.where[entity]
+    const { name: entity, cursor, marks, where } = kept
+    const shape = whole ? null : (kept.shape?.hash ?? null)
+    kept.shifting = cursor !== null && shape !== shapeIn(state, kept)?.hash
     const once = !kept.wanted && ({ once: true } as const)
-    return {
-      entity,
-      cursor,
-      marks,
-      shape: whole ? null : (shape?.hash ?? null),
-      ...(where && { where }),
-      ...once,
-    }
+    // reason: a filter is an object
+    return { entity, cursor, marks, shape, ...(where && { where: JSON.parse(where) as Row }), ...once }
   })
   send(state, { type: 'subscribe', scopes })
 }
 
+/** Whether there is something to ask for, now that it is known what the server has. */
+export function prepare(state: State, kept: Kept): boolean {
+  const shape = shapeIn(state, kept)
+  // another tab may want it, and a tab that follows has what all of them want
+  kept.refused = shape === undefined || (kept.where === null && !state.follows)
+  kept.current = kept.refused || !kept.wanted
+  kept.asked = false
+  if (shape !== undefined && kept.cursor === null) kept.shape = shape
+  return !kept.current
+}
+
+/** As the server calls the shape of the rows that are wanted. */
+export function shapeIn({ shapes }: State, { name, where }: Kept): EntityShape | undefined {
+  const shape = shapes[name]
+  return shape && where ? { ...shape, hash: `${shape.hash}|${where}` } : shape
+}
+
 /** The scope is caught up on this connection. */
 export function answered(kept: Kept): void {
+  kept.stage = null
+  if (kept.shifting) return
   kept.asked = false
   kept.again = false
   kept.current = true
-  kept.stage = null
 }
 
 /** Whether it is followed. What is held of it stays, and so do unsent edits. */
@@ -52,6 +65,7 @@ export function want(state: State, kept: Kept, wanted: boolean, open: boolean): 
   if (kept.wanted === wanted) return
   kept.wanted = wanted
   kept.heal = null
+  kept.shifting = false
   answered(kept)
   if (!open || kept.refused) return
   if (wanted) ask(state, kept)

@@ -1,11 +1,13 @@
 // `createClient`: the client with all its parts.
-import type { EntitySource, Row } from '../core/index.ts'
+import type { EntitySource, Filter, Row } from '../core/index.ts'
 import { adopt } from './adopt.ts'
 import type { Client, ClientOptions, RowsOf } from './api.ts'
 import { checkEntity, clientOf } from './client.ts'
 import { conflictsOf } from './conflicts.ts'
 import type { Parts } from './engine.ts'
 import { exclusive } from './exclusive.ts'
+import { textOf } from './filters.ts'
+import type { ScopeOptions } from './filters.ts'
 import { healing } from './heal.ts'
 import { foldPages } from './idb-fold.ts'
 import { indexedDBStore } from './idb.ts'
@@ -13,33 +15,57 @@ import { late } from './late.ts'
 import { openMemory } from './open-memory.ts'
 import { queryOf } from './query.ts'
 import type { QueryOptions } from './query.ts'
+import { pruning } from './prune.ts'
 import { rivals } from './rivals.ts'
+import { newScopes } from './scopes.ts'
+import type { Scopes } from './scopes.ts'
 import { sseTransport } from './transport-sse.ts'
 import { webSocketTransport } from './transport-websocket.ts'
 
-export const allParts: Parts = {
-  transports: (url, compress) => [webSocketTransport(url, compress), sseTransport(url)],
-  database: (name, after) => indexedDBStore(name, after, async () => foldPages),
-  healing,
-  late,
-  more: engine => ({
-    query(entity: string, options: QueryOptions<Row> = {}) {
-      checkEntity(engine, entity)
-      return queryOf(engine, entity, options)
+/** Of one client. */
+export function allParts(): Parts {
+  let scopes: Scopes | null = null
+  return {
+    transports: (url, compress) => [webSocketTransport(url, compress), sseTransport(url)],
+    database: (name, after) => indexedDBStore(name, after, async () => foldPages),
+    healing: pruning(healing),
+    late(engine) {
+      scopes?.follow()
+      late(engine)
     },
-  }),
-  rivals,
-  exclusive,
-  adopt,
-  open: openMemory,
+    more(engine) {
+      const open = (scopes = newScopes(engine))
+      return {
+        query(entity: string, options: QueryOptions<Row> = {}) {
+          checkEntity(engine, entity)
+          return queryOf(engine, entity, options)
+        },
+        scope: (entity: string, options: ScopeOptions<Row> = {}) => open.open(entity, options),
+      }
+    },
+    rivals,
+    exclusive,
+    adopt,
+    open: openMemory,
+  }
 }
 
 /** A client of the sync routes at `options.url`. Opens its store and connects by itself; `ready` tells when. */
 export function createClient<const S extends readonly EntitySource[]>(
   options: ClientOptions<S>,
 ): Client<RowsOf<S>> {
-  // reason: `more` adds the query
-  const client = clientOf(options, allParts) as Client<RowsOf<S>>
+  // reason: they come out as they went in, but for the order of their columns
+  const where = inOrder(options.where ?? {}) as NonNullable<ClientOptions<S>['where']>
+  // reason: `more` adds the query and the scopes
+  const client = clientOf({ ...options, where }, allParts()) as Client<RowsOf<S>>
   // reason: what a row is, is the caller's affair; in the inbox every row is a Row
   return Object.assign(client, { conflicts: conflictsOf(client as unknown as Client) })
+}
+
+function inOrder(wheres: { readonly [entity: string]: Filter<Row> | undefined }): object {
+  const entries = Object.entries(wheres).flatMap(([entity, where]): [string, unknown][] => {
+    const text = where === undefined ? '' : textOf({ where })
+    return text === '' ? [] : [[entity, JSON.parse(text)]]
+  })
+  return Object.fromEntries(entries)
 }

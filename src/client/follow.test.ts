@@ -29,7 +29,7 @@ async function quiet(): Promise<Rig> {
       transports: [server.transport()],
       autoConnect: false,
     },
-    { ...allParts, more: made => ({ engine: (engine = made) }) },
+    { ...allParts(), more: made => ({ engine: (engine = made) }) },
   )
   if (engine === null) throw new Error('no engine')
   for (const entity of ['notes', 'tags']) follow(engine, entity, false)
@@ -121,7 +121,7 @@ test('[W6] what is not followed stays so when a disk is opened', async () => {
       store: () => memoryStore(),
       transports: [server.transport()],
     },
-    { ...allParts, more: made => ({ engine: (engine = made) }) },
+    { ...allParts(), more: made => ({ engine: (engine = made) }) },
   )
   if (engine === null) throw new Error('no engine')
   follow(engine, 'notes', false)
@@ -146,7 +146,7 @@ test('[W9] a question that is not answered is asked again, and given up at last'
 test('[W7] a client without a disk shows what is written before anything else happened', () => {
   const client = clientOf(
     { url: 'http://x', entities: ['notes'] as string[], env: new FakeEnv(), store: 'memory', transports: [] },
-    allParts,
+    allParts(),
   )
   client.create('notes', { id: 'a', text: 'now' })
   expect(client.getAll('notes')).toEqual([{ id: 'a', text: 'now' }])

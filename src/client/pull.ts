@@ -26,7 +26,7 @@ export async function pull(engine: Engine, entity: string, { answerMs, policy }:
     throw new SyncError('NOT_CONNECTED', 'there is no connection')
   const { env } = engine
   const done = deferred<void>()
-  tell(engine, { type: 'ask', entity, again: kept.refused })
+  tell(engine, { type: 'ask', entity, again: kept.refused !== false })
   const sync = { entity, done }
   engine.syncs.push(sync)
   let cancel = (): void => {}

@@ -1,6 +1,6 @@
 // What another tab stored meanwhile (rule T3): confirmed rows of entities whose stored place is ahead of ours, and which
 // mutations are left. What is not there any more was settled: its rows show what became of it.
-import type { Cursor } from '../core/index.ts'
+import type { Cursor, Write } from '../core/index.ts'
 import { sameCursor, sameJson } from '../core/index.ts'
 import { answered } from './ask.ts'
 import { rename } from './rename.ts'
@@ -22,7 +22,8 @@ export function receiveReload(
     const held = entities.get(kept.name)
     if (held !== undefined && isBetter(kept, held, told)) replace(kept, held)
     else if (!state.follows) overwrite(state, kept, held?.cursor ?? null)
-    answered(kept)
+    // else who leads waits for it too
+    if (told === null || Object.hasOwn(told.places, kept.name)) answered(kept)
   }
   const left = new Set(pending.map(({ n }) => n))
   const { n: known } = state.identity
@@ -39,8 +40,12 @@ export function receiveReload(
   }
   // what was put after this was read is not in it
   const isGone = (n: number): boolean => n <= (identity?.n ?? 0) && !left.has(n)
+  // whoever leads has let go what is wanted here, and will bring it again: what became of edits comes with it
+  const isLost = ({ entity }: Write): boolean =>
+    told !== null && state.entities.get(entity)?.cursor != null && entities.get(entity)?.cursor == null
   for (const entry of state.entries.values())
-    if (entry.durable && isGone(entry.record.n)) settledElsewhere(state, entry)
+    if (entry.durable && isGone(entry.record.n) && !entry.record.mutation.writes.some(isLost))
+      settledElsewhere(state, entry)
   for (const n of state.dead.keys()) if (isGone(n)) state.dead.delete(n)
 }
 
@@ -60,7 +65,9 @@ function overwrite(state: State, kept: Kept, from: Cursor | null): void {
 function isBetter(kept: Kept, held: Held, told: Told | null): boolean {
   const { name, cursor } = kept
   const { cursor: stored } = held
-  if (stored === null || standsAs(kept, held)) return false
+  // nobody wants it, and who leads has let it go
+  if (stored === null) return kept.where === null && cursor !== null
+  if (standsAs(kept, held)) return false
   if (cursor === null || stored.epoch !== cursor.epoch || stored.seq > cursor.seq) return true
   if (sameCursor(stored, cursor)) return true
   const place = told?.places[name] ?? null
@@ -68,7 +75,7 @@ function isBetter(kept: Kept, held: Held, told: Told | null): boolean {
   return cursor.seq > told.head || place.seq >= cursor.seq
 }
 
-function replace(kept: Kept, { cursor, marks, shape, rows }: Held): void {
+export function replace(kept: Kept, { cursor, marks, shape, rows }: Held): void {
   const before = kept.rows
   const after = new Map<string, StoredRow>()
   kept.fresh = before.size + kept.queue.size === 0

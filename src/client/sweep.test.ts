@@ -15,7 +15,7 @@ const at = (seq: number): Cursor => ({ epoch: 'e', seq, check: seq })
 
 test('[R2] overlays of one row go in queue order: an older edit that waits for another entity never shows alone', () => {
   const replica = createReplica({
-    entities: ['lists', 'items'],
+    wants: { lists: [''], items: [''] },
     identity: { client: 'c', n: 0, lead: 1, user: null, reading: 0 },
     node: 'n',
   })
@@ -85,7 +85,7 @@ test('[R2] overlays of one row go in queue order: an older edit that waits for a
 /** The mutations that are sent after a backup was put in place. */
 function sentAgain(result: Omit<MutationResult, 'n'>, head: number, last: number): number {
   const replica = createReplica({
-    entities: ['lists'],
+    wants: { lists: [''] },
     identity: { client: 'c', n: 0, lead: 1, user: null, reading: 0 },
     node: 'n',
   })

@@ -46,7 +46,10 @@ export interface ScopeRequest {
   readonly marks: readonly Cursor[]
   /** `EntityShape.hash` that the held rows were made for; with `where`, followed by `|` and its JSON text. */
   readonly shape: string | null
-  /** Of the rows that may be seen, those that are wanted. */
+  /**
+   * Of the rows that may be seen, those that are wanted: a filter, or a window, that is the first rows in some order
+   * (`{ orderBy: [[column, 'asc' | 'desc'], ...], limit, where? }`), or several of both (`{ or: [...] }`).
+   */
   readonly where?: Row
   /** Up to now, and no more: what happens afterwards is not sent. */
   readonly once?: true

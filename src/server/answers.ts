@@ -9,7 +9,7 @@ import type { Outlet } from './reader.ts'
 import { asChanged } from './reconcile.ts'
 import { Slice } from './slice.ts'
 import type { ChangedRow, Changes, ServerStore } from './store.ts'
-import type { ReadStore } from './views.ts'
+import type { ReadStore } from './viewed.ts'
 
 /** What a user may read, and how its rows look to that user. */
 export interface Source extends Pick<ReadStore, 'head' | 'changes' | 'snapshot'> {

@@ -24,7 +24,8 @@ import { openSession, step } from './session.ts'
 import type { Effect, Session, SessionEvent } from './session.ts'
 import type { User } from './user.ts'
 import { verifyScopes } from './verify.ts'
-import { viewed, Views } from './views.ts'
+import { viewed } from './viewed.ts'
+import { Views } from './views.ts'
 import { welcome } from './welcome.ts'
 
 type AcceptEffect = Extract<Effect, { type: 'accept' }>

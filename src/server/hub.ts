@@ -21,6 +21,8 @@ export interface ScopeSet {
   readonly entities: ReadonlySet<string>
   /** Those of the entities that are not seen whole. */
   readonly views: ReadonlyMap<string, View>
+  /** It is one entity, of which the first rows are wanted: what a change makes of them is not said by the change. */
+  readonly windows: boolean
 }
 
 export interface Lane {
@@ -87,7 +89,8 @@ export class Hub {
       if (this.#sets.size >= maxSets) this.#sets.clear()
       const restricted = list.flatMap(entity => views.of(entity) ?? [])
       const byName = new Map(restricted.map(view => [view.entity, view]))
-      this.#sets.set(key, (set = { key, list, entities: new Set(list), views: byName }))
+      const windows = restricted.some(({ parts }) => parts !== null)
+      this.#sets.set(key, (set = { key, list, entities: new Set(list), views: byName, windows }))
     }
     return set
   }
@@ -105,13 +108,14 @@ export class Hub {
     }
     const fresh = entities.filter(entity => !subscriber.lanes.some(lane => lane.scopes.entities.has(entity)))
     if (fresh.length === 0) return
-    subscriber.lanes.push({
-      scopes: this.scopeSet(fresh, subscriber.views),
-      at,
-      through: at.seq,
-      settled: false,
-      owed,
-    })
+    const { views } = subscriber
+    const alone = fresh.filter(entity => views.hasWindows(entity))
+    const whole = fresh.filter(entity => !alone.includes(entity))
+    for (const group of [whole, ...alone.map(entity => [entity])]) {
+      if (group.length === 0) continue
+      const scopes = this.scopeSet(group, views)
+      subscriber.lanes.push({ scopes, at, through: at.seq, settled: false, owed })
+    }
     this.#merge(subscriber)
   }
 
@@ -258,10 +262,11 @@ export class Hub {
     subscriber.deliver(frames)
   }
 
-  /** The frames that bring a lane to the head; null where the window does not reach back to it. */
+  /** The frames that bring a lane to the head; null where the feed does not reach back to it, or does not know them. */
   #bring(lane: Lane, head: Cursor, cache: FrameCache): readonly Frame[] | null {
     if (lane.through >= head.seq && !(lane.owed > lane.at.seq && head.seq >= lane.owed)) return none
     if (!this.#feed.holds(lane.through, this.#cells)) return null
+    if (lane.scopes.windows && this.#rowsOf(lane.scopes, lane.through).length > 0) return null
     const frames = this.#framesFor(lane, head, cache)
     lane.through = Math.max(lane.through, head.seq)
     if (frames.length > 0 || this.#form !== 'canonical') lane.at = head
@@ -320,7 +325,11 @@ export class Hub {
     for (const lane of subscriber.lanes) {
       const same = merged.find(
         other =>
-          other.at.seq === lane.at.seq && other.at.epoch === lane.at.epoch && other.through === lane.through,
+          !other.scopes.windows &&
+          !lane.scopes.windows &&
+          other.at.seq === lane.at.seq &&
+          other.at.epoch === lane.at.epoch &&
+          other.through === lane.through,
       )
       if (same === undefined) {
         merged.push(lane)

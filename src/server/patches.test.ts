@@ -16,7 +16,8 @@ import type { Outlet } from './reader.ts'
 import { openHandle, openStore } from './sqlite/testkit.test.ts'
 import type { App } from './sqlite/testkit.test.ts'
 import type { ChangedRow, ServerStore } from './store.ts'
-import { viewed, Views } from './views.ts'
+import { viewed } from './viewed.ts'
+import { Views } from './views.ts'
 
 const silent = (): void => {}
 const quiet = { debug: silent, info: silent, warn: silent, error: silent }
@@ -145,7 +146,7 @@ class Screen implements Subscriber {
   readonly views: Views
   readonly sight: Sight
   readonly replica: Replica = createReplica({
-    entities: ['t'],
+    wants: { t: [''] },
     identity: { client: 'c', n: 0, lead: 1, user: 'u', reading: 0 },
     node: 'n',
   })

@@ -10,11 +10,12 @@ import { withPatch } from './patches.ts'
 import { asChanged, asForgotten, findRepairs } from './reconcile.ts'
 import { Slice } from './slice.ts'
 import type { ChangedRow, Changes, SnapshotPage } from './store.ts'
-import type { ReadStore } from './views.ts'
+import type { AboveQuery, ReadStore } from './viewed.ts'
 
 /** Rows that are asked for by id at once. */
 const idRows = 250
 
+type Above = Pick<AboveQuery, 'entity' | 'above' | 'had'>
 type ChangesQuery = Parameters<ReadStore['changes']>[0]
 
 /** Where the pages go. */
@@ -75,8 +76,27 @@ export class Reader {
     }
   }
 
+  /** Which rows are the first ones now, and what changed meanwhile; then those of windows that a client has go on (V12). */
+  async lookAgain(entity: string, from: Cursor): Promise<Cursor | null> {
+    const found = await this.#store.gather(entity, () => this.#outlet.room())
+    if (found === null) return null
+    const batch = { scopes: [entity], from }
+    for (let i = 0; i < found.entered.length; i += idRows) {
+      if (!(await this.#outlet.room())) return null
+      const rows = await this.#store.rowsById(entity, found.entered.slice(i, i + idRows))
+      this.#outlet.deliver(printBatchParts({ ...batch, to: null }, asChanged(entity, rows)))
+    }
+    if (found.left.length > 0) {
+      const out = asForgotten(entity, found.left, found.at.seq)
+      this.#outlet.deliver(printBatchParts({ ...batch, to: null }, out))
+    }
+    // what entered was not held, and the rest may be ahead of the place
+    return this.#changes(batch, from.seq, false)
+  }
+
   /** Rule L7: keyset pages, then everything above the first page's head. */
   async snapshot(entity: string): Promise<Cursor | null> {
+    await this.#store.gather(entity, () => this.#outlet.room())
     const batch = { scopes: [entity], from: null }
     let after: string | null = null
     // of one that was given up half the client may have staged rows, which were deleted since
@@ -93,14 +113,18 @@ export class Reader {
     return at
   }
 
-  /** Step 1 of healing: rows whose own place is above `above`. */
-  async repairAbove(entity: string, above: number, to: Cursor): Promise<boolean> {
+  /** Step 1 of healing: rows whose own place is above `above`, or that are not among those which are held. */
+  async repairAbove(asked: Above, to: Cursor): Promise<boolean> {
+    const { entity } = asked
+    await this.#store.gather(entity, () => this.#outlet.room())
     let after: string | null = null
     do {
       if (!(await this.#outlet.room())) return false
-      const page = await this.#above(entity, above, after)
+      const page = await this.#above(asked, after)
       after = page.next
       const end = after === null ? to : null
+      // most pages of a scope may hold nothing that is new to it
+      if (end === null && page.rows.length === 0) continue
       this.#outlet.deliver(
         printBatchParts(
           { scopes: [entity], from: null, to: end, repair: true },
@@ -217,8 +241,8 @@ export class Reader {
     return this.#slice.read(limit => this.#store.snapshot({ entity, after, limit, form }))
   }
 
-  #above(entity: string, above: number, after: string | null): Promise<SnapshotPage> {
-    return this.#slice.read(limit => this.#store.rowsAbove({ entity, above, after, limit }))
+  #above(asked: Above, after: string | null): Promise<SnapshotPage> {
+    return this.#slice.read(limit => this.#store.rowsAbove({ ...asked, after, limit }))
   }
 
   #deliverPlain(

@@ -15,7 +15,8 @@ import { Reader } from './reader.ts'
 import type { Outlet } from './reader.ts'
 import { compareSummaries } from './reconcile.ts'
 import type { Effect, Session, SessionEvent } from './session.ts'
-import type { ReadStore, Views } from './views.ts'
+import type { ReadStore } from './viewed.ts'
+import type { Views } from './views.ts'
 
 type ReadEffect = Extract<
   Effect,
@@ -54,6 +55,9 @@ interface Readers {
   readonly answers: Answers
 }
 
+/** The first rows are looked for no oftener, however often a table changes. */
+const lookMs = 100
+
 /** How long a client whose reading failed stays away, where the error does not say. */
 const retryMs = 1000
 
@@ -66,6 +70,8 @@ export class Readings {
   #queue: Promise<void> = Promise.resolve()
   #waiting: ((room: boolean) => void)[] = []
   readonly #unfinished = new Map<string, number>()
+  /** When the first rows may be looked for again. */
+  #lookAt = 0
 
   constructor(parts: EngineParts, store: ReadStore, host: ReadingHost) {
     this.#parts = parts
@@ -109,7 +115,8 @@ export class Readings {
     const outlet: Outlet = {
       dialect: dialect === 'field' ? dialect : 'plain',
       room: async () => (await this.#placeAndRoom()) && alive(),
-      deliver: frames => this.#host.write(frames),
+      // what was read meanwhile of a scope that is asked for otherwise by now is neither the one nor the other
+      deliver: frames => alive() && this.#host.write(frames),
       shapeOf: entity => this.#host.shapeOf(entity),
       overtaken: () => this.#host.close(1012, 'a cleanup overtook this reading', 0),
       unfinished: this.#unfinished,
@@ -191,8 +198,8 @@ export class Readings {
         return
       }
       case 'repair': {
-        const { entity, to, turn } = effect
-        if (!(await reader.repairAbove(entity, effect.above, to))) return
+        const { entity, above, had, to, turn } = effect
+        if (!(await reader.repairAbove({ entity, above, had }, to))) return
         return apply({ type: 'read', entities: [entity], at: to, repair: true, turn })
       }
       case 'compare': {
@@ -227,6 +234,7 @@ export class Readings {
   /** A lane whose place is no longer in the window: from the log, then back into the hub. */
   fellBehind(lane: Lane): void {
     const { list } = lane.scopes
+    if (lane.scopes.windows) return this.#lookAgain(lane)
     const { dialect } = this.#host.session
     if (dialect === 'differential') return this.#repeat(list, lane.through)
     if (dialect !== 'canonical') return this.replay(list, lane.through, false)
@@ -239,6 +247,27 @@ export class Readings {
       },
       error => this.#lost(error),
     )
+  }
+
+  /** Something may be among the first rows that was not, or the other way round (rule V12). */
+  #lookAgain({ scopes: { list }, at }: Lane): void {
+    const { env } = this.#parts
+    const still = this.#still(list)
+    const wait = Math.max(0, this.#lookAt - env.now())
+    this.#lookAt = env.now() + wait + lookMs
+    const look: Job = async ({ reader }) => {
+      const [entity = ''] = list
+      const reached = await reader.lookAgain(entity, at)
+      if (reached !== null) this.#host.rejoin([{ entities: still(), at: reached }])
+    }
+    const begin = (): void =>
+      this.#read(
+        () => still().length > 0,
+        look,
+        error => this.#lost(error),
+      )
+    if (wait === 0) begin()
+    else env.after(wait, begin)
   }
 
   /** A differential follower hears what it missed as if it had come live. */

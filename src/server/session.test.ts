@@ -4,7 +4,11 @@ import { openSession, step } from './session.ts'
 import type { Effect, Session } from './session.ts'
 
 const shape: EntityShape = { columns: [['id', 'text']], key: ['id'], hash: 'h', strategy: 'last-write-wins' }
-const known = { narrow: () => null, shapeOf: (entity: string) => (entity === 'notes' ? shape : undefined) }
+const known = {
+  narrow: () => null,
+  hasWindows: () => false,
+  shapeOf: (entity: string) => (entity === 'notes' ? shape : undefined),
+}
 const at = (seq: number): Cursor => ({ epoch: 'e', seq, check: seq })
 
 function greeted(): Session {
@@ -138,6 +142,31 @@ test('[S1] an entity that one frame names often is read once, as it was named la
     { type: 'fail' },
     { type: 'listen', entities: ['notes'] },
   ])
+})
+
+test('[V11] where other rows of the same shape are wanted, only what changed and what comes in is sent', () => {
+  const wanting = (hash: string) => ({ ...known, shapeOf: () => ({ ...shape, hash }) })
+  const repairs = (had: string, hash: string, state: 'here' | 'old' | 'off'): unknown[] => {
+    const session = greeted()
+    const request = { entity: 'notes', cursor: at(90), marks: [at(40)], shape: had }
+    const message = { type: 'subscribe', scopes: [request] } as const
+    const [verify] = step(session, { type: 'up', message }, wanting(hash))
+    if (verify?.type !== 'verify') throw new Error('the cursors are not asked about')
+    const scopes = [{ request, state, common: state === 'off' ? at(40) : at(90) }]
+    const effects = step(
+      session,
+      { type: 'verified', scopes, head: at(99), turn: verify.turn },
+      wanting(hash),
+    )
+    return effects.flatMap(effect => (effect.type === 'repair' ? [[effect.above, effect.had]] : []))
+  }
+  expect(repairs('h|{"a":1}', 'h|{"a":2}', 'here')).toEqual([[90, 'h|{"a":1}']])
+  expect(repairs('h', 'h|{"a":2}', 'here')).toEqual([[90, 'h']])
+  expect(repairs('h|{"a":1}', 'h', 'old')).toEqual([[90, 'h|{"a":1}']])
+  expect(repairs('h|{"a":1}', 'h|{"a":2}', 'off')).toEqual([[40, 'h|{"a":1}']])
+  // rows of another table, or of other rights, are no such rows
+  expect(repairs('g|{"a":1}', 'h|{"a":1}', 'here')).toEqual([[-1, null]])
+  expect(repairs('h|{"a":1}', 'h|{"a":1}', 'here')).toEqual([])
 })
 
 test('[W6] a question of a client is answered once, unless it follows', () => {

@@ -1,7 +1,7 @@
 // The session machine: what one connection asked for, and what to do about each message. Decides, touches nothing; the
 // connection carries the effects out. A table of handlers by message type; what is in no table is answered, not punished.
 // Neighbours on the lines: dialect before it; accept (B) and hub, feed (A) behind it.
-import { protocolVersion } from '../core/index.ts'
+import { protocolVersion, unscoped } from '../core/index.ts'
 import type {
   Asked,
   CloseCode,
@@ -82,6 +82,8 @@ export interface Known {
   shapeOf(entity: string): EntityShape | undefined
   /** From now on only these rows of an entity are wanted; why not, where that cannot be. */
   narrow(entity: string, where: Row | undefined): ErrorBody | null
+  /** Which of its rows are wanted depends on others: no place in the log tells which a client holds. */
+  hasWindows(entity: string): boolean
 }
 
 export type SessionEvent =
@@ -140,6 +142,8 @@ export type Effect =
       readonly type: 'repair'
       readonly entity: string
       readonly above: number
+      /** What the client holds, where only its rows are others. */
+      readonly had: string | null
       readonly to: Cursor
       readonly turn: number
     }
@@ -283,14 +287,14 @@ function verified(
     session.scopes.set(entity, { ...scope, phase: 'reading' })
     if (cursor === null) {
       effects.push({ type: 'snapshot', entity, turn })
-    } else if (state === 'here' && request.shape === shape.hash) {
+    } else if (state === 'here' && request.shape === shape.hash && !known.hasWindows(entity)) {
       const whole = session.mended.has(entity)
       const key = `${cursor.seq} ${whole}`
       const group = continuing.get(key)
       if (group === undefined) continuing.set(key, { cursor, entities: [entity], whole })
       else group.entities.push(entity)
     } else {
-      const healing = { entity, cursor, state, common, shape, reshaped: request.shape !== shape.hash }
+      const healing = { entity, cursor, state, common, shape, had: request.shape }
       effects.push(...heal(session, healing, head, turn))
     }
   }
@@ -311,17 +315,18 @@ interface Healing {
   readonly state: CursorState
   readonly common: Cursor | null
   readonly shape: EntityShape
-  /** The client holds rows of another shape: no place in the log tells which. */
-  readonly reshaped: boolean
+  readonly had: string | null
 }
 
-/** Rule S7, step 1: what the log can name above the common place, or everything where the shape changed. */
+// Rule S7, step 1: what the log can name above the common place, or everything where the shape changed. Where only
+// other rows are wanted (V11), those that are held are right, and what is sent besides is what comes in.
 function heal(session: Session, healing: Healing, head: Cursor, turn: number): Effect[] {
-  const { entity, cursor, state, common, shape, reshaped } = healing
+  const { entity, cursor, state, common, shape, had } = healing
+  const reshaped = unscoped(had) !== unscoped(shape.hash)
   const reset = {
     type: 'reset',
     entity,
-    state: state === 'here' ? 'shape' : state,
+    state: state !== 'here' ? state : had === shape.hash ? 'check' : 'shape',
     common: state === 'off' ? common : cursor,
     shape,
   }
@@ -331,7 +336,7 @@ function heal(session: Session, healing: Healing, head: Cursor, turn: number): E
   const above = reshaped ? -1 : state === 'off' ? (common?.seq ?? -1) : cursor.seq
   return [
     { type: 'send', message: reset },
-    { type: 'repair', entity, above, to: head, turn },
+    { type: 'repair', entity, above, had: reshaped ? null : had, to: head, turn },
   ]
 }
 

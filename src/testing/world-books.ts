@@ -151,10 +151,15 @@ export class Books {
       if (count > Math.max(1, users.get(mark) ?? 1))
         this.problems.push(`[Q3] ${mark} was stored ${count} times`)
     }
+    // a page that goes on as another client sends it again, and is answered under another number
+    const answered = new Set(
+      Array.from(this.#noted.values()).flatMap(({ marks, results }) => (results.length > 0 ? marks : [])),
+    )
     for (const { owner, waited, announced } of this.#evictions) {
       const lost = Array.from(waited).filter(([key, { marks, results, branched }]) => {
         const stored = marks.some(mark => history.has(mark) || blended.has(mark))
-        return marks.length > 0 && !stored && !branched && results.length === 0 && !this.#dead.has(key)
+        const told = results.length > 0 || marks.some(mark => answered.has(mark))
+        return marks.length > 0 && !stored && !branched && !told && !this.#dead.has(key)
       })
       if (lost.length > (announced ?? 0) && !this.#forgetful.has(owner))
         this.problems.push(

@@ -9,6 +9,8 @@ export interface WorldOptions {
   readonly seconds?: number
   /** Whether some users do not see everything. Default: in one world of four. */
   readonly views?: boolean
+  /** Whether tabs want parts of tables. Default: in one world of four. */
+  readonly scopes?: boolean
   /** Whether rows are so wide that only what changed of them is sent. Default: in every other world. */
   readonly wide?: boolean
   /** Hears of every action and event. */

@@ -152,6 +152,7 @@ function slowStore(store: ServerStore, wait: (call: string) => Promise<void>): S
     verify: slow('verify', cursors => store.verify(cursors)),
     changes: slow('changes', query => store.changes(query)),
     snapshot: slow('snapshot', query => store.snapshot(query)),
+    ordered: slow('ordered', query => store.ordered(query)),
     rowsAbove: slow('rowsAbove', query => store.rowsAbove(query)),
     places: slow('places', query => store.places(query)),
     rowsById: slow('rowsById', (entity, ids) => store.rowsById(entity, ids)),

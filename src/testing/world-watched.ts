@@ -8,6 +8,8 @@ import type { Books } from './world-books.ts'
 import { Browser } from './world-browser.ts'
 import type { BrowserFaults, Profile } from './world-browser.ts'
 import { Screen } from './world-screens.ts'
+import type { WorldDatabase } from './world-database.ts'
+import type { WorldScopes } from './world-scopes.ts'
 import type { WorldServer } from './world-server.ts'
 import type { WorldViews } from './world-views.ts'
 
@@ -15,6 +17,7 @@ export interface Watch {
   readonly time: VirtualTime
   readonly random: Random
   readonly network: Network
+  readonly database: WorldDatabase
   readonly books: Books
   /** By the name of the tab. */
   readonly screens: Map<string, Screen>
@@ -23,13 +26,14 @@ export interface Watch {
   readonly trace: ((line: string) => void) | null
   /** Null: everybody sees everything. */
   readonly views: WorldViews | null
+  /** Null: everybody wants everything. */
+  readonly scopes: WorldScopes | null
   server(): WorldServer
 }
 
 export function watched(name: string, profile: Profile, parts: Watch): Browser {
-  const { time, random, network, books, screens, entities, faults, trace, views } = parts
-  const hiding = entities.filter(({ strategy }) => strategy === 'server-wins')
-  const screen = new Screen(new Set(hiding.map(entity => entity.name)), views !== null)
+  const { time, random, network, books, screens, entities, faults, trace, scopes } = parts
+  const screen = screenOf(profile.name, parts)
   screens.set(name, screen)
   const browser: Browser = new Browser({
     name,
@@ -37,6 +41,7 @@ export function watched(name: string, profile: Profile, parts: Watch): Browser {
     time,
     random,
     entities,
+    names: scopes === null ? null : () => scopes.names(name, entities),
     faults,
     transports: (['websocket', 'sse'] as const).map(kind =>
       network.transport({
@@ -47,6 +52,7 @@ export function watched(name: string, profile: Profile, parts: Watch): Browser {
         watch(direction, text, sentAt, line) {
           trace?.(`${name} ${direction} ${text}`)
           if (line.user !== undefined) parts.views?.[direction](line.user, text)
+          scopes?.[direction](profile.name, text, line)
           books[direction](profile.name, text, sentAt, line)
         },
       }),
@@ -74,8 +80,22 @@ export function watched(name: string, profile: Profile, parts: Watch): Browser {
           if (other.startsWith(`${profile.name}.`)) its.excuse()
         }
       },
-      loaded: () => screen.reload(),
+      loaded(client) {
+        screen.reload()
+        scopes?.loaded(name, client)
+      },
     },
   })
   return browser
+}
+
+function screenOf(owner: string, { entities, database, views, scopes }: Watch): Screen {
+  const hiding = entities.filter(({ strategy }) => strategy === 'server-wins')
+  const names = new Set(hiding.map(entity => entity.name))
+  return new Screen(names, views !== null || scopes !== null, (table, id) => {
+    const row = database.rows(table).get(id)
+    if (row === undefined) return false
+    const isSeen = views?.expected(owner, table, new Map([[id, row]])).has(id) ?? true
+    return isSeen && scopes?.isWanted(owner, table, row) !== false
+  })
 }

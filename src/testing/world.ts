@@ -23,6 +23,7 @@ import { worldEntities, worldNames } from './world-schema.ts'
 import type { Screen } from './world-screens.ts'
 import { worldLimits } from './world-limits.ts'
 import type { WorldOptions, WorldReport } from './world-report.ts'
+import { WorldScopes } from './world-scopes.ts'
 import { WorldServer } from './world-server.ts'
 import { Stamps } from './world-stamps.ts'
 import { WorldViews } from './world-views.ts'
@@ -61,17 +62,17 @@ class World {
   readonly #profiles: Profile[] = []
   readonly #disks: Disks
   readonly #screens = new Map<string, Screen>()
-  readonly #bare: Bares
+  readonly bare: Bares
   readonly #stamps = new Stamps()
   readonly #complaints: string[] = []
   readonly #faults = { busy: 0.03, disk: 0 }
   readonly #entities: () => EntityDefinition[]
-  readonly #views: WorldViews | null
+  readonly views: WorldViews | null
+  readonly scopes: WorldScopes | null
   readonly #unreachable = new Set<string>()
   #inspector: ServerStore | null = null
   #restore: (() => void) | null = null
   #restored = false
-  #mended = false
 
   constructor(options: WorldOptions) {
     this.#options = options
@@ -86,14 +87,21 @@ class World {
       random,
       clock: skewedClock(time, random.between(-5000, 5000)),
       wide,
-      wrote: (table, id, row) => this.#views?.wrote(table, id, row),
+      wrote: (table, id, row) => {
+        this.views?.wrote(table, id, row)
+        this.scopes?.wrote(table, id, row)
+      },
     })
     this.#disks = new Disks(options.seed, time, this.#books, line => this.#trace(line))
     this.#programs = new Programs(this.database, time, random, this.#books, line => this.#trace(line))
     const sighted = seededRandom(options.seed + 0.25)
-    this.#views = (options.views ?? sighted.chance(0.25)) ? new WorldViews(sighted, wide) : null
+    this.views = (options.views ?? sighted.chance(0.25)) ? new WorldViews(sighted, wide) : null
+    const choosy = seededRandom(options.seed + 0.75)
+    const parted = options.scopes ?? choosy.chance(0.25)
+    this.scopes = parted ? new WorldScopes(choosy, time, line => this.#trace(line)) : null
     const bare = worldEntities(seededRandom(options.seed + 0.5))
-    const definitions = this.#views === null ? bare : this.#views.entities(bare)
+    const seen = this.views?.entities(bare) ?? bare
+    const definitions = this.scopes?.entities(seen) ?? seen
     this.#entities = () => definitions
     if (random.chance(0.03)) this.#faults.disk = 0.02
     const parts = {
@@ -106,13 +114,13 @@ class World {
       complaints: this.#complaints,
     }
     this.servers = Array.from({ length: random.between(1, 2) }, () => new WorldServer(parts))
-    this.#bare = new Bares(options.seed, {
+    this.bare = new Bares(options.seed, {
       time,
       books: this.#books,
       server: among => among.pick(this.servers),
       trace: line => this.#trace(line),
       // who has only a version cannot be told of rights
-      present: this.#views === null,
+      present: this.views === null,
     })
     for (let i = 0, count = random.between(1, 3); i < count; i++) {
       const profile = newProfile(`u${i}`, time, random)
@@ -123,16 +131,15 @@ class World {
   }
 
   #browser(name: string, profile: Profile): Browser {
-    const { time, random, network } = this
+    const { time, random, network, database, views, scopes } = this
     const books = this.#books
     const screens = this.#screens
     const entities = this.#entities()
     const faults = this.#faults
     const trace = this.#options.trace === undefined ? null : (line: string): void => this.#trace(line)
     const server = (): WorldServer => random.pick(this.servers)
-    const views = this.#views
-    const parts = { time, random, network, books, screens, entities, faults, trace, server, views }
-    return watched(name, profile, parts)
+    const seen = { views, scopes, books, screens, trace }
+    return watched(name, profile, { time, random, network, database, entities, faults, server, ...seen })
   }
 
   #trace(line: string): void {
@@ -182,23 +189,12 @@ class World {
     for (let i = 0; i < this.random.int(3); i++)
       await app.insert('docs', { id: `d${i}`, title: this.#books.mark('old') })
     for (const server of this.servers) server.start()
-    this.#bare.begin()
-    for (const { user } of this.browsers) this.#views?.levelOf(user)
-    this.#views?.survey(this.database)
-    if (this.#views !== null) this.#changeRights(this.#views)
-  }
-
-  /** The engine asks again who somebody is, finds other rights, and has them connect anew. */
-  #changeRights(views: WorldViews): void {
-    this.time.after(views.random.between(1000, 15_000), () => {
-      // what is on the disks is looked at as soon as all is quiet
-      if (this.#mended) return
-      const { user } = views.random.pick(this.browsers)
-      this.#trace(`${user} may now see what level ${views.change(user)} may`)
-      views.survey(this.database)
-      for (const line of this.network.lines) if (line.owner.startsWith(`${user}.`)) line.cut()
-      this.#changeRights(views)
-    })
+    this.bare.begin()
+    for (const { user } of this.browsers) this.views?.levelOf(user)
+    this.views?.survey(this.database)
+    this.scopes?.survey(this.database)
+    this.scopes?.begin(this.browsers)
+    this.views?.begin(this, line => this.#trace(line))
   }
 
   async #act(): Promise<void> {
@@ -304,7 +300,7 @@ class World {
     const mine = [...this.network.lines].filter(line => line.leadsTo(server))
     server.kill()
     for (const line of mine) line.serverDied()
-    this.#bare.died(server)
+    this.bare.died(server)
   }
 
   #backup(): void {
@@ -320,9 +316,10 @@ class World {
     for (const screen of this.#screens.values()) screen.excuse()
     this.#stamps.forget()
     this.#restore()
-    this.#views?.survey(this.database)
+    this.views?.survey(this.database)
+    this.scopes?.survey(this.database)
     this.#restored = true
-    this.#bare.forget()
+    this.bare.forget()
     for (const server of this.servers) server.start()
   }
 
@@ -336,8 +333,9 @@ class World {
   /** An end to all faults. */
   async #mend(): Promise<void> {
     this.#trace('-- mend')
-    this.#mended = true
-    this.#bare.mend()
+    this.scopes?.end()
+    this.views?.end()
+    this.bare.mend()
     Object.assign(this.#faults, { busy: 0, disk: 0 })
     await this.#programs.end()
     this.#disks.mend(this.#profiles)
@@ -357,27 +355,27 @@ class World {
     const end = this.time.now() + quietLimitSeconds * 1000
     for (let calm = 0; this.time.now() < end;) {
       await this.time.run(1500)
-      calm = differences(this.browsers, this.database, this.#views, this.#bare).length === 0 ? calm + 1 : 0
+      calm = differences(this.browsers, this).length === 0 ? calm + 1 : 0
       if (calm === 3) return true
     }
     return false
   }
 
   async #ask(quiet: boolean): Promise<string[]> {
-    const problems = quiet ? [] : differences(this.browsers, this.database, this.#views, this.#bare)
+    const problems = quiet ? [] : differences(this.browsers, this)
     if (!quiet && problems.length === 0) problems.push('never quiet for long')
     for (const screen of this.#screens.values()) problems.push(...screen.problems)
     this.#books.check(this.database.history(), this.database.rows(conflictsTable).values())
     problems.push(
       ...this.#books.problems,
       ...this.#stamps.problems,
-      ...(this.#views?.problems ?? []),
+      ...(this.views?.problems ?? []),
+      ...(this.scopes?.problems ?? []),
       ...this.#complaints,
       ...this.time.errors.map(String),
     )
     if (quiet)
-      for (const browser of this.browsers)
-        problems.push(...(await unequalDisk(browser, this.database, this.#views)))
+      for (const browser of this.browsers) problems.push(...(await unequalDisk(browser, this.browsers, this)))
     return problems
   }
 
