@@ -3,11 +3,11 @@
 // name of the platform's that a script uses. Both scripts get the same names, because they work on the same objects.
 const known =
   'again alias asked behind broken buffered bytes carrier chance cleared commits committed complain ' +
-  'connector crew current discards disk doomed drafts durable early effects events exclusive flaps ' +
+  'connector crew current desired discards disk doomed drafts durable early effects events exclusive flaps ' +
   'flying foldPages follows granted handles heal healing hooks identity isReady lane late loaded ' +
   'loading longPollTransport maxPayload moulted news notes notify onDisk onGone onHint opening others ' +
   'overlays owed pairs parts paused policy posting proven puts queue queueForm raised record refusals ' +
-  'refused removes replica rivals role rowsLost running saveIdentity saying shelves sseTransport stage ' +
+  'refused removes replica rivals role rowsLost running said saveIdentity saying shapes shelves shows sseTransport stage ' +
   'staged syncs temporary tidying touched transports tried unique unstored unwatch views waiting ' +
   'welcomedAt wires'
 

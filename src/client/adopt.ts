@@ -1,6 +1,7 @@
 // What was written in this browser before anybody signed in becomes the edits of whoever is signed in now. Only when it is
 // asked for: who wrote them is not known (rule A8). A part that is loaded when it is needed.
-import { hello, readPending } from './crew.ts'
+import { hello } from './crew.ts'
+import { readPending } from './crew-disk.ts'
 import { nothing } from './disk.ts'
 import type { Engine } from './engine.ts'
 import { channelOf, databaseOf, storeOf } from './opening.ts'

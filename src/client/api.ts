@@ -17,6 +17,7 @@ import type { ClientEnv } from './env.ts'
 import type { LinkState } from './link.ts'
 import type { Listener } from './live.ts'
 import type { Query, QueryOptions } from './query.ts'
+import type { Scope, ScopeOptions } from './scopes.ts'
 import type { Change } from './state.ts'
 import type { ClientStore } from './store.ts'
 import type { Transport } from './transport.ts'
@@ -28,7 +29,7 @@ export interface ClientOptions<S extends readonly EntitySource[] = readonly Enti
   readonly entities: S
   /**
    * Of an entity, only the rows that match: the server sends no others. By columns that the definition there names in
-   * `by`. The same in all tabs that share a database (`name`).
+   * `by`. `scope` asks for more while it is held.
    */
   readonly where?: { readonly [E in S[number] as NameOf<E>]?: Filter<RowOf<E>> }
   /** Default `auto`: IndexedDB where there is one. A function makes one store per user of this browser. */
@@ -180,6 +181,11 @@ export interface Client<R = Record<string, Row>> {
   getSnapshot<N extends keyof R & string>(target: { readonly entity: N; readonly id: Id }): R[N] | undefined
   /** The rows that match, in order, kept up to date until it is closed. Throws UNKNOWN_ENTITY, INVALID_CONFIG. */
   query<N extends keyof R & string>(entity: N, options?: QueryOptions<R[N]>): Query<R[N]>
+  /**
+   * Asks for these rows as well, until it is closed; also of an entity that the client was not made with. Throws
+   * INVALID_CONFIG.
+   */
+  scope<N extends string>(entity: N, options?: ScopeOptions<N extends keyof R ? R[N] : Row>): Scope
   /** Called once per batch or transaction that changed what is seen. */
   subscribe(target: Target<R>, listener: Listener): () => void
   /** Columns with their kinds, and the key; null before the server has told. */
@@ -213,4 +219,4 @@ export interface Client<R = Record<string, Row>> {
 }
 
 /** Without what a small script leaves out. */
-export type BareClient<R = Record<string, Row>> = Omit<Client<R>, 'query' | 'conflicts'>
+export type BareClient<R = Record<string, Row>> = Omit<Client<R>, 'query' | 'scope' | 'conflicts'>

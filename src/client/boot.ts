@@ -20,7 +20,9 @@ export async function boot(
   user: string | null = null,
 ): Promise<void> {
   const fresh = newIdentity(engine.env, user)
-  const { loaded, identity, failed } = await open(engine, store, fresh, shared === null)
+  // what is wanted from here on is read when this is done
+  const { wants } = engine
+  const { loaded, identity, failed } = await open(store, Object.keys(wants), fresh, shared === null)
   const { replica: before, shelves } = engine
   if (failed !== null) store = noStore()
   engine.store = store
@@ -33,13 +35,13 @@ export async function boot(
     check(engine)
   })
   engine.disk = newDisk(() => engine, store)
-  engine.replica = newReplica(engine.options, engine.entities, engine.env, identity, engine.parts)
+  engine.replica = newReplica(engine.options, wants, engine.env, identity, engine.parts)
   engine.handles = shelves.get(identity.client) ?? new Map()
   shelves.set(identity.client, engine.handles)
   if (failed === null && shared !== null) join(engine, shared, identity.lead)
   tell(engine, { type: 'role', follows: !leads(engine), lead: identity.lead })
   tell(engine, { type: 'loaded', loaded: { ...loaded, identity } })
-  const all = new Map(engine.entities.map(entity => [entity, null]))
+  const all = new Map(Object.keys(engine.wants).map(entity => [entity, null]))
   engine.live.forget(all)
   for (const { name: entity, rows, overlays } of before.state.entities.values()) {
     const ids = [...new Set([...rows.keys(), ...overlays.keys()])].filter(id => before.view(entity, id))
@@ -59,15 +61,15 @@ export async function boot(
 
 /** What is stored, and who we are. Alone with a store, each load of a page is a lead of its own: an older one is fenced. */
 async function open(
-  engine: Engine,
   store: ClientStore,
+  entities: readonly string[],
   fresh: Identity,
   alone: boolean,
 ): Promise<{ loaded: Loaded; identity: Identity; failed: SyncError | null }> {
   let loaded: Loaded = { identity: null, entities: new Map(), pending: [] }
   try {
     for (;;) {
-      loaded = await store.load(engine.entities)
+      loaded = await store.load(entities)
       const known = loaded.identity ?? fresh
       const { identity } = await store.claim(fresh, alone ? known.lead : null)
       // taken away or emptied in between: what was read is not in it, so it is read anew (rule R12)

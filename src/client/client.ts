@@ -38,7 +38,7 @@ export function clientOf<const S extends readonly EntitySource[]>(
       else tell(engine, { type: 'ask', entity })
     },
   })
-  for (const entity of engine.entities)
+  for (const entity of Object.keys(engine.wants))
     if (entity.startsWith('_')) throw new SyncError('INVALID_CONFIG', `'${entity}' cannot name an entity`)
   const stopHints = env.onHint(hint => {
     if (hint === 'suspend') suspend(engine)
@@ -171,7 +171,7 @@ function submit(engine: Engine, writes: readonly Write[]): WriteHandle {
 }
 
 export function checkEntity(engine: Engine, entity: string): void {
-  if (!engine.entities.includes(entity))
+  if (!Object.hasOwn(engine.wants, entity))
     throw new SyncError('UNKNOWN_ENTITY', `'${entity}' is not among this client's entities`)
 }
 

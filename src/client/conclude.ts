@@ -2,7 +2,7 @@
 // saved and told is gathered. Neighbours: `state`, whose `touch` noted what may have changed; the root behind it.
 import type { Row } from '../core/index.ts'
 import { sameJson } from '../core/index.ts'
-import { fold } from './state.ts'
+import { fold, shownOf } from './state.ts'
 import type { Change, ChangeAction, Effect, Kept, Source, State } from './state.ts'
 import type { Overlay } from './store.ts'
 
@@ -16,11 +16,12 @@ export function conclude(state: State): Effect[] {
     if (touched.size > 0) concludeEntity(state, kept, views, changes, overlays)
     if (!kept.fresh) continue
     kept.fresh = false
-    if (rows.size === 0) continue
+    const ids = Array.from(rows.values()).flatMap(({ id, row }) => (kept.shows(id, row) ? id : []))
+    if (ids.length === 0) continue
     views.set(entity, null)
     changes.push({
       entity,
-      ids: [...rows.keys()],
+      ids,
       action: 'create',
       source: 'server',
       version: kept.cursor?.seq ?? 0,
@@ -57,13 +58,14 @@ function concludeEntity(
   const seen = new Set<string>()
   const groups = new Map<string, string[]>()
   const replaced = state.replaced.get(kept)
-  for (const [id, { before, had, source: cause }] of kept.touched) {
-    const after = refold(state, kept, id, before, overlays)
+  for (const [id, { before: there, seen: shown, had, source: cause }] of kept.touched) {
+    const after = shownOf(kept, id, refold(state, kept, id, there, overlays))
+    const before = shown ? there : undefined
     if (before !== after) seen.add(id)
     if ((cause === null || cause === 'gone') && before === after) continue
     const source = cause === 'gone' ? 'rollback' : cause
     const server = source === 'server'
-    const now = server ? kept.rows.has(id) : after !== undefined
+    const now = (server ? shownOf(kept, id, kept.rows.get(id)?.row) : after) !== undefined
     const was = server ? had : before !== undefined
     if ((!now && !was) || replaced?.has(id) === true) continue
     const key = `${source ?? 'server'} ${now ? (was ? 'update' : 'create') : 'delete'}`

@@ -12,32 +12,55 @@ import { indexedDBStore } from './idb.ts'
 import { late } from './late.ts'
 import { queryOf } from './query.ts'
 import type { QueryOptions } from './query.ts'
+import { pruning } from './prune.ts'
 import { rivals } from './rivals.ts'
+import { filterText, newScopes } from './scopes.ts'
+import type { ScopeOptions, Scopes } from './scopes.ts'
 import { sseTransport } from './transport-sse.ts'
 import { webSocketTransport } from './transport-websocket.ts'
 
-export const allParts: Parts = {
-  transports: (url, compress) => [webSocketTransport(url, compress), sseTransport(url)],
-  database: (name, after) => indexedDBStore(name, after, async () => foldPages),
-  healing,
-  late,
-  more: engine => ({
-    query(entity: string, options: QueryOptions<Row> = {}) {
-      checkEntity(engine, entity)
-      return queryOf(engine, entity, options)
+/** Of one client. */
+export function allParts(): Parts {
+  let scopes: Scopes | null = null
+  return {
+    transports: (url, compress) => [webSocketTransport(url, compress), sseTransport(url)],
+    database: (name, after) => indexedDBStore(name, after, async () => foldPages),
+    healing: pruning(healing),
+    late(engine) {
+      scopes?.follow()
+      late(engine)
     },
-  }),
-  rivals,
-  exclusive,
-  adopt,
+    more(engine) {
+      const open = (scopes = newScopes(engine))
+      return {
+        query(entity: string, options: QueryOptions<Row> = {}) {
+          checkEntity(engine, entity)
+          return queryOf(engine, entity, options)
+        },
+        scope: (entity: string, options: ScopeOptions<Row> = {}) => open.open(entity, options),
+      }
+    },
+    rivals,
+    exclusive,
+    adopt,
+  }
 }
 
 /** A client of the sync routes at `options.url`. Opens its store and connects by itself; `ready` tells when. */
 export function createClient<const S extends readonly EntitySource[]>(
   options: ClientOptions<S>,
 ): Client<RowsOf<S>> {
-  // reason: `more` adds the query
-  const client = clientOf(options, allParts) as Client<RowsOf<S>>
+  // reason: they come out as they went in, but for the order of their columns; `more` adds the query and the scopes
+  const where = inOrder(options.where ?? {}) as NonNullable<ClientOptions<S>['where']>
+  const client = clientOf({ ...options, where }, allParts()) as Client<RowsOf<S>>
   // reason: what a row is, is the caller's affair; in the inbox every row is a Row
   return Object.assign(client, { conflicts: conflictsOf(client as unknown as Client) })
+}
+
+function inOrder(where: { readonly [entity: string]: object | undefined }): object {
+  const entries = Object.entries(where).flatMap(([entity, filter]): [string, unknown][] => {
+    const text = filterText(filter)
+    return text === '' ? [] : [[entity, JSON.parse(text)]]
+  })
+  return Object.fromEntries(entries)
 }

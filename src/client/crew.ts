@@ -8,6 +8,7 @@ import type { Engine } from './engine.ts'
 import { answerMs, stepLead, watchMs } from './lead.ts'
 import type { Lead, LeadEffect, LeadEvent } from './lead.ts'
 import type { Change } from './state.ts'
+import { hearRecords, inOrder, readPending, reload } from './crew-disk.ts'
 import type { PendingRecord } from './store.ts'
 import type { ChangedRow, Channel, LinkView, Lock, Told, TabMessage } from './tabs.ts'
 
@@ -33,6 +34,8 @@ export interface Crew {
   again: Told | null
   /** Counts what this tab took over. */
   turn: number
+  /** What other tabs want, and that they are gone, in order. */
+  readonly said: TabMessage[]
   cancel: () => void
   /** Ends the looking after the leader. */
   unwatch: () => void
@@ -54,6 +57,7 @@ export function newCrew(): Crew {
     held: null,
     again: null,
     turn: 0,
+    said: [],
     cancel: () => {},
     unwatch: () => {},
   }
@@ -94,6 +98,7 @@ function watch(engine: Engine): void {
 
 export function leave(engine: Engine): void {
   const { crew } = engine
+  post(engine, { type: 'bye', tab: engine.replica.state.node })
   engine.crew = newCrew()
   crew.cancel()
   crew.unwatch()
@@ -141,9 +146,11 @@ export function need(engine: Engine, stale: boolean): void {
   step(engine, { type: 'need' })
 }
 
-/** Who is there, and who has not seen what is stored here? */
+/** Who is there, and who has not seen what is stored here? And what is wanted of whoever leads. */
 export function hello(engine: Engine): void {
-  post(engine, { type: 'hello', stale: engine.crew.stale, n: engine.replica.state.identity.n })
+  const { crew, replica, wants } = engine
+  const { node: tab, identity } = replica.state
+  post(engine, { type: 'hello', stale: crew.stale, n: identity.n, tab, wants })
 }
 
 function carry(engine: Engine, effect: LeadEffect): void {
@@ -224,9 +231,10 @@ export function announce(engine: Engine, stored: boolean): void {
     if (stored) crew.saying = false
     if (engine.crew !== crew || crew.lead.role !== 'lead') return
     const { welcome } = crew
-    const { head, alias, entities, where } = engine.replica.state
-    const places = Object.fromEntries(Array.from(entities.values(), ({ name, cursor }) => [name, cursor]))
-    const told = stored ? { head, renamed: [...alias], places, where } : null
+    const { head, alias, entities } = engine.replica.state
+    const known = [...entities.values()].filter(({ cursor, current }) => cursor ?? current)
+    const places = Object.fromEntries(known.map(({ name, cursor }) => [name, cursor]))
+    const told = stored ? { head, renamed: [...alias], places } : null
     post(engine, { type: 'lead', lead: crew.known, link: linkOf(engine), welcome, stored: told })
   }
   if (!stored) return say()
@@ -244,7 +252,11 @@ export function forward(engine: Engine, message: Down, text: string, changes: re
   else if (message.type === 'batch' && isLive(message) && !crew.saying)
     post(engine, { type: 'change', entity: message.scopes[0] ?? '', ...one(engine, changes), frame: text })
   // a snapshot or a repair is read from the disk
-  else if (message.type === 'mismatch' || (message.type === 'batch' && message.to !== undefined))
+  else if (
+    message.type === 'mismatch' ||
+    message.type === 'error' ||
+    (message.type === 'batch' && message.to !== undefined)
+  )
     announce(engine, true)
 }
 
@@ -290,6 +302,7 @@ function hear(engine: Engine, message: TabMessage): void {
     case 'hello':
       // who put it may be gone before it could say so
       if (message.n > engine.replica.state.identity.n) void readPending(engine)
+      crew.said.push(message)
       check(engine)
       return announce(engine, message.stale)
     case 'lead':
@@ -309,6 +322,11 @@ function hear(engine: Engine, message: TabMessage): void {
       if (crew.lead.role === 'lead') engine.hooks.asked(message.what, message.entity)
       // there may be nobody who leads just now: whoever will knows what is wanted
       else if (message.what !== 'sync') engine.wanted = message.what === 'connect'
+      return
+    case 'bye':
+    case 'refused':
+      crew.said.push(message)
+      check(engine)
   }
 }
 
@@ -320,19 +338,16 @@ function takeFrame(engine: Engine, message: Down | undefined): void {
   })
 }
 
-/** After the disk, if it is being read. */
-function inOrder({ crew }: Engine, run: () => void): void {
-  if (crew.held !== null) crew.held.push(run)
-  else run()
-}
-
 function hearLeader(engine: Engine, message: Extract<TabMessage, { type: 'lead' }>): void {
   const { crew } = engine
   const { lead, link, welcome, stored } = message
   if (lead < crew.known || (lead === crew.known && crew.lead.role === 'lead')) return
+  const another = lead > crew.known
   crew.known = lead
   if (crew.lead.role === 'lead') return step(engine, { type: 'lost' })
   step(engine, { type: 'heard' })
+  // it has to know what is wanted here
+  if (another) hello(engine)
   // somebody may have signed in since it was turned away; a page that names its user knows that there is one
   if (crew.link === null && (link.state === 'stopped' || (link.state === 'idle' && engine.options.user)))
     post(engine, { type: 'do', what: 'connect', entity: '' })
@@ -349,50 +364,7 @@ function hearLeader(engine: Engine, message: Extract<TabMessage, { type: 'lead' 
   if (stored === null) {
     // it was not leading yet when it was asked
     if (crew.stale) hello(engine)
-  } else if (engine.entities.every(name => name in stored.places)) {
-    void reload(engine, stored)
   } else {
-    // it does not ask the server for all that is needed here: this tab leads, and asks for both
-    tell(engine, { type: 'named', told: stored })
-    step(engine, { type: 'lacks' })
+    void reload(engine, stored)
   }
-}
-
-/** What a follower lacks is on disk. */
-async function reload(engine: Engine, now: Told): Promise<void> {
-  const { crew, store } = engine
-  crew.stale = false
-  crew.again = now
-  if (crew.held !== null) return
-  const held: (() => void)[] = (crew.held = [])
-  while (crew.again !== null) {
-    const told = crew.again
-    crew.again = null
-    try {
-      const { entities } = engine.replica.state
-      const loaded = await store.load([...entities.keys()], entities)
-      if (engine.crew !== crew) return
-      if (crew.lead.role === 'follow') tell(engine, { type: 'reloaded', loaded, told })
-    } catch (error) {
-      report(engine, asError(error, 'STORAGE_FAILED'))
-    }
-  }
-  crew.held = null
-  for (const run of held) inOrder(engine, run)
-}
-
-/** Below a number that is known, every one has to be: what lies between is read. */
-function hearRecords(engine: Engine, records: readonly PendingRecord[]): void {
-  const known = engine.replica.state.identity.n
-  if ((records[0]?.n ?? 0) <= known + 1) tell(engine, { type: 'durable', ns: [], others: records })
-  else void readPending(engine)
-}
-
-export function readPending(engine: Engine): Promise<unknown> {
-  const { crew } = engine
-  engine.replica.state.behind = false
-  return engine.store.load([]).then(
-    ({ pending }) => engine.crew === crew && tell(engine, { type: 'durable', ns: [], others: pending }),
-    (error: unknown) => report(engine, asError(error, 'STORAGE_FAILED')),
-  )
 }

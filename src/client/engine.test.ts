@@ -246,7 +246,7 @@ test('[S7] the part that heals is loaded once for all, and again where it failed
   server.epoch = 'e2'
   server.put('todos', 'b', todo('b'))
   const load = vi.fn<() => Promise<Healing>>().mockRejectedValue(new Error('no network'))
-  const client = clientOf(options({ store, entities }), { ...allParts, healing: load })
+  const client = clientOf(options({ store, entities }), { ...allParts(), healing: load })
   await vi.waitFor(() => expect(client.status().lastError?.message).toMatch('no network'))
   expect(load).toHaveBeenCalledTimes(1)
   load.mockResolvedValue(healing)

@@ -19,11 +19,12 @@ import { createLive } from './live.ts'
 import type { Live } from './live.ts'
 import { noStore } from './memory.ts'
 import { createReplica } from './replica.ts'
-import type { Replica, ReplicaEvent, ReplicaOptions } from './replica.ts'
+import type { Replica, ReplicaEvent } from './replica.ts'
 import type { Rivals } from './rivals.ts'
 import type { Change, Effect, Healing, Settled } from './state.ts'
 import type { ClientStore, Identity } from './store.ts'
 import type { LinkView, Lock, TabMessage } from './tabs.ts'
+import type { Wants } from './wants.ts'
 import type { Transport } from './transport.ts'
 
 /** What is decided about databases, in `opening`. */
@@ -62,7 +63,10 @@ export interface Engine {
   readonly hooks: Hooks
   readonly env: ClientEnv
   readonly options: ClientOptions
-  readonly entities: readonly string[]
+  /** What this page wants, of whatever it has named. */
+  wants: Wants
+  /** What is to be asked of the server, for all tabs; null: what this page wants. */
+  desired: Wants | null
   readonly connector: Connector
   /** By `n`, until settled. */
   handles: Handles
@@ -112,14 +116,15 @@ export interface Engine {
 }
 
 export function createEngine(options: ClientOptions, env: ClientEnv, parts: Parts, hooks: Hooks): Engine {
-  const entities = options.entities.map(source => (typeof source === 'string' ? source : source.name))
+  const wants = wantsOf(options)
   const store = noStore()
   const engine: Engine = {
     parts,
     hooks,
     env,
     options,
-    entities,
+    wants,
+    desired: null,
     store,
     handles: new Map(),
     shelves: new Map(),
@@ -148,7 +153,7 @@ export function createEngine(options: ClientOptions, env: ClientEnv, parts: Part
     effects: [],
     busy: false,
     healing: false,
-    replica: newReplica(options, entities, env, newIdentity(env), parts),
+    replica: newReplica(options, wants, env, newIdentity(env), parts),
     disk: newDisk(() => engine, store),
     live: createLive(
       entity => engine.replica.rows(entity),
@@ -157,6 +162,12 @@ export function createEngine(options: ClientOptions, env: ClientEnv, parts: Part
     connector: newConnector(() => engine, options, env, parts),
   }
   return engine
+}
+
+function wantsOf({ entities, where = {} }: ClientOptions): Wants {
+  const filters = new Map(Object.entries(where))
+  const names = entities.map(source => (typeof source === 'string' ? source : source.name))
+  return Object.fromEntries(names.map(name => [name, [JSON.stringify(filters.get(name)) ?? '']]))
 }
 
 function newConnector(
@@ -205,19 +216,17 @@ export function newIdentity(env: ClientEnv, user: string | null = null): Identit
 
 export function newReplica(
   options: ClientOptions,
-  entities: readonly string[],
+  wants: Wants,
   env: ClientEnv,
   identity: Identity,
   { healing }: Parts,
 ): Replica {
   return createReplica({
     healing: typeof healing === 'function' ? null : healing,
-    entities,
+    wants,
     identity,
     node: env.unique().slice(0, 12),
     strategy: options.strategy ?? null,
-    // reason: filters are plain JSON
-    where: options.where as ReplicaOptions['where'],
     saveData: env.saveData,
   })
 }
@@ -334,8 +343,7 @@ export function check(engine: Engine): void {
   engine.late?.(engine)
   const link = linkOf(engine)
   const { entities } = engine.replica.state
-  /** The first attempt is to come, or it runs. */
-  const first = engine.wanted && !engine.closed && link.hope && link.state !== 'stopped'
+  const first = hopeful(engine)
   engine.syncs = engine.syncs.filter(({ entity, done }) => {
     const ready = link.state === 'ready'
     if (!ready && !first) done.reject(new SyncError('NOT_CONNECTED', 'there is no connection'))
@@ -349,6 +357,12 @@ export function check(engine: Engine): void {
   engine.isReady = true
   emit(engine, 'ready', { storage: engine.storage, synced })
   engine.ready.resolve()
+}
+
+/** The first attempt is to come, or it runs. */
+export function hopeful(engine: Engine): boolean {
+  const { hope, state } = linkOf(engine)
+  return engine.wanted && !engine.closed && hope && state !== 'stopped'
 }
 
 export function emit<K extends keyof ClientEvents>(engine: Engine, event: K, detail: ClientEvents[K]): void {

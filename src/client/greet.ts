@@ -1,9 +1,9 @@
 // The beginning and the end of a connection as the replica sees them: hello, welcome, what to ask for, what is lost.
-import type { EntityShape, Hello, Welcome } from '../core/index.ts'
+import type { Hello, Welcome } from '../core/index.ts'
 import { protocolVersion } from '../core/index.ts'
-import { answered, askAll } from './ask.ts'
+import { askAll, shapeIn } from './ask.ts'
 import { send } from './state.ts'
-import type { Kept, State } from './state.ts'
+import type { State } from './state.ts'
 import { dieWith } from './settle.ts'
 import { firstDraft } from './store.ts'
 
@@ -50,29 +50,15 @@ export function receiveWelcome(state: State, welcome: Welcome): void {
     // a follower may hear of a welcome that is older than the results that it has
     if (entry.doomed && entry.result === null && unsent && !state.follows) dieWith(state, entry)
   }
+  state.shapes = welcome.entities
+  askAll(state, state.entities.values())
   for (const kept of state.entities.values()) {
-    const shape = shapeIn(state, welcome, kept)
-    kept.refused = shape === undefined
-    kept.current = kept.refused
-    if (shape !== undefined && kept.cursor === null) kept.shape = shape
-  }
-  askAll(
-    state,
-    [...state.entities.values()].filter(kept => !kept.refused),
-  )
-  for (const kept of state.entities.values()) {
-    // a scope that stands at the head may be answered with nothing
+    // the answer will say nothing new
     const { cursor, shape } = kept
-    const same = shape !== null && shape.hash === shapeIn(state, welcome, kept)?.hash
+    const same = shape !== null && shape.hash === shapeIn(state, kept)?.hash
     if (same && cursor !== null && cursor.seq === welcome.head && cursor.epoch === welcome.epoch)
-      answered(kept)
+      kept.current = true
   }
-}
-
-/** As the server calls the shape of the rows that are wanted. */
-function shapeIn({ where }: State, { entities }: Welcome, { name }: Kept): EntityShape | undefined {
-  const shape = entities[name]
-  return shape && where[name] ? { ...shape, hash: `${shape.hash}|${JSON.stringify(where[name])}` } : shape
 }
 
 /** What the connection had in flight is lost with it: staged parts, repairs, and which mutations were handed over. */

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { bucketOf } from '../core/index.ts'
 import type { Down } from '../core/index.ts'
-import { textShape } from '../testing/fake-server.ts'
+import { textShape } from '../testing/fake-tables.ts'
 import { healing } from './heal.ts'
 import { at, rig, shape, synced } from './rig.test.ts'
 

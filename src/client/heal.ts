@@ -16,7 +16,16 @@ function receiveReset(state: State, { entity, common, shape }: Reset): void {
   kept.stage = null
   kept.asked = true
   kept.current = false
-  kept.heal = { shape, common, staged: new Map(), renamed: [], to: null, pairs: 0, owed: 0 }
+  kept.heal = {
+    shape,
+    common,
+    staged: new Map(),
+    evicted: new Set(),
+    renamed: [],
+    to: null,
+    pairs: 0,
+    owed: 0,
+  }
   for (const entry of [...state.entries.values(), ...state.dead.values()]) {
     const { record } = entry
     const { base, writes } = record.mutation
@@ -111,7 +120,7 @@ function finish(state: State, kept: Kept, heal: Heal): void {
   kept.shape = heal.shape
   for (const [from, to] of heal.renamed) rename(state, kept, from, to)
   for (const [id, row] of heal.staged) {
-    if (row === null) dropRow(kept, id, net)
+    if (row === null) dropRow(kept, id, net, heal.evicted.has(id))
     else putRow(kept, row, true, net)
   }
   if (kept.cursor !== null && kept.cursor.epoch !== heal.to.epoch) kept.marks = []

@@ -2,6 +2,7 @@
 import type { Engine } from './engine.ts'
 import { watchOver } from './eviction.ts'
 import { moult } from './moult.ts'
+import { hearWants, pursue } from './wanting.ts'
 
 /** After every event, and once when it comes. */
 export type Late = (engine: Engine) => void
@@ -9,4 +10,6 @@ export type Late = (engine: Engine) => void
 export const late: Late = engine => {
   moult(engine)
   watchOver(engine)
+  hearWants(engine)
+  pursue(engine)
 }

@@ -21,8 +21,6 @@ export type LeadEvent =
   | { readonly type: 'taken' }
   /** Somebody else has it: stolen, fenced off, or not to be had. */
   | { readonly type: 'lost' }
-  /** The leader knows nothing of an entity that is named here. */
-  | { readonly type: 'lacks' }
 
 export type LeadEffect = 'ask' | 'timer' | 'steal' | 'take' | 'leads' | 'yield' | 'queue'
 
@@ -53,8 +51,6 @@ export function stepLead(lead: Lead, event: LeadEvent, now: number): LeadEffect[
       if (lead.role !== 'follow') return []
       lead.role = 'taking'
       return ['take']
-    case 'lacks':
-      return lead.role === 'follow' ? ['steal'] : []
     case 'taken':
       if (lead.role !== 'taking') return []
       Object.assign(lead, { role: 'lead', asked: null })

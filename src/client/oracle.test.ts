@@ -1,7 +1,7 @@
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { Cursor, Row, WireRow } from '../core/index.ts'
-import { textShape } from '../testing/fake-server.ts'
+import { textShape } from '../testing/fake-tables.ts'
 import { createReplica } from './replica.ts'
 import type { Replica } from './replica.ts'
 import type { Held } from './store.ts'
@@ -53,7 +53,7 @@ const steps = fc.array(
 function fromScratch(replica: Replica): Row[] {
   const kept = replica.state.entities.get('t')
   if (kept === undefined) return []
-  const fresh = createReplica({ entities: ['t'], identity, node: 'n' })
+  const fresh = createReplica({ wants: { t: [''] }, identity, node: 'n' })
   const held: Held = {
     cursor: kept.cursor,
     marks: kept.marks,
@@ -87,7 +87,7 @@ test('[R1] the incremental view equals the view from scratch, and references cha
 })
 
 class World {
-  readonly replica = createReplica({ entities: ['t'], identity, node: 'n' })
+  readonly replica = createReplica({ wants: { t: [''] }, identity, node: 'n' })
   readonly rows = new Map<string, Row>()
   seq = 1
   /** The replica's place. */

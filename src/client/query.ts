@@ -4,7 +4,7 @@ import type { Filter, Order, Row } from '../core/index.ts'
 import { compareText, matcher, rowOrder } from '../core/index.ts'
 import type { Engine } from './engine.ts'
 import type { Listener } from './live.ts'
-import { viewOf } from './state.ts'
+import { shownOf, viewOf } from './state.ts'
 
 export interface QueryOptions<T> {
   /** Default: every row. A function must depend on nothing but the row. */
@@ -194,13 +194,15 @@ export function queryOf(engine: Engine, entity: string, options: QueryOptions<Ro
     {
       key: () => kept()?.shape?.key ?? byId,
       *entries() {
-        const { rows = new Map<string, Entry>(), overlays = new Map<string, Row | null>() } = kept() ?? {}
-        for (const { id, row } of rows.values()) if (!overlays.has(id)) yield [id, row]
-        for (const [id, over] of overlays) if (over !== null) yield [id, over]
+        const own = kept()
+        if (own === undefined) return
+        const { rows, overlays, shows } = own
+        for (const { id, row } of rows.values()) if (!overlays.has(id) && shows(id, row)) yield [id, row]
+        for (const [id, over] of overlays) if (over !== null && shows(id, over)) yield [id, over]
       },
       view(id) {
         const own = kept()
-        return own === undefined ? undefined : viewOf(own, id)
+        return own && shownOf(own, id, viewOf(own, id))
       },
       watch(changed) {
         const watcher: Parameters<typeof engine.live.watchers.add>[0] = views => {

@@ -22,7 +22,8 @@ export function receiveReload(
     const held = entities.get(kept.name)
     if (held !== undefined && isBetter(kept, held, told)) replace(kept, held)
     else if (!state.follows) overwrite(state, kept, held?.cursor ?? null)
-    answered(kept)
+    // else who leads waits for it too
+    if (told === null || Object.hasOwn(told.places, kept.name)) answered(kept)
   }
   const left = new Set(pending.map(({ n }) => n))
   const { n: known } = state.identity
@@ -60,7 +61,9 @@ function overwrite(state: State, kept: Kept, from: Cursor | null): void {
 function isBetter(kept: Kept, held: Held, told: Told | null): boolean {
   const { name, cursor } = kept
   const { cursor: stored } = held
-  if (stored === null || standsAs(kept, held)) return false
+  // nobody wants it, and who leads has let it go
+  if (stored === null) return kept.where === null && cursor !== null
+  if (standsAs(kept, held)) return false
   if (cursor === null || stored.epoch !== cursor.epoch || stored.seq > cursor.seq) return true
   if (sameCursor(stored, cursor)) return true
   const place = told?.places[name] ?? null
@@ -68,7 +71,7 @@ function isBetter(kept: Kept, held: Held, told: Told | null): boolean {
   return cursor.seq > told.head || place.seq >= cursor.seq
 }
 
-function replace(kept: Kept, { cursor, marks, shape, rows }: Held): void {
+export function replace(kept: Kept, { cursor, marks, shape, rows }: Held): void {
   const before = kept.rows
   const after = new Map<string, StoredRow>()
   kept.fresh = before.size + kept.queue.size === 0

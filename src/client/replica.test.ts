@@ -331,7 +331,10 @@ describe('results', () => {
     const r = rig({ entities: ['t', 'u'] })
     r.welcome()
     r.frame({ type: 'error', re: 'subscribe', entity: 'u', code: 'FORBIDDEN', message: 'no' })
-    expect(r.replica.state.entities.get('u')).toMatchObject({ refused: true, current: true })
+    expect(r.replica.state.entities.get('u')).toMatchObject({
+      refused: { code: 'FORBIDDEN' },
+      current: true,
+    })
     expect(r.replica.state.entities.get('t')).toMatchObject({ refused: false, asked: true })
   })
 

@@ -9,7 +9,7 @@ import { frameRefused, newOutbox, pump } from './outbox.ts'
 import type { Outbox } from './outbox.ts'
 import { bury, dieWith, discard, drop, receiveResults, retry, sweep } from './settle.ts'
 import { conclude } from './conclude.ts'
-import { enqueue, register, viewOf } from './state.ts'
+import { enqueue, register, shownOf, unheard, viewOf } from './state.ts'
 import type { Effect, Healing, Kept, State } from './state.ts'
 import type { Numbers } from './disk.ts'
 import { receiveReload } from './reload.ts'
@@ -17,6 +17,7 @@ import { firstDraft } from './store.ts'
 import type { Told } from './tabs.ts'
 import type { Identity, Loaded, PendingRecord } from './store.ts'
 import { know, newEntry, place, write } from './write.ts'
+import type { Wants } from './wants.ts'
 
 export type ReplicaEvent =
   /** What the disk held; first of all. */
@@ -36,8 +37,8 @@ export type ReplicaEvent =
   /** On as another client, with what has no number yet; what has one is another tab's affair. */
   | { readonly type: 'moult'; readonly client: string }
   | { readonly type: 'role'; readonly follows: boolean; readonly lead: number }
-  /** Other tabs need these too. */
-  | { readonly type: 'named'; readonly told: Told }
+  /** A step of a part that not every page has; pure like all others. */
+  | { readonly type: 'part'; readonly step: (state: State) => void }
   /** A connection is open: say hello. */
   | { readonly type: 'opened' }
   | { readonly type: 'frame'; readonly message: Down }
@@ -51,12 +52,12 @@ export type ReplicaEvent =
   | { readonly type: 'discard'; readonly n: number }
 
 export interface ReplicaOptions {
-  readonly entities: readonly string[]
+  /** As many filters as are wanted together are put together by whoever asks for that (`wanting`). */
+  readonly wants: Wants
   readonly identity: Identity
   readonly node: string
   /** Overrides, for display only, what the server says of an entity. */
   readonly strategy?: string | null
-  readonly where?: State['where'] | undefined
   readonly healing?: Healing | null
   /** Edits wait for others to go with, at most a second. */
   readonly saveData?: boolean | undefined
@@ -92,33 +93,29 @@ export function createReplica(options: ReplicaOptions): Replica {
     },
     view(entity, id) {
       const kept = state.entities.get(entity)
-      return kept === undefined ? undefined : viewOf(kept, state.alias.get(id) ?? id)
+      const real = state.alias.get(id) ?? id
+      return kept && shownOf(kept, real, viewOf(kept, real))
     },
     rows: entity => rowsOf(state.entities.get(entity)),
     realId: id => state.alias.get(id) ?? id,
   }
 }
 
-function newState({
-  entities,
-  identity,
-  node,
-  strategy = null,
-  where = {},
-  healing = null,
-}: ReplicaOptions): State {
+function newState({ wants, identity, node, strategy = null, healing = null }: ReplicaOptions): State {
   return {
-    entities: new Map(entities.map(name => [name, newKept(name)])),
+    entities: new Map(
+      Object.entries(wants).map(([name, filters]) => [name, newKept(name, filters[0] ?? null)]),
+    ),
     entries: new Map(),
     dead: new Map(),
     identity,
     strategy,
-    where,
     node,
     now: 0,
     behind: false,
     drafts: 0,
     follows: false,
+    shapes: {},
     epoch: null,
     head: unheard,
     maxPayload: Infinity,
@@ -137,10 +134,7 @@ function newState({
   }
 }
 
-/** Beyond every place of a log. */
-const unheard = Number.MAX_SAFE_INTEGER
-
-function newKept(name: string): Kept {
+export function newKept(name: string, where: string | null): Kept {
   return {
     name,
     cursor: null,
@@ -149,9 +143,12 @@ function newKept(name: string): Kept {
     rows: new Map(),
     queue: new Map(),
     overlays: new Map(),
-    gone: new Set(),
+    gone: new Map(),
     own: new Map(),
     touched: new Map(),
+    where,
+    shows: () => true,
+    loading: false,
     fresh: false,
     stage: null,
     heal: null,
@@ -168,9 +165,11 @@ function rowsOf(kept: Kept | undefined): Row[] {
   const { overlays } = kept
   for (const { id, row } of kept.rows.values()) {
     const over = overlays.size === 0 ? undefined : overlays.get(id)
-    if (over !== null) rows.push(over ?? row)
+    const shown = shownOf(kept, id, over === null ? undefined : (over ?? row))
+    if (shown) rows.push(shown)
   }
-  for (const [id, over] of overlays) if (over !== null && !kept.rows.has(id)) rows.push(over)
+  for (const [id, over] of overlays)
+    if (over !== null && !kept.rows.has(id) && kept.shows(id, over)) rows.push(over)
   return rows
 }
 
@@ -215,10 +214,8 @@ function handle(state: State, box: Outbox, event: ReplicaEvent): number {
       if (kept !== undefined) ask(state, kept)
       return 0
     }
-    case 'named':
-      state.where = { ...event.told.where, ...state.where }
-      for (const name of Object.keys(event.told.places))
-        if (!state.entities.has(name)) state.entities.set(name, newKept(name))
+    case 'part':
+      event.step(state)
       return 0
     case 'retry':
       return retry(state, event.n)
@@ -312,7 +309,8 @@ function receive(state: State, box: Outbox, message: Down): void {
 }
 
 /** A scope could not be read: for good, or for now. */
-function scopesFailed(state: State, { entity, code, retry_after_ms: ms = 1000 }: Failure): void {
+function scopesFailed(state: State, failure: Failure): void {
+  const { entity, code, retry_after_ms: ms = 1000 } = failure
   const again = isRetryable(code)
   for (const kept of state.entities.values()) {
     // without a name it is of any that was asked for; those under repair were taken already
@@ -323,7 +321,7 @@ function scopesFailed(state: State, { entity, code, retry_after_ms: ms = 1000 }:
       kept.again = true
     } else {
       answered(kept)
-      kept.refused = true
+      kept.refused = failure
     }
   }
   if (again) state.out.push({ do: 'pause', ms })
@@ -354,7 +352,7 @@ function load(state: State, { entities, pending, identity }: Loaded): void {
       const base = record.mutation.base?.seq ?? -1
       // what was updated and is not there now was deleted since
       if (action === 'update' && kept?.rows.has(id) === false && base < (kept.cursor?.seq ?? -1))
-        kept.gone.add(id)
+        kept.gone.set(id, null)
     }
   }
 }

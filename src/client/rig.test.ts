@@ -10,22 +10,29 @@ import type {
   Welcome,
   WireRow,
 } from '../core/index.ts'
-import { textShape } from '../testing/fake-server.ts'
+import { textShape } from '../testing/fake-tables.ts'
 import { healing } from './heal.ts'
 import { createReplica } from './replica.ts'
 import type { ReplicaEvent } from './replica.ts'
 import type { Change, Effect, Work } from './state.ts'
 import { firstDraft } from './store.ts'
+import type { Wants } from './wants.ts'
 
 export const shape = textShape(['id', 'title', 'done'])
 export const at = (seq: number, epoch = 'e', check = seq): Cursor => ({ epoch, seq, check })
 
 export function rig(
-  options: { entities?: string[]; shape?: EntityShape; strategy?: string; healing?: null } = {},
+  options: {
+    entities?: string[]
+    wants?: Wants
+    shape?: EntityShape
+    strategy?: string
+    healing?: null
+  } = {},
 ) {
   const entities = options.entities ?? ['t']
   const replica = createReplica({
-    entities,
+    wants: options.wants ?? Object.fromEntries(entities.map(name => [name, ['']])),
     identity: { client: 'c', n: 0, lead: 1, user: null, reading: 0 },
     node: 'n',
     healing: options.healing === undefined ? healing : options.healing,

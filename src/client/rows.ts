@@ -71,10 +71,13 @@ export function putRow(
   net.set(fresh.id, row)
 }
 
-export function dropRow(kept: Kept, id: string, net: Map<string, StoredRow | null>): void {
+/** `evicted`: it is there, but not wanted here any more. */
+export function dropRow(kept: Kept, id: string, net: Map<string, StoredRow | null>, evicted = false): void {
   net.set(id, null)
-  if (!kept.rows.has(id)) return
-  touch(kept, id, 'server')
+  const held = kept.rows.get(id)
+  if (held === undefined) return
+  const pending = kept.queue.has(id)
+  touch(kept, id, evicted && pending ? null : 'server')
   kept.rows.delete(id)
-  if (kept.queue.has(id)) kept.gone.add(id)
+  if (pending) kept.gone.set(id, evicted ? held.row : null)
 }

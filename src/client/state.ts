@@ -5,6 +5,7 @@ import type {
   Batch,
   Cursor,
   EntityShape,
+  Failure,
   Json,
   Mismatch,
   MutationResult,
@@ -12,6 +13,7 @@ import type {
   Row,
   SyncError,
   Up,
+  Welcome,
   Write,
 } from '../core/index.ts'
 import { cut, hides, isTemporaryId, patched } from '../core/index.ts'
@@ -97,6 +99,8 @@ export interface Heal {
   readonly common: Cursor | null
   /** Net effect of the repairing batches: null for rows that are not in view. */
   readonly staged: Map<string, StoredRow | null>
+  /** Of those that are not, what nobody wants any more. */
+  readonly evicted: Set<string>
   readonly renamed: (readonly [string, string])[]
   to: Cursor | null
   /** The client's pairs were sent in so many messages, and so many are not answered. */
@@ -121,6 +125,8 @@ type Cause = Source | 'gone'
 
 interface Touched {
   readonly before: Row | undefined
+  /** It was shown, and so was what lies under pending writes. */
+  readonly seen: boolean
   readonly had: boolean
   source: Cause | null
 }
@@ -136,11 +142,20 @@ export interface Kept {
   readonly queue: Map<string, Queued[]>
   /** What pending writes make of a row; null: deleted. */
   readonly overlays: Map<string, Row | null>
-  /** Rows that somebody deleted under a pending write: an update of them shows nothing. */
-  readonly gone: Set<string>
+  /**
+   * What is left of rows that went from under a pending write: nothing of those that somebody deleted, and an update of
+   * them shows nothing; of those that are not wanted any more, what they were.
+   */
+  readonly gone: Map<string, Row | null>
   /** Up to here, what happened to a row with pending writes was ours. */
   readonly own: Map<string, number>
   readonly touched: Map<string, Touched>
+  /** Which rows are asked for: the text of a filter, or empty for all; null: none. Where another tab asks, what this one would. */
+  where: string | null
+  /** Of what is held and written, what this tab wants to see. */
+  shows: Shows
+  /** What the disk has of it is being read, and nobody asks for it yet. */
+  loading: boolean
   /** A first snapshot came: every row is new. */
   fresh: boolean
   stage: Stage | null
@@ -151,8 +166,14 @@ export interface Kept {
   again: boolean
   /** Caught up on this connection, or refused. */
   current: boolean
-  refused: boolean
+  /** It is not asked for: nobody wants it, the server does not have it, or (then with why) will not give it. */
+  refused: boolean | Failure
 }
+
+export type Shows = (id: string, row: Row) => boolean
+
+/** As the head before a welcome: beyond every place of a log. */
+export const unheard: number = Number.MAX_SAFE_INTEGER
 
 export interface State {
   readonly entities: Map<string, Kept>
@@ -161,8 +182,6 @@ export interface State {
   readonly dead: Map<number, Entry>
   identity: Identity
   readonly strategy: string | null
-  /** The rows that are wanted, where it is not all of them. */
-  where: { readonly [entity: string]: Row | undefined }
   /** Names this page load in stamps. */
   readonly node: string
   /** When the event at hand happened. */
@@ -173,6 +192,8 @@ export interface State {
   drafts: number
   /** Another tab leads: it has the connection, and stores what the server says. */
   follows: boolean
+  /** What the server has, since a welcome. */
+  shapes: Welcome['entities']
   /** Of the server's log, since a welcome. */
   epoch: string | null
   /** The greatest place of that log that was heard of on this connection. */
@@ -201,6 +222,11 @@ export function send(state: State, message: Up): void {
   state.out.push({ do: 'send', text: JSON.stringify(message) })
 }
 
+/** What the tab shows of what is there. */
+export function shownOf(kept: Kept, id: string, row: Row | undefined): Row | undefined {
+  return row && kept.shows(id, row) ? row : undefined
+}
+
 export function viewOf(kept: Kept, id: string): Row | undefined {
   const over = kept.overlays.get(id)
   return over === undefined ? kept.rows.get(id)?.row : (over ?? undefined)
@@ -209,8 +235,11 @@ export function viewOf(kept: Kept, id: string): Row | undefined {
 /** Call before anything of the row is changed. `source`: announce it as that; a rollback outranks the rest. */
 export function touch(kept: Kept, id: string, source: Cause | null): void {
   const known = kept.touched.get(id)
-  if (known === undefined) kept.touched.set(id, { before: viewOf(kept, id), had: kept.rows.has(id), source })
-  else if (source !== null && known.source !== 'rollback') known.source = source
+  if (known === undefined) {
+    const before = viewOf(kept, id)
+    const shown = (row: Row | undefined): boolean => shownOf(kept, id, row) !== undefined
+    kept.touched.set(id, { before, seen: shown(before), had: shown(kept.rows.get(id)?.row), source })
+  } else if (source !== null && known.source !== 'rollback') known.source = source
 }
 
 /** Links the writes of a pending mutation to their rows. */
@@ -258,7 +287,7 @@ export function dequeue(state: State, entry: Entry, source: Cause | null): void 
 export function fold(state: State, kept: Kept, id: string, queued: readonly Queued[]): Row | null {
   const confirmed = kept.rows.get(id)
   const strategy = state.strategy ?? kept.shape?.strategy
-  let row: Row | null = confirmed?.row ?? null
+  let row: Row | null = confirmed?.row ?? kept.gone.get(id) ?? null
   let seen = kept.own.get(id) ?? 0
   for (const { entry, write } of queued) {
     const base = entry.record.mutation.base?.seq ?? null

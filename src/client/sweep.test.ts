@@ -15,7 +15,7 @@ const at = (seq: number): Cursor => ({ epoch: 'e', seq, check: seq })
 
 test('[R2] overlays of one row go in queue order: an older edit that waits for another entity never shows alone', () => {
   const replica = createReplica({
-    entities: ['lists', 'items'],
+    wants: { lists: [''], items: [''] },
     identity: { client: 'c', n: 0, lead: 1, user: null, reading: 0 },
     node: 'n',
   })
@@ -84,7 +84,7 @@ test('[R2] overlays of one row go in queue order: an older edit that waits for a
 
 test('[Q8] [Q3] a result of a branch that is no more is forgotten: the mutation goes again', () => {
   const replica = createReplica({
-    entities: ['lists'],
+    wants: { lists: [''] },
     identity: { client: 'c', n: 0, lead: 1, user: null, reading: 0 },
     node: 'n',
   })

@@ -1,11 +1,12 @@
 // The other tabs of this browser, as far as the platform knows them: a channel that all of them hear, and a lock that
 // one of them has. Neighbour: `crew`, which decides nothing about either. The messages are documented for users who
 // listen on the channel themselves: `change` and `optimistic` carry what they say, and more.
-import type { Cursor, Row } from '../core/index.ts'
+import type { Cursor, ErrorBody, Row } from '../core/index.ts'
 import type { LinkState } from './link.ts'
-import type { ChangeAction, State } from './state.ts'
+import type { ChangeAction } from './state.ts'
 import type { PendingRecord } from './store.ts'
 import type { Transport } from './transport.ts'
+import type { Wants } from './wants.ts'
 
 /** The connection as all tabs are told of it. */
 export interface LinkView {
@@ -39,15 +40,28 @@ export interface Told {
   readonly head: number
   /** Temporary ids and what they became. */
   readonly renamed: readonly (readonly [from: string, to: string])[]
-  /** Its cursors by entity. */
+  /** Its cursors by entity; of one that it waits for, none. */
   readonly places: { readonly [entity: string]: Cursor | null }
-  /** Which rows of them it asks for, where that is not all. */
-  readonly where: State['where']
 }
 
 export type TabMessage =
-  /** Who leads? `stale`: and is everything stored? `n`: the greatest number that is known here. */
-  | { readonly type: 'hello'; readonly stale: boolean; readonly n: number }
+  /** Who leads? `stale`: and is everything stored? `n`: the greatest number that is known here. `wants`: of this tab. */
+  | {
+      readonly type: 'hello'
+      readonly stale: boolean
+      readonly n: number
+      readonly tab: string
+      readonly wants: Wants
+    }
+  /** The tab is left. */
+  | { readonly type: 'bye'; readonly tab: string }
+  /** The leader's: the server does not give what these filters ask for. */
+  | {
+      readonly type: 'refused'
+      readonly entity: string
+      readonly filters: readonly string[]
+      readonly error: ErrorBody
+    }
   /** The leader's: how the connection is; with `stored`, where its entities stand, all of it on disk. */
   | {
       readonly type: 'lead'

@@ -60,6 +60,7 @@ export function equalitiesOf(filter: unknown): Equality[] {
   const found: Equality[] = []
   for (const [name, part] of entriesOf(filter)) {
     if (name === 'and') found.push(...listIn(part).flatMap(equalitiesOf))
+    if (name === 'or') found.push(...inAll(listIn(part).map(equalitiesOf)))
     if (connectives.has(name) || part === undefined || part === null) continue
     if (isScalar(part)) found.push({ column: name, values: [part] })
     if (typeof part !== 'object' || !('in' in part)) continue
@@ -68,6 +69,16 @@ export function equalitiesOf(filter: unknown): Equality[] {
       found.push({ column: name, values: values.filter(isScalar) })
   }
   return found
+}
+
+/** What a row holds that matches one of several filters: of a column on which each of them insists, a value of any. */
+function inAll(branches: readonly Equality[][]): Equality[] {
+  const [first = [], ...others] = branches
+  return first.flatMap(({ column, values }): Equality[] => {
+    const same = others.map(branch => branch.find(one => one.column === column))
+    if (same.includes(undefined)) return []
+    return [{ column, values: [...new Set([...values, ...same.flatMap(one => one?.values ?? [])])] }]
+  })
 }
 
 function listIn(value: unknown): readonly unknown[] {

@@ -10,11 +10,10 @@ import type { Row } from './ids.ts'
 import { asArray, asInteger, asObject, asRow, asString, invalid } from './limits.ts'
 import type { Limits, Unknown } from './limits.ts'
 import type { Hello, Mutate, Reconcile, ScopeRequest, Subscribe, Up } from './protocol.ts'
+import { maxWhere } from './scope.ts'
 
 const clientPattern = /^[\w-]{1,64}$/
 const maxCursorMarks = 64
-/** Characters of a filter that a client sends. */
-const maxWhere = 4096
 
 /** The canonical messages by type; undefined for a type that is not canonical. */
 export function decodeUp(message: Unknown, limits: Limits): Up | undefined {

@@ -9,12 +9,13 @@ import { Frame, printBatchParts } from './frames.ts'
 import { asChanged, asForgotten, findRepairs } from './reconcile.ts'
 import { Slice } from './slice.ts'
 import type { ChangedRow, Changes, SnapshotPage } from './store.ts'
-import type { ReadStore } from './views.ts'
+import type { AboveQuery, ReadStore } from './views.ts'
 
 /** Rows that are asked for by id at once. */
 const idRows = 250
 
 type ChangesQuery = Parameters<ReadStore['changes']>[0]
+type Above = Pick<AboveQuery, 'entity' | 'above' | 'had'>
 
 /** Where the pages go. */
 export interface Outlet {
@@ -82,14 +83,17 @@ export class Reader {
     return at
   }
 
-  /** Step 1 of healing: rows whose own place is above `above`. */
-  async repairAbove(entity: string, above: number, to: Cursor): Promise<boolean> {
+  /** Step 1 of healing: rows whose own place is above `above`, or that are not among those which are held. */
+  async repairAbove(asked: Above, to: Cursor): Promise<boolean> {
+    const { entity } = asked
     let after: string | null = null
     do {
       if (!(await this.#outlet.room())) return false
-      const page = await this.#above(entity, above, after)
+      const page = await this.#above(asked, after)
       after = page.next
       const end = after === null ? to : null
+      // most pages of a scope may hold nothing that is new to it
+      if (end === null && page.rows.length === 0) continue
       this.#outlet.deliver(
         printBatchParts(
           { scopes: [entity], from: null, to: end, repair: true },
@@ -206,8 +210,8 @@ export class Reader {
     return this.#slice.read(limit => this.#store.snapshot({ entity, after, limit, form }))
   }
 
-  #above(entity: string, above: number, after: string | null): Promise<SnapshotPage> {
-    return this.#slice.read(limit => this.#store.rowsAbove({ entity, above, after, limit }))
+  #above(asked: Above, after: string | null): Promise<SnapshotPage> {
+    return this.#slice.read(limit => this.#store.rowsAbove({ ...asked, after, limit }))
   }
 
   #deliverPlain(

@@ -156,8 +156,8 @@ export class Readings {
         return
       }
       case 'repair': {
-        const { entity, to, turn } = effect
-        if (!(await reader.repairAbove(entity, effect.above, to))) return
+        const { entity, above, had, to, turn } = effect
+        if (!(await reader.repairAbove({ entity, above, had }, to))) return
         return apply({ type: 'read', entities: [entity], at: to, repair: true, turn })
       }
       case 'compare': {

@@ -1,7 +1,7 @@
 // The session machine: what one connection asked for, and what to do about each message. Decides, touches nothing; the
 // connection carries the effects out. A table of handlers by message type; what is in no table is answered, not punished.
 // Neighbours on the lines: dialect before it; accept (B) and hub, feed (A) behind it.
-import { protocolVersion, SyncError } from '../core/index.ts'
+import { protocolVersion, SyncError, unscoped } from '../core/index.ts'
 import type {
   CloseCode,
   Cursor,
@@ -109,6 +109,8 @@ export type Effect =
       readonly type: 'repair'
       readonly entity: string
       readonly above: number
+      /** The shape of what the client holds, where that differs only in which rows were wanted. */
+      readonly had: string | null
       readonly to: Cursor
       readonly turn: number
     }
@@ -247,7 +249,7 @@ function verified(
       if (group === undefined) continuing.set(key, { cursor, entities: [entity] })
       else group.entities.push(entity)
     } else {
-      const healing = { entity, cursor, state, common, shape, reshaped: request.shape !== shape.hash }
+      const healing = { entity, cursor, state, common, shape, had: request.shape }
       effects.push(...heal(session, healing, head, turn))
     }
   }
@@ -266,13 +268,17 @@ interface Healing {
   readonly state: CursorState
   readonly common: Cursor | null
   readonly shape: EntityShape
-  /** The client holds rows of another shape: no place in the log tells which. */
-  readonly reshaped: boolean
+  /** The shape of the rows that the client holds. */
+  readonly had: string | null
 }
 
-/** Rule S7, step 1: what the log can name above the common place, or everything where the shape changed. */
+/**
+ * Rule S7, step 1: what the log can name above the common place, or everything where the shape changed. Where only
+ * other rows are wanted (V11), those that are held are right, and what is sent besides is what comes in.
+ */
 function heal(session: Session, healing: Healing, head: Cursor, turn: number): Effect[] {
-  const { entity, cursor, state, common, shape, reshaped } = healing
+  const { entity, cursor, state, common, shape, had } = healing
+  const reshaped = unscoped(had) !== unscoped(shape.hash)
   const reset = {
     type: 'reset',
     entity,
@@ -285,7 +291,7 @@ function heal(session: Session, healing: Healing, head: Cursor, turn: number): E
   const above = reshaped ? -1 : state === 'off' ? (common?.seq ?? -1) : cursor.seq
   return [
     { type: 'send', message: reset },
-    { type: 'repair', entity, above, to: head, turn },
+    { type: 'repair', entity, above, had: reshaped ? null : had, to: head, turn },
   ]
 }
 

@@ -5,6 +5,7 @@ import { columnsOfFilter, equalitiesOf, matcher, SyncError } from '../core/index
 import type { AccessUser, EntityShape, Equality, ErrorBody, Filter, Json, Row } from '../core/index.ts'
 import type { Logger } from './env.ts'
 import { hashOf } from './hash.ts'
+import { checkScope, heldBy } from './scope.ts'
 import { slicesOf } from './slices.ts'
 import type { ChangedRow, Changes, EntityInfo, Move, RowForm, ServerStore, SnapshotPage } from './store.ts'
 
@@ -187,23 +188,6 @@ function columnsFor({ name, definition, shape }: EntityInfo, user: AccessUser): 
   return names.flatMap((column, place) => (kept.has(column) ? [place] : []))
 }
 
-/** A scope must not be a way to ask for what is hidden, nor go by what the log keeps no old values of. */
-function checkScope({ name, routing }: EntityInfo, rights: View | null, where: Filter<Row>): void {
-  try {
-    matcher(where)
-  } catch (cause) {
-    throw new SyncError('INVALID_MESSAGE', 'where is no filter', { cause })
-  }
-  for (const column of columnsOfFilter(where)) {
-    const shown = rights === null || rights.shape.columns.some(([one]) => one === column)
-    if (shown && routing.includes(column)) continue
-    throw new SyncError(
-      'INVALID_MESSAGE',
-      `'${name}' cannot be asked for by '${column.slice(0, 80)}': name the column in its definition's \`by\``,
-    )
-  }
-}
-
 function checkFilter({ name, routing }: EntityInfo, filter: Filter<Row>): void {
   for (const column of columnsOfFilter(filter)) {
     if (routing.includes(column)) continue
@@ -296,11 +280,18 @@ function goneFor(moves: readonly Move[]): SeenRow[] {
   return [{ ...last, was, json: null, created: false, reading: 0, temporary: null, beyond: true }]
 }
 
+/** As the store takes it. `had`: the shape of what the client holds; rows that were not wanted then are sent as well. */
+export interface AboveQuery extends Omit<Parameters<ServerStore['rowsAbove']>[0], 'where'> {
+  readonly had: string | null
+}
+
 /** What connections read from the store. */
-export type ReadStore = Pick<
+export interface ReadStore extends Pick<
   ServerStore,
-  'head' | 'changes' | 'snapshot' | 'rowsAbove' | 'places' | 'rowsById'
->
+  'head' | 'changes' | 'snapshot' | 'places' | 'rowsById'
+> {
+  rowsAbove(query: AboveQuery): Promise<SnapshotPage>
+}
 
 /** The store as a user sees it. */
 export function viewed(store: ServerStore, views: Views): ReadStore {
@@ -359,10 +350,14 @@ class ViewedStore implements ReadStore {
     return shownPage(view, await this.#store.snapshot({ ...query, where: view.where }), query.form)
   }
 
-  async rowsAbove(query: Parameters<ServerStore['rowsAbove']>[0]): Promise<SnapshotPage> {
+  async rowsAbove({ had, ...query }: AboveQuery): Promise<SnapshotPage> {
     const view = this.#views.of(query.entity)
-    if (view === null) return this.#store.rowsAbove(query)
-    return shownPage(view, await this.#store.rowsAbove({ ...query, where: view.where }), 'values')
+    const held = heldBy(this.#store.entities.get(query.entity), had)
+    if (view === null && held === null) return this.#store.rowsAbove(query)
+    const above = held === null ? query.above : -1
+    const page = await this.#store.rowsAbove({ ...query, above, ...(view && { where: view.where }) })
+    const rows = held === null ? page.rows : page.rows.filter(row => row.seq > query.above || !held(row))
+    return { ...page, rows: view === null ? rows : shownRows(view, rows, 'values') }
   }
 
   async places(query: Parameters<ServerStore['places']>[0]): ReturnType<ServerStore['places']> {

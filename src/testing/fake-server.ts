@@ -4,8 +4,8 @@ import type {
   Cursor,
   Down,
   EntityShape,
+  ErrorBody,
   Hello,
-  Json,
   Mutation,
   MutationResult,
   Reconcile,
@@ -16,39 +16,21 @@ import type {
   WireRow,
   Write,
 } from '../core/index.ts'
-import { bucketOf, idOfRow, isTemporaryId, Summary, unequalBuckets } from '../core/index.ts'
+import { bucketOf, isTemporaryId, Summary, unequalBuckets, unscoped } from '../core/index.ts'
 import type { Connection, Transport, TransportEvents } from '../client/index.ts'
-
-interface Entry {
-  readonly seq: number
-  readonly entity: string
-  readonly id: string
-  readonly temporary?: string
-}
-
-interface Table {
-  shape: EntityShape
-  readonly rows: Map<string, { seq: number; row: Row }>
-}
+import { branchOff, checkOf, shapeFor, textShape, wanted, wire } from './fake-tables.ts'
+import type { Entry, Held, Table } from './fake-tables.ts'
 
 interface Link {
   readonly events: TransportEvents
   open: boolean
   client: string | null
   readonly scopes: Map<string, Cursor>
+  /** Of entities that are not wanted whole. */
+  readonly wheres: Map<string, Row>
   readonly comparing: Set<string>
   /** Frames that `holdDown` keeps. */
   readonly held: string[]
-}
-
-export function textShape(columns: readonly string[], options: Partial<EntityShape> = {}): EntityShape {
-  return {
-    columns: columns.map(name => [name, 'text'] as const),
-    key: ['id'],
-    hash: columns.join(),
-    strategy: 'last-write-wins',
-    ...options,
-  }
 }
 
 export class FakeServer {
@@ -67,6 +49,8 @@ export class FakeServer {
   holdDown = false
   /** Says what is wrong with a mutation. */
   judge: (mutation: Mutation) => Partial<MutationResult> | null = () => null
+  /** Says why a filter is not taken. */
+  refuses: (entity: string, where: Row) => Partial<ErrorBody> | null = () => null
   mute = false
   /** Below it, cursors are old. */
   horizon = 0
@@ -76,7 +60,7 @@ export class FakeServer {
 
   define(name: string, columns: readonly string[] | EntityShape): void {
     const shape = 'hash' in columns ? columns : textShape(columns)
-    const rows: Table['rows'] = this.tables.get(name)?.rows ?? new Map<string, { seq: number; row: Row }>()
+    const rows: Table['rows'] = this.tables.get(name)?.rows ?? new Map<string, Held>()
     this.tables.set(name, { shape, rows })
   }
 
@@ -85,7 +69,15 @@ export class FakeServer {
   }
 
   #connect(events: TransportEvents): Connection {
-    const link: Link = { events, open: true, client: null, scopes: new Map(), comparing: new Set(), held: [] }
+    const link: Link = {
+      events,
+      open: true,
+      client: null,
+      scopes: new Map(),
+      wheres: new Map(),
+      comparing: new Set(),
+      held: [],
+    }
     queueMicrotask(() => {
       if (!link.open) return
       if (this.refusing !== null) return this.#end(link, this.refusing, '', null)
@@ -170,16 +162,17 @@ export class FakeServer {
           scopes,
           from: this.cursor(seq),
           to: this.cursor(),
-          sets: this.#since(scopes, seq),
+          sets: this.#since(link, scopes, seq),
         })
         for (const scope of scopes) link.scopes.set(scope, this.cursor())
       }
     }
   }
 
-  #since(scopes: readonly string[], after: number): RowSet[] {
+  #since(link: Link, scopes: readonly string[], after: number): RowSet[] {
     return scopes.map(entity => {
       const table = this.tables.get(entity)
+      const here = table === undefined ? undefined : wanted(table, link.wheres.get(entity))
       const rows: WireRow[] = []
       const gone: [string, number][] = []
       const renamed: [string, string][] = []
@@ -190,7 +183,7 @@ export class FakeServer {
         if (entry.temporary !== undefined) renamed.push([entry.temporary, entry.id])
       }
       for (const { id, seq } of newest.values()) {
-        const held = table?.rows.get(id)
+        const held = here?.get(id)
         if (table === undefined || held === undefined) gone.push([id, seq])
         else rows.push(wire(table.shape, held))
       }
@@ -241,32 +234,47 @@ export class FakeServer {
     })
   }
 
-  #subscribe(link: Link, { entity, cursor, marks, shape }: ScopeRequest): void {
+  #subscribe(link: Link, { entity, cursor, marks, shape: had, where }: ScopeRequest): void {
     const table = this.tables.get(entity)
     if (table === undefined) {
       this.send(link, { type: 'error', re: 'subscribe', code: 'UNKNOWN_ENTITY', message: entity })
       return
     }
+    const refusal = where === undefined ? null : this.refuses(entity, where)
+    if (refusal !== null) {
+      this.send(link, {
+        type: 'error',
+        re: 'subscribe',
+        entity,
+        code: 'INVALID_MESSAGE',
+        message: 'no',
+        ...refusal,
+      })
+      return
+    }
+    if (where === undefined) link.wheres.delete(entity)
+    else link.wheres.set(entity, where)
+    const shape = shapeFor(table, link.wheres.get(entity))
     if (cursor === null) return this.#snapshot(link, entity, table)
     const onLog = (at: Cursor): boolean =>
       at.epoch === this.epoch && at.seq <= this.seq && at.check === checkOf(this.epoch, at.seq)
     const here = onLog(cursor)
-    if (here && shape === table.shape.hash && cursor.seq >= this.horizon) {
+    if (here && had === shape.hash && cursor.seq >= this.horizon) {
       this.send(link, {
         type: 'batch',
         scopes: [entity],
         from: cursor,
         to: this.cursor(),
-        sets: this.#since([entity], cursor.seq),
+        sets: this.#since(link, [entity], cursor.seq),
       })
       link.scopes.set(entity, this.cursor())
       return
     }
     const common = here ? cursor : ([...marks].find(onLog) ?? null)
-    const state = !here ? 'off' : shape === table.shape.hash ? 'old' : 'shape'
-    this.send(link, { type: 'reset', entity, state, common, shape: table.shape })
-    const above = state === 'shape' ? -1 : (common?.seq ?? -1)
-    const rows = [...table.rows.values()]
+    const state = !here ? 'off' : had === shape.hash ? 'old' : 'shape'
+    this.send(link, { type: 'reset', entity, state, common, shape })
+    const above = unscoped(had) === unscoped(shape.hash) ? (common?.seq ?? -1) : -1
+    const rows = [...wanted(table, link.wheres.get(entity)).values()]
       .filter(({ seq }) => seq > above)
       .map(held => wire(table.shape, held))
     link.comparing.add(entity)
@@ -281,7 +289,7 @@ export class FakeServer {
   }
 
   #snapshot(link: Link, entity: string, table: Table): void {
-    const rows = [...table.rows.values()].map(held => wire(table.shape, held))
+    const rows = [...wanted(table, link.wheres.get(entity)).values()].map(held => wire(table.shape, held))
     do {
       const part = rows.splice(0, this.pageRows)
       const to = rows.length > 0 ? {} : { to: this.cursor() }
@@ -295,7 +303,7 @@ export class FakeServer {
     if (table === undefined) return
     if (hashes !== undefined) {
       const mine = new Summary()
-      for (const [id, { seq }] of table.rows) mine.toggle(id, seq)
+      for (const [id, { seq }] of wanted(table, link.wheres.get(entity))) mine.toggle(id, seq)
       const unequal = unequalBuckets(mine.values(), hashes)
       this.send(link, { type: 'mismatch', entity, cursor, buckets: unequal })
       if (unequal.length === 0) this.#continue(link, entity, cursor)
@@ -303,7 +311,7 @@ export class FakeServer {
     }
     const theirs = new Map(held ?? [])
     const rows: WireRow[] = []
-    for (const [id, row] of table.rows) {
+    for (const [id, row] of wanted(table, link.wheres.get(entity))) {
       if (buckets?.includes(bucketOf(id)) !== true) continue
       if (theirs.get(id) !== row.seq) rows.push(wire(table.shape, row))
       theirs.delete(id)
@@ -326,7 +334,7 @@ export class FakeServer {
       scopes: [entity],
       from,
       to: this.cursor(),
-      sets: this.#since([entity], from.seq),
+      sets: this.#since(link, [entity], from.seq),
     })
     link.scopes.set(entity, this.cursor())
   }
@@ -378,23 +386,10 @@ export class FakeServer {
     for (const table of this.tables.values())
       for (const [id, held] of table.rows) if (held.seq > seq) table.rows.delete(id)
     this.seq = seq
-    branch += 1
-    branches.set(this.epoch, seq)
+    branchOff(this.epoch, seq)
   }
 
   rows(entity: string): Row[] {
     return Array.from(this.tables.get(entity)?.rows.values() ?? [], ({ row }) => row)
   }
-}
-
-let branch = 0
-const branches = new Map<string, number>()
-
-function checkOf(epoch: string, seq: number): number {
-  return seq > (branches.get(epoch) ?? Infinity) ? seq * 31 + branch : seq * 31
-}
-
-function wire(shape: EntityShape, { seq, row }: { seq: number; row: Row }): WireRow {
-  if (idOfRow(row, shape.key) === null) throw new Error('a row without a key')
-  return [seq, ...shape.columns.map(([name]): Json => row[name] ?? null)]
 }

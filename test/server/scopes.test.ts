@@ -1,7 +1,8 @@
 // Of the rows that somebody may see, only those that they want: over the wire, and with our client.
 import { afterEach, expect, test } from 'vitest'
 import { defineEntity } from 'syncline'
-import { createClient, memoryStore } from 'syncline/client'
+import { createClient, memoryStore, platformEnv, webSocketTransport } from 'syncline/client'
+import type { Client } from 'syncline/client'
 import { cleanUp, later, startApp, until } from './support/app.ts'
 import type { App } from './support/app.ts'
 import { openSession, update } from './support/session.ts'
@@ -76,7 +77,7 @@ test('[V9] a scope shows nothing that may not be seen, nor goes by it; what it g
     { nothing: 1 },
     { list: { like: 1 } },
     { or: 1 },
-    { list: { in: Array.from({ length: 2000 }, (_, i) => i) } },
+    { list: { in: Array.from({ length: 5000 }, (_, i) => i) } },
     [],
   ]) {
     const [error] = await ask(session, { where })
@@ -90,6 +91,91 @@ test('[V9] a scope shows nothing that may not be seen, nor goes by it; what it g
   expect(session.results()[0]?.status).toBe('applied')
   expect(db.prepare("SELECT title FROM notes WHERE id = 'b'").all()).toEqual([{ title: 'mine' }])
 })
+
+test('[V11] what comes into a scope is sent, and nothing else: 100 rows to 10,000 that are held, and away again', async () => {
+  const rows = `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 10100)
+    INSERT INTO notes SELECT printf('n%05d', i), iif(i <= 10000, 1, 2), printf('a title of some length, the one of row %d', i), '' FROM n`
+  const { url } = await startApp({
+    schema: `${schema}; DELETE FROM notes; ${rows}`,
+    entities: [defineEntity({ name: 'notes', by: ['list'] })],
+  })
+  const { client, wire, reset, atOnce } = watched(url)
+  await client.scope('notes', { where: { list: 1 } }).ready
+  expect(client.getAll('notes')).toHaveLength(10_000)
+  expect(wire.rows).toBe(10_000)
+  const whole = wire.down
+  reset()
+  const more = client.scope('notes', { where: { list: 2 } })
+  await more.ready
+  expect(client.getAll('notes')).toHaveLength(10_100)
+  expect(wire.rows).toBe(100)
+  expect(wire.gone).toBe(0)
+  expect(whole).toBeGreaterThan(600_000)
+  expect(wire.up + wire.down).toBeLessThan(16_000)
+  reset()
+  atOnce(() => more.close())
+  await until('what was given up is let go', () => wire.compared === 1)
+  expect(client.getAll('notes')).toHaveLength(10_000)
+  expect([wire.rows, wire.gone]).toEqual([0, 0])
+  expect(wire.up + wire.down).toBeLessThan(8_000)
+})
+
+/** A client whose frames are counted: their characters, and the rows in them. */
+function watched(url: string): {
+  readonly client: Client
+  readonly wire: { up: number; down: number; rows: number; gone: number; compared: number }
+  readonly reset: () => void
+  /** No time passes between what is given up here and its end. */
+  readonly atOnce: (run: () => void) => void
+} {
+  const nothing = { up: 0, down: 0, rows: 0, gone: 0, compared: 0 }
+  const wire = { ...nothing }
+  const env = platformEnv()
+  let hurried = false
+  const transport = webSocketTransport(`${url}/api/sync`)
+  const client = createClient({
+    url: `${url}/api/sync`,
+    entities: [],
+    store: 'memory',
+    env: { ...env, after: (ms, run) => env.after(hurried ? 0 : ms, run) },
+    transports: [
+      {
+        name: transport.name,
+        connect(events) {
+          const frame = (text: string): ReturnType<typeof events.frame> => {
+            wire.down += text.length
+            wire.compared += Number(text.startsWith('{"type":"mismatch"'))
+            const { sets = [] } = JSON.parse(text) as { sets?: { rows: object[]; gone?: object[] }[] }
+            for (const { rows, gone = [] } of sets) {
+              wire.rows += rows.length
+              wire.gone += gone.length
+            }
+            return events.frame(text)
+          }
+          const connection = transport.connect({ ...events, frame })
+          return {
+            ...connection,
+            send(text) {
+              wire.up += text.length
+              return connection.send(text)
+            },
+          }
+        },
+      },
+    ],
+  })
+  later(() => client.close())
+  return {
+    client,
+    wire,
+    reset: () => void Object.assign(wire, nothing),
+    atOnce(run) {
+      hurried = true
+      run()
+      hurried = false
+    },
+  }
+}
 
 test('[V9] the client holds only what it asked for; asking for something else brings that, and keeps unsent edits', async () => {
   const { url, db } = await begin()
