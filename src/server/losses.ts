@@ -122,7 +122,7 @@ export function conflictId(user: string, { client, entity, id, field }: Loss): s
 /**
  * As they are stored: the columns of a record by its id, the newest written of each. `userOf` knows whose client wrote a cell;
  * a value of nobody's that is known makes no record, nor one of a row without any name. A row that was never made has the
- * temporary id that its writer gave it.
+ * temporary id that its writer gave it. `head`: at least the place of the transaction's last entry.
  */
 export function recordsOf(
   losses: readonly Loss[],

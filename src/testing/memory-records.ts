@@ -47,7 +47,8 @@ export function noteLosses(
     )
     return users.includes(sender.user) ? sender.user : (users[0] ?? null)
   }
-  for (const [id, row] of recordsOf(losses, sender, userOf, { head: head.seq, nowMs: env.now() })) {
+  // the place that this transaction will have: what it stored of the client's came before what it lost
+  for (const [id, row] of recordsOf(losses, sender, userOf, { head: head.seq + 1, nowMs: env.now() })) {
     const known = transaction.read(table, id)
     const values = recordOver(known, row)
     if (values === null) continue
