@@ -25,6 +25,7 @@ export function askAll(state: State, all: Iterable<Kept>): void {
     // the whole without the others (rule R4)
     if (kept.cursor === null) kept.stage = null
     const { name: entity, cursor, marks, shape, where } = kept
+    kept.shifting = cursor !== null && shape?.hash !== shapeIn(state, kept)?.hash
     // reason: a filter is an object
     return {
       entity,
@@ -53,8 +54,9 @@ export function shapeIn({ shapes }: State, { name, where }: Kept): EntityShape |
 
 /** The scope is caught up on this connection. */
 export function answered(kept: Kept): void {
+  kept.stage = null
+  if (kept.shifting) return
   kept.asked = false
   kept.again = false
   kept.current = true
-  kept.stage = null
 }

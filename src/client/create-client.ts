@@ -50,8 +50,9 @@ export function allParts(): Parts {
 export function createClient<const S extends readonly EntitySource[]>(
   options: ClientOptions<S>,
 ): Client<RowsOf<S>> {
-  // reason: they come out as they went in, but for the order of their columns; `more` adds the query and the scopes
+  // reason: they come out as they went in, but for the order of their columns
   const where = inOrder(options.where ?? {}) as NonNullable<ClientOptions<S>['where']>
+  // reason: `more` adds the query and the scopes
   const client = clientOf({ ...options, where }, allParts()) as Client<RowsOf<S>>
   // reason: what a row is, is the caller's affair; in the inbox every row is a Row
   return Object.assign(client, { conflicts: conflictsOf(client as unknown as Client) })

@@ -66,7 +66,7 @@ export function lost(state: State): void {
   for (const kept of state.entities.values()) {
     kept.stage = null
     kept.heal = null
-    kept.asked = false
+    kept.asked = kept.shifting = false
     kept.again = false
     kept.current = false
   }

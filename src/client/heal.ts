@@ -15,7 +15,7 @@ function receiveReset(state: State, { entity, common, shape }: Reset): void {
   if (kept === undefined) return
   kept.stage = null
   kept.asked = true
-  kept.current = false
+  kept.current = kept.shifting = false
   kept.heal = {
     shape,
     common,

@@ -1,6 +1,6 @@
 // What another tab stored meanwhile (rule T3): confirmed rows of entities whose stored place is ahead of ours, and which
 // mutations are left. What is not there any more was settled: its rows show what became of it.
-import type { Cursor } from '../core/index.ts'
+import type { Cursor, Write } from '../core/index.ts'
 import { sameCursor, sameJson } from '../core/index.ts'
 import { answered } from './ask.ts'
 import { rename } from './rename.ts'
@@ -40,8 +40,12 @@ export function receiveReload(
   }
   // what was put after this was read is not in it
   const isGone = (n: number): boolean => n <= (identity?.n ?? 0) && !left.has(n)
+  // whoever leads has let go what is wanted here, and will bring it again: what became of edits comes with it
+  const isLost = ({ entity }: Write): boolean =>
+    told !== null && state.entities.get(entity)?.cursor != null && entities.get(entity)?.cursor == null
   for (const entry of state.entries.values())
-    if (entry.durable && isGone(entry.record.n)) settledElsewhere(state, entry)
+    if (entry.durable && isGone(entry.record.n) && !entry.record.mutation.writes.some(isLost))
+      settledElsewhere(state, entry)
   for (const n of state.dead.keys()) if (isGone(n)) state.dead.delete(n)
 }
 

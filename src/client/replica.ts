@@ -153,6 +153,7 @@ export function newKept(name: string, where: string | null): Kept {
     stage: null,
     heal: null,
     asked: false,
+    shifting: false,
     again: false,
     current: false,
     refused: false,
@@ -317,6 +318,7 @@ function scopesFailed(state: State, failure: Failure): void {
     const meant = entity === undefined ? again || kept.heal === null : kept.name === entity
     if (!kept.asked || !meant) continue
     kept.heal = null
+    kept.shifting = false
     if (again) {
       kept.again = true
     } else {

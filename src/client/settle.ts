@@ -1,7 +1,7 @@
 // Results come home: overlays go when the cursor is there (rule R2), what was refused for good becomes a dead letter
 // with its dependants (Q4), and dead letters are retried or discarded (Q5).
 import type { ErrorBody, MutationResult, Write } from '../core/index.ts'
-import { isRetryable, isTemporaryId, SyncError } from '../core/index.ts'
+import { isRetryable, isTemporaryId, patched, SyncError } from '../core/index.ts'
 import { rename } from './rename.ts'
 import { dequeue } from './state.ts'
 import type { Entry, Source, State } from './state.ts'
@@ -113,16 +113,21 @@ export function sweep(state: State): void {
     }
     for (const [from, to] of Object.entries(result.ids ?? {}))
       renameOwn(state, record.mutation.writes, from, to)
-    remove(
-      state,
-      entry,
-      result.status === 'conflict' || result.error !== undefined || result.lost !== undefined
-        ? 'rollback'
-        : null,
-    )
+    const lost = result.status === 'conflict' || result.error !== undefined || result.lost !== undefined
+    if (!lost) leave(state, record.mutation.writes)
+    remove(state, entry, lost ? 'rollback' : null)
     const { status, version, ids = {} } = result
     // reason: what was rejected never gets here, it is a dead letter
     state.out.push({ do: 'settle', n: record.n, settled: { status: status as 'applied', version, ids } })
+  }
+}
+
+/** Under younger edits of rows that are not wanted here lies what was stored: nobody else will say it. */
+function leave(state: State, writes: readonly Write[]): void {
+  for (const { entity, id, data } of writes) {
+    const gone = state.entities.get(entity)?.gone
+    const left = gone?.get(id)
+    if (left) gone?.set(id, data ? patched(left, data) : null)
   }
 }
 

@@ -162,6 +162,8 @@ export interface Kept {
   heal: Heal | null
   /** A subscribe was sent and not answered. */
   asked: boolean
+  /** Of other rows than are held: only a reset answers it, whatever was on its way before. */
+  shifting: boolean
   /** It failed for now: to be sent again at `resume`. */
   again: boolean
   /** Caught up on this connection, or refused. */

@@ -37,6 +37,8 @@ export function pursue(engine: Engine): void {
     type: 'part',
     step() {
       for (const [kept, where] of late) {
+        // what came meanwhile may have been left
+        if (kept.where === null && state.follows) Object.assign(kept, { refused: false, current: false })
         kept.where = where
         if (asks && where === null) evict(state, kept)
       }

@@ -64,6 +64,7 @@ function judgedOf(race: Race): { judged: Judged; standing: Standing; attempt: At
     standing,
     row: { id: 'n', ...row },
     client: 'me',
+    head: 9,
   }
   return { judged, standing, attempt }
 }
@@ -115,14 +116,14 @@ describe('[I1] records', () => {
     mineAt: stampAt(3_000),
     theirsAt: null,
     client: 'me',
-    place: null,
+    place: 7,
+    stored: false,
     outcome: 'server-wins',
   }
   const sender = { user: 'ada', client: 'me', lead: 1 }
-  const at = { nowMs: 5, head: 7 }
   const userOf = (client: string): string | null => (client === 'you' ? 'bob' : null)
   const only = (losses: readonly Loss[]): Row | undefined =>
-    [...recordsOf(losses, sender, userOf, at).values()][0]
+    [...recordsOf(losses, sender, userOf, 5).values()][0]?.row
 
   test('of the sender, of another known client; of nobody, none', () => {
     expect(only([loss])).toMatchObject({
@@ -133,7 +134,7 @@ describe('[I1] records', () => {
       mine_at: 3,
       theirs_at: null,
     })
-    expect(only([{ ...loss, client: 'you', place: 3 }])).toMatchObject({
+    expect(only([{ ...loss, client: 'you', place: 3, stored: true }])).toMatchObject({
       writer: 'bob',
       other: 'ada',
       place: 3,
@@ -146,12 +147,18 @@ describe('[I1] records', () => {
   test('what was written later takes the place of what was written before, not the other way round', () => {
     const first = only([loss]) ?? {}
     const later = only([{ ...loss, base: 'mine', mine: 'again' }]) ?? {}
-    expect(recordOver(null, first)).toBe(first)
+    const lost = { row: later, stored: false }
+    expect(recordOver(null, lost)).toBe(later)
     const { base: _, ...again } = later
-    expect(recordOver(first, later)).toEqual(again)
-    expect(recordOver({ ...first, status: 'resolved' }, later)).toBe(later)
-    const older = only([{ ...loss, place: 3 }]) ?? {}
-    expect(recordOver(first, older)).toBeNull()
-    expect(only([loss, { ...loss, place: 3, mine: 'older' }])).toMatchObject({ mine: 'mine' })
+    expect(recordOver(first, lost)).toEqual(again)
+    expect(recordOver({ ...first, status: 'resolved' }, lost)).toBe(later)
+    // what was stored at that place or before is older than what was lost there
+    for (const place of [3, 7]) {
+      const older = { ...loss, place, stored: true, mine: 'older' }
+      expect(recordOver(first, { row: only([older]) ?? {}, stored: true })).toBeNull()
+      expect(only([loss, older])).toMatchObject({ mine: 'mine' })
+    }
+    const newer = { ...loss, place: 8, stored: true, mine: 'newer' }
+    expect(only([loss, newer])).toMatchObject({ mine: 'newer', base: 'was' })
   })
 })

@@ -19,9 +19,16 @@ export interface Loss {
   readonly theirsAt: Stamp | null
   /** The client that wrote it: the sender, or the one that the cell names. */
   readonly client: string | null
-  /** The log's place at which `mine` was stored; null: it never was, and came after all that its client has there. */
-  readonly place: number | null
+  /** The log's place at which `mine` was stored; of what never was, the one at which it was lost. */
+  readonly place: number
+  readonly stored: boolean
   readonly outcome: ConflictOutcome
+}
+
+/** A row of the table of records, and whether the value that it tells of was stored once. */
+export interface ConflictRecord {
+  readonly row: Row
+  readonly stored: boolean
 }
 
 /** A write, and the row as it stands before it; null: there is none. */
@@ -32,6 +39,8 @@ export interface Judged {
   readonly standing: Standing
   readonly row: Row | null
   readonly client: string | null
+  /** The log's place when it was judged; what the same transaction stored of the row before is at or below it. */
+  readonly head: number
 }
 
 /** Whether `lossesOf` may find anything: nearly never. */
@@ -80,14 +89,14 @@ function strategyOf({ info: { definition } }: Judged, column: string): ConflictO
 }
 
 function lostBy(
-  { info, id, write, client, row, standing }: Judged,
+  { info, id, write, client, row, standing, head }: Judged,
   field: string,
   theirs: Json,
   outcome: ConflictOutcome,
 ): Loss {
   const base = write.was?.[field] ?? null
   const mine = write.values[field] ?? null
-  const written = { base, mine, mineAt: write.attempt.stamp, client, place: null }
+  const written = { base, mine, mineAt: write.attempt.stamp, client, place: head, stored: false }
   const theirsAt = row === null ? standing.gone?.stamp : cellAt(standing, field)?.stamp
   return { entity: info.name, id, field, theirs, theirsAt: theirsAt ?? null, outcome, ...written }
 }
@@ -98,7 +107,7 @@ function replaced(judged: Judged, field: string, theirs: Json, outcome: Conflict
   const cell = cellAt(standing, field)
   if (cell === null || cell.by === null || cell.by === client) return []
   const { by, seq: place, stamp: mineAt } = cell
-  const written = { base: null, mine: row?.[field] ?? null, mineAt, client: by, place }
+  const written = { base: null, mine: row?.[field] ?? null, mineAt, client: by, place, stored: true }
   return [{ entity: info.name, id, field, theirs, theirsAt: write.attempt.stamp, outcome, ...written }]
 }
 
@@ -122,15 +131,15 @@ export function conflictId(user: string, { client, entity, id, field }: Loss): s
 /**
  * As they are stored: the columns of a record by its id, the newest written of each. `userOf` knows whose client wrote a cell;
  * a value of nobody's that is known makes no record, nor one of a row without any name. A row that was never made has the
- * temporary id that its writer gave it. `head`: at least the place of the transaction's last entry.
+ * temporary id that its writer gave it.
  */
 export function recordsOf(
   losses: readonly Loss[],
   { user, client }: Sender,
   userOf: (client: string) => string | null,
-  { nowMs, head }: { readonly nowMs: number; readonly head: number },
-): Map<string, Row> {
-  const records = new Map<string, Row>()
+  nowMs: number,
+): Map<string, ConflictRecord> {
+  const records = new Map<string, ConflictRecord>()
   for (const loss of losses) {
     const own = loss.client === client
     const writer = own ? user : loss.client === null ? null : userOf(loss.client)
@@ -141,7 +150,7 @@ export function recordsOf(
     const other = own ? null : user
     // as if written anew, also where the last one was resolved
     const fresh = { status: 'open', at: nowMs, resolved_at: null, resolved_by: null }
-    const record = {
+    const row: Row = {
       id,
       entity,
       row_id,
@@ -155,21 +164,23 @@ export function recordsOf(
       other,
       outcome,
       client: loss.client,
-      place: loss.place ?? head,
+      place: loss.place,
       ...fresh,
     }
-    const next = recordOver(records.get(id) ?? null, record)
-    if (next !== null) records.set(id, { ...records.get(id), ...next })
+    const before = records.get(id)?.row
+    const next = recordOver(before ?? null, { row, stored: loss.stored })
+    if (next !== null) records.set(id, { row: { ...before, ...next }, stored: loss.stored })
   }
   return records
 }
 
 /** What is stored of a record where there is one already; null: nothing, what its writer lost there is newer than this. */
-export function recordOver(stored: Row | null, record: Row): Row | null {
-  if (stored === null) return record
-  if (Number(stored['place']) > Number(record['place'])) return null
-  if (stored['status'] !== 'open') return record
+export function recordOver(known: Row | null, { row, stored }: ConflictRecord): Row | null {
+  if (known === null) return row
+  // what never was stored came after all that its client has there
+  if (stored && Number(known['place']) >= Number(row['place'])) return null
+  if (known['status'] !== 'open') return row
   // what was seen before the first of them
-  const { base: _, ...again } = record
+  const { base: _, ...again } = row
   return again
 }

@@ -14,8 +14,8 @@ import type { AboveQuery, ReadStore } from './views.ts'
 /** Rows that are asked for by id at once. */
 const idRows = 250
 
-type ChangesQuery = Parameters<ReadStore['changes']>[0]
 type Above = Pick<AboveQuery, 'entity' | 'above' | 'had'>
+type ChangesQuery = Parameters<ReadStore['changes']>[0]
 
 /** Where the pages go. */
 export interface Outlet {

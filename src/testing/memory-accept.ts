@@ -242,7 +242,10 @@ class Accept {
     const id = this.#realId(write, this.#database.spec(info.table))
     const row = id === null ? null : this.transaction.read(info.table, id)
     const standing = this.#standing(info, id)
-    return { info, id: id ?? write.id, write, standing, row, client: this.#request.sender.client }
+    const { client } = this.#request.sender
+    // the place that this transaction will have, where it has stored something by now
+    const head = this.#database.head.seq + Math.sign(this.transaction.effects.length)
+    return { info, id: id ?? write.id, write, standing, row, client, head }
   }
 
   #isStale(write: PreparedWrite): boolean {

@@ -38,7 +38,7 @@ export function noteLosses(
   { table }: EntityInfo,
   losses: readonly Loss[],
   transaction: MemoryTransaction,
-  { clients, head, env }: Pick<MemoryDatabase, 'clients' | 'head' | 'env'>,
+  { clients, env }: Pick<MemoryDatabase, 'clients' | 'env'>,
   sender: Sender,
 ): void {
   const userOf = (client: string): string | null => {
@@ -47,10 +47,9 @@ export function noteLosses(
     )
     return users.includes(sender.user) ? sender.user : (users[0] ?? null)
   }
-  // the place that this transaction will have: what it stored of the client's came before what it lost
-  for (const [id, row] of recordsOf(losses, sender, userOf, { head: head.seq + 1, nowMs: env.now() })) {
+  for (const [id, record] of recordsOf(losses, sender, userOf, env.now())) {
     const known = transaction.read(table, id)
-    const values = recordOver(known, row)
+    const values = recordOver(known, record)
     if (values === null) continue
     if (known === null) transaction.insert(table, values)
     else transaction.update(table, id, values)

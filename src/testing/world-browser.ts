@@ -1,7 +1,7 @@
 // A tab of a browser of the world: a client over a disk that is slow, fails, and outlives the tab that crashes; the
 // tabs of one browser share it, hear each other, and have one lock.
 import { SyncError } from '../core/index.ts'
-import type { EntityDefinition } from '../core/index.ts'
+import type { EntityDefinition, Filter, Row } from '../core/index.ts'
 import { createClient, memoryStore } from '../client/index.ts'
 import type {
   Change,
@@ -53,9 +53,16 @@ export interface BrowserParts {
   readonly time: VirtualTime
   readonly random: Random
   readonly entities: readonly EntityDefinition[]
+  /** What a page makes its client with, where that is not all of them. */
+  readonly names: (() => Named) | null
   readonly transports: readonly Transport[]
   readonly faults: BrowserFaults
   readonly events: BrowserEvents
+}
+
+export interface Named {
+  readonly entities: readonly EntityDefinition[]
+  readonly where: { readonly [entity: string]: Filter<Row> | undefined }
 }
 
 export interface BrowserEvents {
@@ -67,7 +74,7 @@ export interface BrowserEvents {
   /** The page found its disk new in the place of another, with which so many edits may be lost. */
   evicted(lost: number): void
   /** The page began anew with what was on disk. */
-  loaded(): void
+  loaded(client: Client): void
 }
 
 function numberedAs(record: PendingRecord, n: number): PendingRecord {
@@ -203,7 +210,7 @@ export class Browser {
   }
 
   #start(): void {
-    const { time, random, entities, transports, events, profile } = this.#parts
+    const { time, random, entities, names, transports, events, profile } = this.#parts
     const timers = timersOf(time)
     const hints = new Set<(hint: Hint) => void>()
     const disk: PageDisk = { dead: false, failing: false, gone: false, onGone: null }
@@ -226,7 +233,7 @@ export class Browser {
     }
     const client = createClient({
       url: '/api/sync',
-      entities,
+      ...(names?.() ?? { entities }),
       env,
       transports: transports.map(transport => mortal(transport, disk, run => this.#run(run))),
       store: () => this.#disk(disk),
@@ -236,7 +243,7 @@ export class Browser {
     client.on('rejected', letter => mine() && events.rejected(letter.n))
     client.on('storage', ({ reason, lost = 0 }) => mine() && reason === 'evicted' && events.evicted(lost))
     this.#page = { client, timers, hints, disk }
-    events.loaded()
+    events.loaded(client)
   }
 
   #run(run: () => void): void {

@@ -8,14 +8,17 @@ import type { VirtualTime } from './time.ts'
 import type { Browser } from './world-browser.ts'
 import type { WorldDatabase } from './world-database.ts'
 import { worldNames } from './world-schema.ts'
+import type { WorldScopes } from './world-scopes.ts'
 import type { WorldViews } from './world-views.ts'
 
+export interface Truth {
+  readonly database: WorldDatabase
+  readonly views: WorldViews | null
+  readonly scopes: WorldScopes | null
+}
+
 /** Where replicas and queues are not yet what they have to become. */
-export function differences(
-  browsers: readonly Browser[],
-  database: WorldDatabase,
-  views: WorldViews | null,
-): string[] {
+export function differences(browsers: readonly Browser[], world: Truth): string[] {
   const found: string[] = []
   for (const { name, user, client } of browsers) {
     const { state, pending } = client.status()
@@ -23,7 +26,8 @@ export function differences(
     if (pending > 0)
       found.push(`[Q4] ${name} still has ${pending} pending: ${JSON.stringify(client.pending()[0])}`)
     for (const table of worldNames) {
-      const difference = unequal(client.getAll(table), truth(user, table, database, views))
+      const seen = truth(user, table, world)
+      const difference = unequal(client.getAll(table), world.scopes?.expected(name, table, seen) ?? seen)
       if (difference !== null) found.push(`[S3] ${name} shows ${table} otherwise than it is: ${difference}`)
       if (found.length > 8) return found
     }
@@ -34,28 +38,33 @@ export function differences(
 /** A page that begins now from what is durable shows the same. */
 export async function unequalDisk(
   browser: Browser,
-  database: WorldDatabase,
-  views: WorldViews | null,
+  browsers: readonly Browser[],
+  world: Truth,
 ): Promise<string[]> {
   if (browser.diskFailed) return []
   const { entities, pending } = await browser.durable()
   const waiting = pending.filter(record => record.dead === undefined)
   const found = waiting.map(record => `[R7] the disk of ${browser.name} still holds mutation ${record.n}`)
   for (const table of worldNames) {
-    const rows = (entities.get(table)?.rows ?? []).map(({ row }) => row)
-    const difference = unequal(rows, truth(browser.user, table, database, views))
+    const held = entities.get(table)
+    const rows = (held?.rows ?? []).map(({ row }) => row)
+    const seen = truth(browser.user, table, world)
+    const tabs = browsers.filter(({ user, diskFailed }) => user === browser.user && !diskFailed)
+    const expected =
+      world.scopes?.standing(
+        tabs.map(({ name }) => name),
+        table,
+        held,
+        seen,
+      ) ?? seen
+    const difference = typeof expected === 'string' ? expected : unequal(rows, expected)
     if (difference !== null)
       found.push(`[R7] the disk of ${browser.name} holds ${table} otherwise than it is: ${difference}`)
   }
   return found
 }
 
-function truth(
-  user: string,
-  table: string,
-  database: WorldDatabase,
-  views: WorldViews | null,
-): ReadonlyMap<string, Row> {
+function truth(user: string, table: string, { database, views }: Truth): ReadonlyMap<string, Row> {
   const rows = database.rows(table)
   return views === null ? rows : views.expected(user, table, rows)
 }

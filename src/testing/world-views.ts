@@ -2,7 +2,9 @@
 // said twice, as an access rule and as an ordinary predicate, so that the oracles do not ask the judge about himself.
 import { defineEntity } from '../core/index.ts'
 import type { AccessUser, EntityDefinition, Filter, Json, Row } from '../core/index.ts'
+import type { Network } from './network.ts'
 import type { Random } from './random.ts'
+import type { VirtualTime } from './time.ts'
 import type { WorldDatabase } from './world-database.ts'
 
 interface Sight {
@@ -12,8 +14,17 @@ interface Sight {
   readonly columns?: readonly string[]
 }
 
+/** What of a world rights are changed in. */
+interface Stage {
+  readonly time: VirtualTime
+  readonly network: Network
+  readonly database: WorldDatabase
+  readonly browsers: readonly { readonly user: string }[]
+}
+
 const everything: Sight = { rule: true, holds: () => true }
-const text = (row: Row, column: string): string => JSON.stringify(row[column]).slice(1, -1)
+/** What is written in a column that holds a text. */
+export const text = (row: Row, column: string): string => JSON.stringify(row[column]).slice(1, -1)
 
 /** By the level of a user. */
 const sights: Readonly<Record<string, readonly [Sight, ...Sight[]]>> = {
@@ -55,6 +66,7 @@ export class WorldViews {
   readonly problems: string[] = []
   /** It hears of every row. */
   #complete = false
+  #over = false
 
   constructor(random: Random) {
     this.random = random
@@ -96,6 +108,23 @@ export class WorldViews {
         },
       })
     })
+  }
+
+  /** From now on the engine asks again who somebody is, finds other rights, and has them connect anew. */
+  begin(world: Stage, trace: (line: string) => void): void {
+    world.time.after(this.random.between(1000, 15_000), () => {
+      // what is on the disks is looked at as soon as all is quiet
+      if (this.#over) return
+      const { user } = this.random.pick(world.browsers)
+      trace(`${user} may now see what level ${this.change(user)} may`)
+      this.survey(world.database)
+      for (const line of world.network.lines) if (line.owner.startsWith(`${user}.`)) line.cut()
+      this.begin(world, trace)
+    })
+  }
+
+  end(): void {
+    this.#over = true
   }
 
   /** The rows of a table as a user has to have them. */

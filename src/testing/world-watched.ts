@@ -8,6 +8,7 @@ import type { Books } from './world-books.ts'
 import { Browser } from './world-browser.ts'
 import type { BrowserFaults, Profile } from './world-browser.ts'
 import { Screen } from './world-screens.ts'
+import type { WorldScopes } from './world-scopes.ts'
 import type { WorldServer } from './world-server.ts'
 import type { WorldViews } from './world-views.ts'
 
@@ -23,13 +24,15 @@ export interface Watch {
   readonly trace: ((line: string) => void) | null
   /** Null: everybody sees everything. */
   readonly views: WorldViews | null
+  /** Null: everybody wants everything. */
+  readonly scopes: WorldScopes | null
   server(): WorldServer
 }
 
 export function watched(name: string, profile: Profile, parts: Watch): Browser {
-  const { time, random, network, books, screens, entities, faults, trace, views } = parts
+  const { time, random, network, books, screens, entities, faults, trace, views, scopes } = parts
   const hiding = entities.filter(({ strategy }) => strategy === 'server-wins')
-  const screen = new Screen(new Set(hiding.map(entity => entity.name)), views !== null)
+  const screen = new Screen(new Set(hiding.map(entity => entity.name)), views !== null || scopes !== null)
   screens.set(name, screen)
   const browser: Browser = new Browser({
     name,
@@ -37,6 +40,7 @@ export function watched(name: string, profile: Profile, parts: Watch): Browser {
     time,
     random,
     entities,
+    names: scopes === null ? null : () => scopes.names(name, entities),
     faults,
     transports: (['websocket', 'sse'] as const).map(kind =>
       network.transport({
@@ -47,6 +51,7 @@ export function watched(name: string, profile: Profile, parts: Watch): Browser {
         watch(direction, text, sentAt, line) {
           trace?.(`${name} ${direction} ${text}`)
           if (line.user !== undefined) parts.views?.[direction](line.user, text)
+          scopes?.[direction](profile.name, text, line)
           books[direction](profile.name, text, sentAt, line)
         },
       }),
@@ -74,7 +79,10 @@ export function watched(name: string, profile: Profile, parts: Watch): Browser {
           if (other.startsWith(`${profile.name}.`)) its.excuse()
         }
       },
-      loaded: () => screen.reload(),
+      loaded(client) {
+        screen.reload()
+        scopes?.loaded(name, client)
+      },
     },
   })
   return browser

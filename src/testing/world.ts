@@ -21,6 +21,7 @@ import { Programs } from './world-programs.ts'
 import { worldEntities, worldNames } from './world-schema.ts'
 import type { Screen } from './world-screens.ts'
 import { worldLimits } from './world-limits.ts'
+import { WorldScopes } from './world-scopes.ts'
 import { WorldServer } from './world-server.ts'
 import { Stamps } from './world-stamps.ts'
 import { WorldViews } from './world-views.ts'
@@ -34,6 +35,8 @@ export interface WorldOptions {
   readonly seconds?: number
   /** Whether some users do not see everything. Default: in one world of four. */
   readonly views?: boolean
+  /** Whether tabs want parts of tables. Default: in one world of four. */
+  readonly scopes?: boolean
   /** Hears of every action and event. */
   readonly trace?: (line: string) => void
 }
@@ -85,12 +88,12 @@ class World {
   readonly #complaints: string[] = []
   readonly #faults = { busy: 0.03, disk: 0 }
   readonly #entities: () => EntityDefinition[]
-  readonly #views: WorldViews | null
+  readonly views: WorldViews | null
+  readonly scopes: WorldScopes | null
   readonly #unreachable = new Set<string>()
   #inspector: ServerStore | null = null
   #restore: (() => void) | null = null
   #restored = false
-  #mended = false
 
   constructor(options: WorldOptions) {
     this.#options = options
@@ -105,15 +108,24 @@ class World {
       time,
       random,
       clock: skewedClock(time, random.between(-5000, 5000)),
-      wrote: (table, id, row) => this.#views?.wrote(table, id, row),
+      wrote: (table, id, row) => {
+        this.views?.wrote(table, id, row)
+        this.scopes?.wrote(table, id, row)
+      },
     })
     this.#disks = new Disks(options.seed, time, this.#books, line => this.#trace(line))
     this.#programs = new Programs(this.database, time, random, this.#books, line => this.#trace(line))
     const drawn = seededRandom(options.seed + 0.5)
     const sighted = seededRandom(options.seed + 0.25)
-    this.#views = (options.views ?? sighted.chance(0.25)) ? new WorldViews(sighted) : null
+    this.views = (options.views ?? sighted.chance(0.25)) ? new WorldViews(sighted) : null
+    const choosy = seededRandom(options.seed + 0.75)
+    this.scopes =
+      (options.scopes ?? choosy.chance(0.25))
+        ? new WorldScopes(choosy, time, line => this.#trace(line))
+        : null
     const bare = worldEntities(drawn)
-    const definitions = this.#views === null ? bare : this.#views.entities(bare)
+    const seen = this.views?.entities(bare) ?? bare
+    const definitions = this.scopes?.entities(seen) ?? seen
     this.#entities = () => definitions
     if (random.chance(0.03)) this.#faults.disk = 0.02
     const parts = {
@@ -135,15 +147,14 @@ class World {
   }
 
   #browser(name: string, profile: Profile): Browser {
-    const { time, random, network } = this
+    const { time, random, network, views, scopes } = this
     const books = this.#books
     const screens = this.#screens
     const entities = this.#entities()
     const faults = this.#faults
     const trace = this.#options.trace === undefined ? null : (line: string): void => this.#trace(line)
     const server = (): WorldServer => random.pick(this.servers)
-    const views = this.#views
-    const parts = { time, random, network, books, screens, entities, faults, trace, server, views }
+    const parts = { time, random, network, books, screens, entities, faults, trace, server, views, scopes }
     return watched(name, profile, parts)
   }
 
@@ -193,22 +204,11 @@ class World {
     for (let i = 0; i < this.random.int(3); i++)
       await app.insert('docs', { id: `d${i}`, title: this.#books.mark('old') })
     for (const server of this.servers) server.start()
-    for (const { user } of this.browsers) this.#views?.levelOf(user)
-    this.#views?.survey(this.database)
-    if (this.#views !== null) this.#changeRights(this.#views)
-  }
-
-  /** The engine asks again who somebody is, finds other rights, and has them connect anew. */
-  #changeRights(views: WorldViews): void {
-    this.time.after(views.random.between(1000, 15_000), () => {
-      // what is on the disks is looked at as soon as all is quiet
-      if (this.#mended) return
-      const { user } = views.random.pick(this.browsers)
-      this.#trace(`${user} may now see what level ${views.change(user)} may`)
-      views.survey(this.database)
-      for (const line of this.network.lines) if (line.owner.startsWith(`${user}.`)) line.cut()
-      this.#changeRights(views)
-    })
+    for (const { user } of this.browsers) this.views?.levelOf(user)
+    this.views?.survey(this.database)
+    this.scopes?.survey(this.database)
+    this.scopes?.begin(this.browsers)
+    this.views?.begin(this, line => this.#trace(line))
   }
 
   async #act(): Promise<void> {
@@ -329,7 +329,8 @@ class World {
     for (const screen of this.#screens.values()) screen.excuse()
     this.#stamps.forget()
     this.#restore()
-    this.#views?.survey(this.database)
+    this.views?.survey(this.database)
+    this.scopes?.survey(this.database)
     this.#restored = true
     for (const server of this.servers) server.start()
   }
@@ -344,7 +345,8 @@ class World {
   /** An end to all faults. */
   async #mend(): Promise<void> {
     this.#trace('-- mend')
-    this.#mended = true
+    this.scopes?.end()
+    this.views?.end()
     Object.assign(this.#faults, { busy: 0, disk: 0 })
     await this.#programs.end()
     this.#disks.mend(this.#profiles)
@@ -364,27 +366,28 @@ class World {
     const end = this.time.now() + quietLimitSeconds * 1000
     for (let calm = 0; this.time.now() < end;) {
       await this.time.run(1500)
-      calm = differences(this.browsers, this.database, this.#views).length === 0 ? calm + 1 : 0
+      calm = differences(this.browsers, this).length === 0 ? calm + 1 : 0
       if (calm === 3) return true
     }
     return false
   }
 
   async #ask(quiet: boolean): Promise<string[]> {
-    const problems = quiet ? [] : differences(this.browsers, this.database, this.#views)
+    const problems = quiet ? [] : differences(this.browsers, this)
     if (!quiet && problems.length === 0) problems.push('never quiet for long')
     for (const screen of this.#screens.values()) problems.push(...screen.problems)
     this.#books.check(this.database.history(), this.database.rows(conflictsTable).values())
     problems.push(
       ...this.#books.problems,
       ...this.#stamps.problems,
-      ...(this.#views?.problems ?? []),
+      ...(this.views?.problems ?? []),
+      ...(this.scopes?.problems ?? []),
+      ...(this.scopes?.unanswered() ?? []),
       ...this.#complaints,
       ...this.time.errors.map(String),
     )
     if (quiet)
-      for (const browser of this.browsers)
-        problems.push(...(await unequalDisk(browser, this.database, this.#views)))
+      for (const browser of this.browsers) problems.push(...(await unequalDisk(browser, this.browsers, this)))
     return problems
   }
 

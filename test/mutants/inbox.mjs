@@ -21,7 +21,7 @@ export const inboxMutants = [
   inServer(
     'I1 an older value takes the place of a newer one',
     'losses.ts',
-    "if (Number(stored['place']) > Number(record['place'])) return null",
+    "if (stored && Number(known['place']) >= Number(row['place'])) return null",
     '',
     losses,
   ),

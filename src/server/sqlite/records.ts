@@ -4,24 +4,24 @@ import { conflictsName } from '../../core/index.ts'
 import type { Attempt, Row, Standing } from '../../core/index.ts'
 import { recordOver, recordsOf } from '../losses.ts'
 import type { Judged, Loss } from '../losses.ts'
-import type { PreparedWrite, Sender } from '../store.ts'
+import type { PreparedWrite } from '../store.ts'
 import { userOf } from './clients.ts'
 import type { Connection } from './driver.ts'
 import type { Entity } from './entity.ts'
 import { lookup } from './lines.ts'
 import type { AcceptRequest } from './request.ts'
 
-/** A write with its row as it stands; `id` null: it names none that is there. */
+/** A write with its row as it stands, the log at `head`; `id` null: it names none that is there. */
 export function judgedRow(
   db: Connection,
-  { client }: Sender,
+  { client, head }: { readonly client: string | null; readonly head: number },
   entity: Entity,
   id: string | null,
   write: PreparedWrite,
   standing: Standing,
 ): Judged {
   const row = id === null ? null : rowAt(db, entity, id)
-  return { info: entity.info, id: id ?? write.id, write, standing, row, client }
+  return { info: entity.info, id: id ?? write.id, write, standing, row, client, head }
 }
 
 function rowAt(db: Connection, entity: Entity, id: string): Row | null {
@@ -35,7 +35,6 @@ export function* recordWrites(
   entity: Entity,
   losses: readonly Loss[],
   { sender, nowMs }: AcceptRequest,
-  head: number,
 ): Generator<PreparedWrite> {
   const users = new Map<string, string | null>()
   const user = (client: string): string | null => {
@@ -43,8 +42,8 @@ export function* recordWrites(
     users.set(client, known)
     return known
   }
-  for (const [id, row] of recordsOf(losses, sender, user, { nowMs, head })) {
-    const values = recordOver(rowAt(db, entity, id), row)
+  for (const [id, record] of recordsOf(losses, sender, user, nowMs)) {
+    const values = recordOver(rowAt(db, entity, id), record)
     if (values !== null) yield { entity: conflictsName, id, values, attempt: noted(values) }
   }
 }

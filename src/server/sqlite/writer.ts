@@ -223,9 +223,13 @@ export class Writer {
 
   // ---- what did not survive
 
+  #by(): { client: string | null; head: number } {
+    return { client: this.#parts.request.sender.client, head: this.#head }
+  }
+
   #refused(prepared: Prepared, error: Refused): Outcome {
     const { attempts } = prepared
-    const { db, request } = this.#parts
+    const { db } = this.#parts
     const { code } = error.body
     if (error.status === 'conflict')
       for (const write of attempts) {
@@ -234,7 +238,7 @@ export class Writer {
         // a row that an earlier write of the mutation would have made was never made
         const id = this.#ids.known(entity, write.id) ?? null
         const standing = standingOf(id === null ? absent : this.#parts.rows.get(entity, id))
-        const judged = judgedRow(db, request.sender, entity, id, write, standing)
+        const judged = judgedRow(db, this.#by(), entity, id, write, standing)
         this.#losses.push(...refusedLosses(judged, code, attempts.length === 1))
       }
     return refusal(prepared, error)
@@ -245,7 +249,7 @@ export class Writer {
     const { db, catalog, request, place } = this.#parts
     const entity = catalog.byName.get(conflictsName)
     if (entity === undefined || this.#losses.length === 0) return
-    for (const write of recordWrites(db, entity, this.#losses, request, this.#head)) {
+    for (const write of recordWrites(db, entity, this.#losses, request)) {
       const { id, standing } = this.#standing(write)
       const decision = request.decide(conflictsName, standing, write.attempt, place.horizon)
       if (decision.kind === 'insert' || decision.kind === 'update')
@@ -269,7 +273,7 @@ export class Writer {
     const { entity, id, key, standing } = this.#standing(write)
     const decision = request.decide(write.entity, standing, write.attempt, place.horizon)
     if (mayLose(decision))
-      belonging.losses.push(...lossesOf(judgedRow(db, request.sender, entity, id, write, standing), decision))
+      belonging.losses.push(...lossesOf(judgedRow(db, this.#by(), entity, id, write, standing), decision))
     switch (decision.kind) {
       case 'resolve':
         return decision
