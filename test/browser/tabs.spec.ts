@@ -158,7 +158,7 @@ test('[T3] T-B22 T-B26 one message for a change, none after it; the documented o
   ])
 })
 
-test('[T1] tabs that name different tables: who names more leads, each is ready with its rows, and follows them', async ({
+test('[T1] tabs that name different tables: whoever leads asks for all, each is ready with its rows, and follows them', async ({
   context,
 }) => {
   await sql(file, "INSERT INTO posts (id, title) VALUES (1, 'first')")
@@ -171,7 +171,7 @@ test('[T1] tabs that name different tables: who names more leads, each is ready 
   await second.evaluate(() => window.rhtmxSync.ready)
   const titles = () => second.evaluate(() => window.rhtmxSync.getAll('posts').map(row => row['title']))
   expect(await titles()).toEqual(['first'])
-  await expect.poll(() => leads([first, second])).toEqual([false, true])
+  await expect.poll(() => leads([first, second])).toEqual([true, false])
   await sql(file, "UPDATE posts SET title = 'by another program' WHERE id = 1")
   await expect(second.locator('b')).toHaveText('by another program')
   await sql(file, "UPDATE users SET name = 'Ada' WHERE id = 1")
