@@ -43,10 +43,10 @@ let synced = 0
 
 /**
  * The page of the documents' quick start, with another htmx and other attributes where a test wants them, and with a
- * script before all others. With SCRIPT=field its script is that of fields, under both names.
+ * script before all others. A browser that asks for another script by a header gets it under the name of the first.
  */
-function quickStart(query) {
-  const script = query.get('script') ?? process.env.SCRIPT ?? 'client'
+function quickStart(query, asked) {
+  const script = query.get('script') ?? asked ?? 'client'
   const attributes = query.get('attributes') ?? 'data-sync-entities="users"\n            data-debug="true"'
   return `<!DOCTYPE html>
 <html>
@@ -56,7 +56,7 @@ function quickStart(query) {
     <script src="/api/sync/${script}.js"
             ${attributes}>
     </script>
-${script === process.env.SCRIPT ? '<script>window.rhtmxSync = window.RHTMXFieldSync</script>' : ''}
+${script === asked ? '<script>window.rhtmxSync = window.RHTMXFieldSync</script>' : ''}
 </head>
 <body>
     ${query.get('body') ?? list}
@@ -90,7 +90,7 @@ async function answer(request, response) {
     response.writeHead(200, { 'content-type': type, 'cache-control': 'no-store' }).end(body)
   switch (url.pathname) {
     case '/':
-      return send('text/html; charset=utf-8', quickStart(url.searchParams))
+      return send('text/html; charset=utf-8', quickStart(url.searchParams, request.headers['x-script']))
     case '/favicon.ico':
       return send('image/x-icon', '')
     case '/htmx.js': {
