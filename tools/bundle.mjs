@@ -8,21 +8,29 @@ import { borrowing, lending } from './lend.mjs'
 import { root } from './root.mjs'
 import { shortened } from './shorten.mjs'
 
-/** What a page loads, and what that one loads when it needs it. They share what both need: the first lends it. */
-const first = { source: 'src/faces/entry-rhtmx-sync.ts', output: 'dist/browser/rhtmx-sync.js' }
+/**
+ * What pages load, and what each of those loads when it needs it. They share what both need: the first lends it, the same
+ * whichever it is.
+ */
+const firsts = [
+  { source: 'src/faces/entry-rhtmx-sync.ts', output: 'dist/browser/rhtmx-sync.js' },
+  { source: 'src/faces/entry-rhtmx-field-sync.ts', output: 'dist/browser/rhtmx-field-sync.js' },
+]
 const second = { source: 'src/faces/entry-rhtmx-lazy.ts', output: 'dist/browser/rhtmx-lazy.js' }
 
-export const browserScripts = [first, second]
+export const browserScripts = [...firsts, second]
 
 export async function bundleAll() {
-  const { modules } = await bundle(first, { release: '', plugins: [] }, false)
+  const all = []
+  for (const first of firsts) all.push((await bundle(first, { release: '', plugins: [] }, false)).modules)
+  const modules = all[0].filter(id => all.every(one => one.includes(id)))
   const borrow = borrowing(modules)
   const readable = await bundle(second, { release: '', plugins: [borrow.plugin] }, false)
   const used = borrow.used(readable.code)
   await bundle(second, { release: '', plugins: [borrowing(modules, used).plugin] }, true)
-  // the first comes last: it knows the second by the name of what is in it
+  // the first come last: they know the second by the name of what is in it
   const release = releaseOf(second)
-  await bundle(first, { release, plugins: [lending(used)] }, true)
+  for (const first of firsts) await bundle(first, { release, plugins: [lending(used)] }, true)
 }
 
 /** As the routes name it: `lazy.<hash>.js`. */
@@ -57,16 +65,16 @@ async function bundle({ source, output }, { release, plugins }, final) {
   }
   const { output: chunks } = await build.generate(options)
   await build.close()
-  if (final) await write(path.join(root, output), chunks[0])
+  if (final) await write(path.join(root, output), chunks[0], output !== second.output)
   return { modules: chunks[0].moduleIds, code: chunks[0].code }
 }
 
 /** Once more through another minifier, which finds a hundredth of it that the bundler's own leaves. */
-async function write(file, { code, map }) {
+async function write(file, { code, map }, hoist) {
   const url = `${path.basename(file)}.map`
   const smaller = await minify(code, {
     ecma: 2022,
-    compress: { ecma: 2022, passes: 3, sequences: false },
+    compress: { ecma: 2022, passes: 3, sequences: false, hoist_funs: hoist },
     sourceMap: { content: map, filename: path.basename(file), includeSources: true },
   })
   mkdirSync(path.dirname(file), { recursive: true })

@@ -1,20 +1,25 @@
-// Properties that only the two scripts of a page know, and that have shorter names there. A name is in this list only if
+// Properties that only the scripts of a page know, and that have shorter names there. A name is in this list only if
 // nobody else sees it: it is on no wire and no disk, in no message between tabs, in nothing that a page is given, and no
-// name of the platform's that a script uses. Both scripts get the same names, because they work on the same objects.
+// name of the platform's that a script uses. All scripts get the same names, because they work on the same objects;
+// what is used most comes first, and gets a name of one letter.
 const known =
-  'again alias asked behind broken buffered bytes carrier chance cleared commits committed complain ' +
-  'connector crew current desired discards disk doomed drafts durable early effects events exclusive flaps ' +
-  'flying foldPages follows granted handles heal healing hooks identity isReady lane late loaded ' +
-  'loading longPollTransport maxPayload moulted news notes notify onDisk onGone onHint opening others ' +
-  'overlays owed pairs partial parts paused policy posting proven puts queue queueForm raised record refusals ' +
-  'refused removes replica rivals role rowsLost running said saveIdentity saying shapes shelves shifting shows sseTransport stage ' +
-  'staged syncs temporary tidying touched transports tried unique unstored unwatch views waiting ' +
-  'welcomedAt wires'
+  'identity record crew replica asked puts lane commits carrier role bytes connector healing ' +
+  'removes alias broken queue behind buffered overlays again follows current discards early events ' +
+  'heal rivals desired disk news others stage waiting doomed handles cleared durable transports ' +
+  'deletes drafts effects frames chance claim parts refusals exclusive loading until complain ' +
+  'loaded opening refused entry flaps paused saveIdentity touched committed notes onDisk onGone ' +
+  'said saying staged temporary tried hooks late maxPayload proven running syncs tidying turn ' +
+  'unique unwatch wires flying listeners moulted owed pairs policy posting rowsLost shelves shows ' +
+  'granted initial isReady jitter notify raised settled shapes views welcomedAt factor fenced ' +
+  'foldPages longPollTransport numbers onHint onwards queueForm realId removed sseTransport ' +
+  'unstored hears spelled watchers partial shifting'
 
 const names = known.split(' ')
 
 /** For the bundler's `minify.mangleProps`. */
 export const shortened = {
   include: new RegExp(`^(${names.join('|')})$`),
-  cache: Object.fromEntries(names.map((name, i) => [name, `$${i.toString(36)}`])),
+  cache: Object.fromEntries(
+    names.map((name, i) => [name, i < 26 ? String.fromCharCode(65 + i) : `$${(i - 26).toString(36)}`]),
+  ),
 }

@@ -14,7 +14,13 @@ const seen = [
   'src/client/state.ts: Change',
   'src/faces/events.ts',
   'src/faces/forms.ts: QueuedDetail',
-  'src/faces/rhtmx.ts: RhtmxSync',
+  'src/faces/conflict-events.ts: ConflictDetail',
+  'src/faces/face.ts: Face',
+  'src/faces/page.ts: Page',
+  'src/faces/rhtmx-field.ts: RhtmxFieldSync',
+  'src/client/conflicts.ts: Conflict',
+  'src/client/conflicts.ts: Conflicts',
+  'src/client/tabs.ts: ChangedField',
 ]
 
 test('no name that others see is shortened, and no two names to the same', () => {

@@ -2,10 +2,22 @@
 import { escape } from '../todo_sync/public/view.mjs'
 import { secondBrowser } from '../todo_sync/web.mjs'
 
+/** What the page of the third example does, in short. */
+const settling = `<script src="/api/sync/field-client.js" data-sync-entities="plans"></script>
+
+RHTMXFieldSync.recordFieldChange('plans', 1, 'place', 'The lake')
+
+addEventListener('rhtmx:field:conflict', ({ detail }) => {
+  detail.field // 'place'
+  detail.server_value // 'Ben’s garden', which stands
+  detail.client_value // 'The lake', which did not survive
+  detail.keepMine() // or keepTheirs(), or resolve('Somewhere else')
+})`
+
 /**
  * @param {string} host the request's Host header
  * @param {string} file the example's database
- * @param {string} rules the access rules of the other example
+ * @param {string} rules the access rules of the second example
  */
 export function startPage(host, file, rules) {
   const frames = ['', secondBrowser(host) ?? ''].map(origin => `${origin}/todo_sync/`)
@@ -39,10 +51,18 @@ export function startPage(host, file, rules) {
   <section class="second" aria-labelledby="second">
     <div>
       <h2 id="second">Who sees what</h2>
-      <p>In the other example people sign in. Rules on the server say which rows and columns reach whose browser, live and after any absence, and what each may write.</p>
+      <p>In the second example people sign in. Rules on the server say which rows and columns reach whose browser, live and after any absence, and what each may write.</p>
       <p class="links"><a class="button" href="team_notes/">Open the team notes</a></p>
     </div>
     <pre><code>${escape(rules)}</code></pre>
+  </section>
+  <section class="second" aria-labelledby="third">
+    <div>
+      <h2 id="third">Two people, one form</h2>
+      <p>Each field is written by itself: who edits different ones, also offline, does not meet at all. The same one is asked about on the page, beside the field, with both values.</p>
+      <p class="links"><a class="button" href="shared-form/?as=ada">Open the party plan</a></p>
+    </div>
+    <pre><code>${escape(settling)}</code></pre>
   </section>
 </main>
 <footer><a href="todo_sync/">The todos in a window of their own</a></footer>

@@ -3,6 +3,7 @@
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { openApp as openNotes, rules } from '../team_notes/app.mjs'
+import { openApp as openForm } from '../shared-form/app.mjs'
 import { openApp as openTodos } from '../todo_sync/app.mjs'
 import { listen } from '../todo_sync/listen.mjs'
 import { startPage } from './page.mjs'
@@ -10,6 +11,7 @@ import { startPage } from './page.mjs'
 const dataDir = name => process.env.DATA_DIR ?? path.resolve(import.meta.dirname, '..', name, '.data')
 const todos = await openTodos({ base: '/todo_sync', dataDir: dataDir('todo_sync') })
 const notes = await openNotes({ base: '/team_notes', dataDir: dataDir('team_notes') })
+const form = await openForm({ base: '/shared-form', dataDir: dataDir('shared-form') })
 const style = readFileSync(new URL('style.css', import.meta.url))
 
 const start = {
@@ -29,4 +31,4 @@ const start = {
   async close() {},
 }
 
-await listen({ name: 'Syncline examples', apps: [todos, notes, start] })
+await listen({ name: 'Syncline examples', apps: [todos, notes, form, start] })

@@ -1,7 +1,7 @@
 // The application: pages and rows over `node:http`, each for whoever is signed in, and the sync routes beside them.
 import { readdirSync, readFileSync } from 'node:fs'
 import { SyncEngine } from 'syncline'
-import { application, asset, headers, html, readForm, redirect } from '../todo_sync/web.mjs'
+import { application, asset, files, html, readForm, redirect, send } from '../todo_sync/web.mjs'
 import { openDatabase } from './database.mjs'
 import { notesPage, signInPage } from './page.mjs'
 import { person } from './public/people.mjs'
@@ -9,14 +9,11 @@ import { rowsHtml } from './public/view.mjs'
 import { columnsOf, notes } from './rules.mjs'
 import { openSessions } from './sessions.mjs'
 
-/** Under their places below `examples/`: so modules find each other in the browser as they do here. */
-const files = new Map(
-  [
-    ...readdirSync(new URL('public/', import.meta.url)).map(name => `team_notes/public/${name}`),
-    ...['style.css', 'icon.svg', 'view.mjs'].map(name => `todo_sync/public/${name}`),
-  ].map(name => [`/files/${name}`, asset(new URL(`../${name}`, import.meta.url))]),
-)
-files.set('/files/htmx.js', asset(new URL(import.meta.resolve('htmx.org/dist/htmx.min.js'))))
+const served = files({
+  team_notes: readdirSync(new URL('public/', import.meta.url)),
+  todo_sync: ['style.css', 'icon.svg', 'view.mjs'],
+})
+served.set('/files/htmx.js', asset(new URL(import.meta.resolve('htmx.org/dist/htmx.min.js'))))
 /** What the pages show of the rules: the rules. */
 export const [rules] = /export const notes[^]*/.exec(
   readFileSync(new URL('rules.mjs', import.meta.url), 'utf8'),
@@ -82,10 +79,7 @@ export async function openApp({ base = '', dataDir }) {
       case 'POST /sign-out':
         return signOut(response, user)
     }
-    const found = files.get(pathname.slice(base.length))
-    if (found === undefined) return false
-    response.writeHead(200, { ...headers, 'content-type': found.type }).end(found.body)
-    return true
+    return send(response, served.get(pathname.slice(base.length)))
   }
 
   return application({ engine, db, file, answer })

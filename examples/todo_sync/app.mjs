@@ -4,7 +4,7 @@ import { SyncEngine } from 'syncline'
 import { openDatabase } from './database.mjs'
 import { page } from './page.mjs'
 import { rowsHtml } from './public/view.mjs'
-import { application, asset, headers, html, readForm, redirect } from './web.mjs'
+import { application, asset, html, readForm, redirect, send } from './web.mjs'
 
 const files = readdirSync(new URL('public/', import.meta.url))
 const htmx = new URL(import.meta.resolve('htmx.org/dist/htmx.min.js'))
@@ -56,10 +56,7 @@ export async function openApp({ base = '', dataDir }) {
         clearDone.run()
         return html(response, '')
     }
-    const found = served.get(pathname.slice(base.length))
-    if (found === undefined) return false
-    response.writeHead(200, { ...headers, 'content-type': found.type }).end(found.body)
-    return true
+    return send(response, served.get(pathname.slice(base.length)))
   }
 
   return application({ engine, db, file, answer })

@@ -10,7 +10,7 @@ const types = {
   webmanifest: 'application/manifest+json; charset=utf-8',
 }
 
-export const headers = {
+const headers = {
   'cache-control': 'no-cache',
   'x-content-type-options': 'nosniff',
   'referrer-policy': 'same-origin',
@@ -35,6 +35,25 @@ export function redirect(response, location, status = 308, more = {}) {
 /** @param {URL} url of a file */
 export function asset(url) {
   return { type: types[url.pathname.split('.').at(-1)], body: readFileSync(url) }
+}
+
+/**
+ * Public files of examples, under `/files/` and their places below `examples/`: so modules find each other in the browser
+ * as they do here.
+ * @param {Record<string, readonly string[]>} names of the files, by example
+ */
+export function files(names) {
+  const places = Object.entries(names).flatMap(([example, list]) =>
+    list.map(name => `${example}/public/${name}`),
+  )
+  return new Map(places.map(place => [`/files/${place}`, asset(new URL(`../${place}`, import.meta.url))]))
+}
+
+/** @param {{ type: string, body: Buffer } | undefined} found undefined: nothing of ours */
+export function send(response, found) {
+  if (found === undefined) return false
+  response.writeHead(200, { ...headers, 'content-type': found.type }).end(found.body)
+  return true
 }
 
 export async function readForm(request) {

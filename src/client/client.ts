@@ -38,8 +38,6 @@ export function clientOf<const S extends readonly EntitySource[]>(
       else tell(engine, { type: 'ask', entity })
     },
   })
-  for (const entity of Object.keys(engine.wants))
-    if (entity.startsWith('_')) throw new SyncError('INVALID_CONFIG', `'${entity}' cannot name an entity`)
   const stopHints = env.onHint(hint => {
     if (hint === 'suspend') suspend(engine)
     if (hint === 'resume') rejoin(engine)

@@ -2,8 +2,9 @@
 // are rows like any other, of an entity of the server's; what the server refused outright is a dead letter of this device,
 // and reads the same. Neighbours: the client's writes and views behind it, faces before it.
 import type { ConflictOutcome, ConflictRow, Json, Row, Write } from '../core/index.ts'
-import { conflictsName, isTemporaryId, SyncError } from '../core/index.ts'
+import { conflictsName, isTemporaryId, sameJson, SyncError } from '../core/index.ts'
 import type { BareClient as Client, DeadLetter, Id, Transaction, WriteHandle } from './api.ts'
+import { encodeRow } from './encode.ts'
 import type { Encodable } from './encode.ts'
 
 export interface Conflict {
@@ -96,7 +97,12 @@ function recorded(client: Client, record: ConflictRow): Conflict {
     return client.transaction(tx => {
       if (field === null) tx.delete(entity, rowId)
       else if (client.get(entity, rowId) === undefined) revive(client, tx, entity, rowId, { [field]: value })
-      else tx.update(entity, rowId, { [field]: value })
+      else {
+        // while the write that was lost is still shown here, it would seem to be there
+        if (sameJson(client.get(entity, rowId)?.[field], encodeRow({ [field]: value })[field]))
+          tx.update(entity, rowId, { [field]: record.theirs })
+        tx.update(entity, rowId, { [field]: value })
+      }
       settled(tx)
     })
   }

@@ -220,8 +220,10 @@ async function take(engine: Engine): Promise<void> {
 
 // ---- what the leader says
 
-export function post({ crew, replica }: Engine, message: TabMessage): void {
-  crew.channel?.post({ ...message, client: replica.state.identity.client })
+export function post(engine: Engine, message: TabMessage): void {
+  const { crew, replica, parts } = engine
+  const said = parts.spelled?.(engine, message) ?? message
+  crew.channel?.post({ ...said, client: replica.state.identity.client })
 }
 
 /** To the others: how the connection is; with `stored` when all of it is on disk. */
@@ -314,11 +316,13 @@ function hear(engine: Engine, message: TabMessage): void {
     case 'lead':
       return hearLeader(engine, message)
     case 'change':
+    case 'field_change':
     case 'results':
       step(engine, { type: 'heard' })
       takeFrame(engine, decodeDown(message.frame))
       return
     case 'optimistic':
+    case 'optimistic_field':
       return hearRecords(engine, message.records)
     case 'discarded':
       return inOrder(engine, () => void tell(engine, { type: 'gone', ns: message.ns }))

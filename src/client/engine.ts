@@ -24,6 +24,7 @@ import type { Rivals } from './rivals.ts'
 import type { Change, Effect, Healing, Settled } from './state.ts'
 import type { ClientStore, Identity } from './store.ts'
 import type { LinkView, Lock, TabMessage } from './tabs.ts'
+import { wantsOf } from './wants-of.ts'
 import type { Wants } from './wants.ts'
 import type { Transport } from './transport.ts'
 
@@ -52,6 +53,10 @@ export interface Parts {
   adopt(engine: Engine): Promise<number>
   /** Whether it opens the client in its own way, and has. */
   open?(engine: Engine): boolean
+  /** Before what the server says is taken in. */
+  hears?(engine: Engine, message: Down): void
+  /** How this page says it to the other tabs, which understand every spelling. */
+  spelled?(engine: Engine, message: TabMessage): TabMessage
   /** Adds methods to the client. */
   more?(engine: Engine): object
   /** A function loads it when the first transport does not answer. */
@@ -164,12 +169,6 @@ export function createEngine(options: ClientOptions, env: ClientEnv, parts: Part
     connector: newConnector(() => engine, options, env, parts),
   }
   return engine
-}
-
-function wantsOf({ entities, where = {} }: ClientOptions): Wants {
-  const filters = new Map(Object.entries(where))
-  const names = entities.map(source => (typeof source === 'string' ? source : source.name))
-  return Object.fromEntries(names.map(name => [name, [JSON.stringify(filters.get(name)) ?? '']]))
 }
 
 function newConnector(engine: () => Engine, options: ClientOptions, env: ClientEnv, parts: Parts): Connector {
@@ -329,6 +328,7 @@ function receive(engine: Engine, message: Down | undefined, text: string): 'welc
   if (message === undefined) return null
   quietly(() => engine.options.debug?.('received', message))
   if (message.type === 'ping') send(engine.connector, '{"type":"ping"}')
+  engine.parts.hears?.(engine, message)
   engine.changes = []
   tell(engine, { type: 'frame', message })
   forward(engine, message, text, engine.changes)

@@ -88,14 +88,14 @@ function askToPersist(): void {
   if (typeof navigator !== 'undefined') navigator.storage?.persist?.().catch(() => {})
 }
 
-/** `run` on the open database; once more where another page made us close it. */
+/** `run` on the open database; once more where another page made us close it, or it lacks what is named by now. */
 async function attempt<T>(handle: Handle, run: (db: IDBDatabase) => Promise<T>): Promise<T> {
   try {
     handle.db ??= await openAll(handle)
     try {
       return await run(handle.db)
     } catch (error) {
-      if (nameOf(error) !== 'InvalidStateError') throw error
+      if (!/^(InvalidState|NotFound)Error$/.test(nameOf(error))) throw error
       handle.db = await openAll(handle)
       return await run(handle.db)
     }

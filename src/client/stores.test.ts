@@ -89,6 +89,20 @@ describe('the database', () => {
     expect((await opened()).version).toBe(3)
   })
 
+  test('[V10] takes entities that are named while it is open, and lets another page that has it open go on', async () => {
+    const [store, other] = [indexedDBStore('db', after), indexedDBStore('db', after)]
+    await store.load(['a'])
+    await other.load(['a'])
+    const { entities } = await store.load(['a', 'b'])
+    expect([...entities.keys()]).toEqual([])
+    await other.claim(identity, null)
+    const db = await opened()
+    expect([...db.objectStoreNames]).toEqual(expect.arrayContaining(['a', 'b']))
+    db.close()
+    await store.close()
+    await other.close()
+  })
+
   test('of version 1 is upgraded with its data kept', async () => {
     const old = await opened(1, db => {
       db.createObjectStore('_meta', { keyPath: 'entity' }).put({ entity: 'users', version: 42 })

@@ -1,7 +1,7 @@
 // The other tabs of this browser, as far as the platform knows them: a channel that all of them hear, and a lock that
 // one of them has. Neighbour: `crew`, which decides nothing about either. The messages are documented for users who
-// listen on the channel themselves: `change` and `optimistic` carry what they say, and more.
-import type { Cursor, ErrorBody, Row } from '../core/index.ts'
+// listen on the channel themselves: `change` and `optimistic`, and the same by fields, carry what they say, and more.
+import type { Cursor, ErrorBody, Json, Row } from '../core/index.ts'
 import type { LinkState } from './link.ts'
 import type { ChangeAction } from './state.ts'
 import type { PendingRecord } from './store.ts'
@@ -32,6 +32,14 @@ export interface ChangedRow {
   /** As it is shown now; null where it is gone. */
   readonly data: Row | null
   readonly version: number
+}
+
+/** `field` and `value` are of the last field that changed; null where the row is gone. */
+export interface ChangedField extends Omit<ChangedRow, 'data'> {
+  readonly field: string | null
+  readonly value: Json
+  /** All of that row that changed. */
+  readonly fields: Row
 }
 
 /** Where the leader stands. */
@@ -77,6 +85,8 @@ export type TabMessage =
       readonly change: ChangedRow | null
       readonly frame: string
     }
+  /** The same as the field script says it. */
+  | { readonly type: 'field_change'; readonly change: ChangedField | null; readonly frame: string }
   | { readonly type: 'results'; readonly frame: string }
   /** Anybody's: these mutations are in `_pending` now. */
   | {
@@ -84,6 +94,14 @@ export type TabMessage =
       readonly entity: string
       readonly entityId: string
       readonly data: Row | null
+      readonly records: readonly PendingRecord[]
+    }
+  | {
+      readonly type: 'optimistic_field'
+      readonly entity: string
+      readonly entityId: string
+      readonly field: string | null
+      readonly value: Json
       readonly records: readonly PendingRecord[]
     }
   | { readonly type: 'discarded'; readonly ns: readonly number[] }

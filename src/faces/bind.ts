@@ -6,7 +6,8 @@ import type { Lent } from './lazy.ts'
 
 type Control = HTMLInputElement | HTMLTextAreaElement | HTMLSelectElement
 
-export function bindElements({ client, page, entities }: Lent): void {
+/** The result is told which entities there are. */
+export function bindElements({ client, page }: Lent): (entities: readonly string[]) => void {
   /** What a control showed when it was last right: anything else in it was typed. */
   let shown = new WeakMap<Control, string | boolean>()
 
@@ -41,7 +42,6 @@ export function bindElements({ client, page, entities }: Lent): void {
   }
 
   const later = (): unknown => setTimeout(paint)
-  for (const entity of entities) client.subscribe(entity, paint)
   // before the next frame: what htmx swapped in may be older than the copy here
   new MutationObserver(paint).observe(page, {
     attributeFilter: ['data-rhtmx-bind'],
@@ -54,7 +54,10 @@ export function bindElements({ client, page, entities }: Lent): void {
     shown = new WeakMap()
     later()
   })
-  paint()
+  return entities => {
+    for (const entity of entities) client.subscribe(entity, paint)
+    paint()
+  }
 }
 
 function textOf(value: Json): string {

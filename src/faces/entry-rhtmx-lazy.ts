@@ -9,20 +9,33 @@ import {
   longPollTransport,
   rivals,
   sseTransport,
+  wantMore,
 } from '../client/index.ts'
 import { bindElements } from './bind.ts'
 import { queueForm } from './forms.ts'
-import type { Lazy, Lent } from './lazy.ts'
+import type { Joining, Lazy, Lent } from './lazy.ts'
 import { watchLoops } from './loops.ts'
 import { autoRefresh } from './refresh.ts'
+
+/** For each entity once, whichever script names it. */
+function once(run: (entities: readonly string[]) => void): (entities: readonly string[]) => void {
+  const done = new Set<string>()
+  return entities => run(entities.filter(entity => !done.has(entity) && done.add(entity)))
+}
 
 const rhtmxLazy = (lent: Lent): Lazy => {
   const { engine } = lent
   engine.late = late
   late(engine)
-  bindElements(lent)
-  if (lent.autoRefresh) autoRefresh(lent)
-  if (lent.debug) watchLoops(lent)
+  const bind = once(bindElements(lent))
+  const refresh = once(entities => autoRefresh(lent, entities))
+  const watch = once(entities => watchLoops(lent, entities))
+  const see = ({ entities, autoRefresh, debug }: Omit<Joining, 'url' | 'where'>): void => {
+    bind(entities)
+    if (autoRefresh) refresh(entities)
+    if (debug) watch(entities)
+  }
+  see(lent)
   return {
     adopt,
     exclusive,
@@ -32,6 +45,18 @@ const rhtmxLazy = (lent: Lent): Lazy => {
     sseTransport,
     longPollTransport,
     queueForm: event => queueForm(lent, event),
+    async join(more) {
+      const { entities, url } = more
+      if (url !== lent.url) lent.complain(`this page is synced with ${lent.url} already`)
+      const { cursors } = lent.client.status()
+      for (const entity of entities) if (!cursors[entity]) lent.fresh.add(entity)
+      const synced = await wantMore(engine, more)
+      see(more)
+      return async () => {
+        await synced()
+        for (const entity of entities) lent.fresh.delete(entity)
+      }
+    },
   }
 }
 Object.assign(window, { rhtmxLazy })

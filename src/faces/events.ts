@@ -3,6 +3,7 @@
 // Neighbours on the line: the client's notifications before it, htmx and the page's listeners behind it.
 import type { Change, StorageDetail } from '../client/index.ts'
 import type { Json, Row } from '../core/index.ts'
+import type { ConflictDetail } from './conflict-events.ts'
 import type { ConnectionState } from './words.ts'
 
 export interface StateDetail {
@@ -11,7 +12,8 @@ export interface StateDetail {
 }
 
 export interface ReadyDetail {
-  readonly client: 'entity'
+  /** Whose: of the script of rows or that of fields. */
+  readonly client: 'entity' | 'field'
   readonly online: boolean
   readonly storage: string
 }
@@ -63,10 +65,11 @@ interface Details {
   'mutation:rejected': RejectedDetail
   'auth:required': AuthDetail
   'storage:failed': StorageDetail
+  'field:conflict': ConflictDetail
 }
 
 export interface PageEvents {
-  tell<K extends keyof Details>(type: K, detail: Details[K]): void
+  readonly tell: <K extends keyof Details>(type: K, detail: Details[K]) => void
   changed(change: Change): void
 }
 

@@ -9,6 +9,7 @@ import type {
   Rivals,
   Transport,
 } from '../client/index.ts'
+import type { ScriptOptions } from './script.ts'
 
 /** What the second script makes of a page. */
 export interface Lazy extends Pick<Parts, 'exclusive' | 'adopt'> {
@@ -19,18 +20,25 @@ export interface Lazy extends Pick<Parts, 'exclusive' | 'adopt'> {
   longPollTransport(url: string): Transport
   /** What a marked form was about to send becomes a queued write. */
   queueForm(event: Event): void
+  /** Another script of the page names more. Resolves when that may be written to, with what waits for its first sync. */
+  join(more: Joining): Promise<() => Promise<void>>
 }
+
+export type Joining = Pick<ScriptOptions, 'url' | 'entities' | 'where' | 'autoRefresh' | 'debug'>
 
 /** What the first script lends it. */
 export interface Lent {
   readonly client: Client
   readonly engine: Engine
   readonly page: Document
+  readonly url: string
   readonly entities: readonly string[]
   readonly autoRefresh: boolean
   readonly debug: boolean
   /** Entities that have changed before the second script was there to see it. */
   readonly changed: ReadonlySet<string>
+  /** Of which nothing was here when they were named: the first copy is no change. */
+  readonly fresh: Set<string>
   log(message: string): void
   complain(message: string, cause?: unknown): void
 }

@@ -5,8 +5,8 @@ import type { Lent } from './lazy.ts'
 /** More events than ten per second, for this long: somebody writes because of them. */
 const watchMs = 2000
 
-export function watchLoops(lent: Lent): void {
-  const { page, entities } = lent
+export function watchLoops(lent: Lent, entities: readonly string[]): void {
+  const { page } = lent
   for (const entity of entities) {
     const type = `rhtmx:${entity}:changed`
     let seen = 0

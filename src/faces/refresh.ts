@@ -13,7 +13,7 @@ declare global {
   }
 }
 
-export function autoRefresh({ page, entities, changed }: Lent): void {
+export function autoRefresh({ page, changed }: Lent, entities: readonly string[]): void {
   for (const entity of entities) {
     const refresh = (): void => {
       for (const element of page.querySelectorAll('[hx-get],[data-hx-get]')) {

@@ -1,12 +1,16 @@
 import { expect, test } from 'vitest'
-import { findTag, optionsOf } from './script.ts'
+import { fieldScript, findTag, optionsOf, rowScript } from './script.ts'
 import type { InitOptions } from './script.ts'
 
 const page = { baseURI: 'https://example.org/app/page?x=1' } as Document
 
-function read(dataset: Partial<InitOptions>, src = 'https://example.org/app/api/sync/client.js?v=1') {
+function read(
+  dataset: Partial<InitOptions>,
+  src = 'https://example.org/app/api/sync/client.js?v=1',
+  kind = rowScript,
+) {
   const complaints: string[] = []
-  const options = optionsOf({ dataset, src }, page, 'abc', message => complaints.push(message))
+  const options = optionsOf({ dataset, src }, page, 'abc', message => complaints.push(message), kind)
   return { options, complaints }
 }
 
@@ -20,7 +24,7 @@ test('[F9] A49 the tag: the one that runs, else the last of ours that names tabl
   const running = tag('')
   // reason: a document as far as it is looked at
   const find = (currentScript: object | null) =>
-    findTag({ currentScript, querySelectorAll: () => tags } as unknown as Document)
+    findTag({ currentScript, querySelectorAll: () => tags } as unknown as Document, rowScript)
   expect(find(running)).toBe(running)
   expect(find(null)).toBe(tags[1])
   expect(find({ dataset: {} })).toBe(tags[1])
@@ -117,4 +121,22 @@ test('[V9] a tag says in JSON which rows are wanted, and what is none is said an
   expect([said.options.where, said.complaints]).toEqual([{ users: { id: { lt: 9 } } }, []])
   const wrong = read({ syncEntities: 'users', syncWhere: 'id = 1' })
   expect([wrong.options.where, wrong.complaints]).toEqual([{}, ['data-sync-where="id = 1" is no JSON']])
+})
+
+test('T-F03 the script of fields has names and an attribute of its own', () => {
+  const tags = ['/api/sync/client.js', '/api/sync/field-client.0123456789abcdef.js', '/x/rhtmx-field-sync.js']
+  const all = tags.map(src => ({ src, dataset: { syncEntities: 'users' } }))
+  // reason: a document as far as it is looked at
+  const document = { currentScript: null, querySelectorAll: () => all } as unknown as Document
+  expect(findTag(document, fieldScript)?.src).toBe('/x/rhtmx-field-sync.js')
+  expect(findTag(document, rowScript)?.src).toBe('/api/sync/client.js')
+  const src = 'https://example.org/app/api/sync/field-client.0123456789abcdef.js'
+  const told = { syncEntities: 'users', conflictStrategy: 'server-wins', fieldStrategy: 'KeepBoth' }
+  const { options } = read(told, src, fieldScript)
+  expect(options).toMatchObject({ url: 'https://example.org/app/api/sync/', strategy: 'keep-both' })
+  expect(options.lazy).toBe('https://example.org/app/api/sync/lazy.abc.js')
+  expect(read(told).options.strategy).toBe('server-wins')
+  expect(read({ syncEntities: 'users', fieldStrategy: 'mine' }, src, fieldScript).complaints).toEqual([
+    'data-field-strategy="mine" is unknown',
+  ])
 })

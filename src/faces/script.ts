@@ -1,4 +1,17 @@
 // What the page says on the script's own tag.
+
+/** Each script is served under names of its own, and has an attribute of its own for the strategy. */
+export interface ScriptKind {
+  readonly file: RegExp
+  readonly word: 'conflict' | 'field'
+}
+
+export const rowScript: ScriptKind = { file: /\/(client(\.\w+)?|rhtmx-sync)\.js\b/, word: 'conflict' }
+export const fieldScript: ScriptKind = {
+  file: /\/(field-client(\.\w+)?|rhtmx-field-sync)\.js\b/,
+  word: 'field',
+}
+
 export interface ScriptOptions {
   /** Where the sync routes live, absolute: `https://example.org/app/api/sync`. */
   readonly url: string
@@ -32,6 +45,10 @@ export interface InitOptions {
   readonly useWebsocket?: string | boolean
   readonly longPoll?: string | boolean
   readonly conflictStrategy?: string
+  /** That of the script of fields. */
+  readonly fieldStrategy?: string
+  /** The script of fields: false where the page does not want the records of conflicts. */
+  readonly conflicts?: string | boolean
   readonly autoRefresh?: string | boolean
   readonly debug?: string | boolean
 }
@@ -51,10 +68,10 @@ export function optionsOf(
   page: Document,
   release: string,
   complain: (message: string) => void,
+  { word }: ScriptKind,
 ): ScriptOptions {
   const {
     syncEntities = '',
-    conflictStrategy,
     useWebsocket,
     longPoll,
     autoRefresh,
@@ -65,8 +82,8 @@ export function optionsOf(
   } = dataset
   const entities = String(syncEntities).match(/[^\s,]+/g) ?? []
   if (entities.length === 0) complain('data-sync-entities names no table')
-  // the routes serve the script as `client.js`; from anywhere else, a CDN say, they are where they are by default
-  const served = /\/client(\.\w+)?\.js\b/.test(src)
+  // from anywhere but the routes, a CDN say, they are where they are by default
+  const served = /\/(field-)?client(\.\w+)?\.js\b/.test(src)
   const said = syncUrl !== undefined && URL.canParse(syncUrl, page.baseURI) ? syncUrl : undefined
   if (said !== syncUrl) complain(`data-sync-url="${syncUrl}" is no address`)
   const at = (place: string, base = page.baseURI): string => new URL(place, base).href
@@ -79,7 +96,7 @@ export function optionsOf(
     entities: [...new Set(entities)],
     websocket: String(useWebsocket) !== 'false',
     longPoll: String(longPoll) === 'true',
-    strategy: strategyOf(conflictStrategy, complain),
+    strategy: strategyOf(word, dataset[`${word}Strategy`], complain),
     debug: String(debug ?? 'false') !== 'false',
     autoRefresh: String(autoRefresh) === 'true',
     user: syncUser || null,
@@ -99,19 +116,23 @@ function whereOf(value: string | object, complain: (message: string) => void): o
 }
 
 /** `currentScript` is null in modules and where the tag was inserted by another script. Null: none is ours. */
-export function findTag(page: Document): HTMLScriptElement | null {
+export function findTag(page: Document, { file }: ScriptKind): HTMLScriptElement | null {
   // reason: an SVG's script has a dataset too, and none of our attributes
   const running = page.currentScript as HTMLScriptElement | null
   if (running?.dataset['syncEntities'] !== undefined) return running
   const tags = page.querySelectorAll<HTMLScriptElement>('script[data-sync-entities]')
-  return [...tags].findLast(({ src }) => /\/(client(\.\w+)?|rhtmx-sync)\.js\b/.test(src)) ?? null
+  return [...tags].findLast(({ src }) => file.test(src)) ?? null
 }
 
 /** Every spelling that the server takes: `ClientWins`, `client_wins`, `client-wins`. */
-function strategyOf(value: string | undefined, complain: (message: string) => void): string | null {
+function strategyOf(
+  attribute: ScriptKind['word'],
+  value: string | undefined,
+  complain: (message: string) => void,
+): string | null {
   if (value === undefined) return null
   const word = value.replace(/_|\B(?=[A-Z])/g, '-').toLowerCase()
   if (/^((last-write|client|server)-wins|keep-both)$/.test(word)) return word
-  complain(`data-conflict-strategy="${value}" is unknown`)
+  complain(`data-${attribute}-strategy="${value}" is unknown`)
   return null
 }

@@ -116,6 +116,7 @@ describe('[I1] records', () => {
     mineAt: stampAt(3_000),
     theirsAt: null,
     client: 'me',
+    against: null,
     place: 7,
     stored: false,
     outcome: 'server-wins',
@@ -139,6 +140,8 @@ describe('[I1] records', () => {
       other: 'ada',
       place: 3,
     })
+    expect(only([{ ...loss, against: 'you' }])).toMatchObject({ writer: 'ada', other: 'bob' })
+    expect(only([{ ...loss, against: 'stranger' }])).toMatchObject({ writer: 'ada', other: null })
     expect(only([{ ...loss, client: 'stranger' }])).toBeUndefined()
     expect(only([{ ...loss, id: 'tmp_' }])).toBeUndefined()
     expect(only([{ ...loss, id: 'tmp_1' }])).toMatchObject({ row_id: 'tmp_1' })

@@ -19,6 +19,8 @@ export interface Loss {
   readonly theirsAt: Stamp | null
   /** The client that wrote it: the sender, or the one that the cell names. */
   readonly client: string | null
+  /** The client whose value it is that stands, where it is not the sender's. */
+  readonly against: string | null
   /** The log's place at which `mine` was stored; of what never was, the one at which it was lost. */
   readonly place: number
   readonly stored: boolean
@@ -97,8 +99,10 @@ function lostBy(
   const base = write.was?.[field] ?? null
   const mine = write.values[field] ?? null
   const written = { base, mine, mineAt: write.attempt.stamp, client, place: head, stored: false }
-  const theirsAt = row === null ? standing.gone?.stamp : cellAt(standing, field)?.stamp
-  return { entity: info.name, id, field, theirs, theirsAt: theirsAt ?? null, outcome, ...written }
+  const cell = row === null ? null : cellAt(standing, field)
+  const theirsAt = row === null ? standing.gone?.stamp : cell?.stamp
+  const against = cell?.by ?? null
+  return { entity: info.name, id, field, theirs, theirsAt: theirsAt ?? null, against, outcome, ...written }
 }
 
 /** What stood there, where a client had written it. */
@@ -110,7 +114,8 @@ function replaced(judged: Judged, field: string, theirs: Json, outcome: Conflict
   if (row?.[field] == null && !Object.hasOwn(standing.cells, field)) return []
   const { by, seq: place, stamp: mineAt } = cell
   const written = { base: null, mine: row?.[field] ?? null, mineAt, client: by, place, stored: true }
-  return [{ entity: info.name, id, field, theirs, theirsAt: write.attempt.stamp, outcome, ...written }]
+  const now = { theirs, theirsAt: write.attempt.stamp, against: null }
+  return [{ entity: info.name, id, field, ...now, outcome, ...written }]
 }
 
 function cellAt({ cells, whole }: Standing, field: string): Cell | null {
@@ -149,7 +154,7 @@ export function recordsOf(
     const { entity, id: row_id, field, base, mine, theirs, outcome } = loss
     const ms = (stamp: Stamp | null): number | null => (stamp === null ? null : msOfReading(readingOf(stamp)))
     const id = conflictId(writer, loss)
-    const other = own ? null : user
+    const other = own ? (loss.against === null ? null : userOf(loss.against)) : user
     // as if written anew, also where the last one was resolved
     const fresh = { status: 'open', at: nowMs, resolved_at: null, resolved_by: null }
     const row: Row = {

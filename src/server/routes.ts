@@ -43,8 +43,11 @@ export interface SyncRoutes {
   fetch(request: Request): Promise<Response | undefined>
   /** For servers that dispatch upgrades themselves; false: not one of our paths. */
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): boolean
-  /** The path of the client under the name of its content, `/api/sync/client.<hash>.js`: may be cached for ever. */
-  script(): Promise<string>
+  /**
+   * The path of the script under the name of its content, `/api/sync/client.<hash>.js`: may be cached for ever.
+   * `field-client`: that of fields, which is served where field sync is enabled.
+   */
+  script(name?: 'client' | 'field-client'): Promise<string>
 }
 
 export type Answerer = (request: SyncRequest) => Promise<SyncAnswer>
@@ -77,7 +80,8 @@ export function makeRoutes(engine: SyncEngine, parts: EngineParts, settings: Set
   return Object.assign(nodeAdapter(doors), {
     fetch: fetchAdapter(doors),
     upgrade: makeUpgrader(engine, parts, settings),
-    script: async () => `${settings.path}/${await currentScript('client')}`,
+    script: async (name: 'client' | 'field-client' = 'client') =>
+      `${settings.path}/${await currentScript(name)}`,
   })
 }
 
@@ -111,7 +115,8 @@ class Routes {
       throw new SyncError('NOT_FOUND', 'there is nothing at this path')
     const reading = request.method === 'GET' || request.method === 'HEAD'
     // scripts may be loaded from anywhere; everything else is data
-    const script = dialect === 'plain' ? answerScript(first, request) : null
+    const fields = this.#settings.fieldPath !== null
+    const script = dialect === 'plain' ? answerScript(first, request, fields) : null
     if (script !== null) return script
     checkOrigin(...originOf(request), this.#settings)
     if (request.method === 'OPTIONS' && request.header('access-control-request-method') !== undefined)

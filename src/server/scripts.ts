@@ -9,7 +9,7 @@ import { SyncError } from '../core/index.ts'
 import { acceptsGzip } from './http.ts'
 import type { SyncAnswer, SyncRequest } from './http.ts'
 
-const files = { client: 'rhtmx-sync.js', lazy: 'rhtmx-lazy.js' }
+const files = { client: 'rhtmx-sync.js', 'field-client': 'rhtmx-field-sync.js', lazy: 'rhtmx-lazy.js' }
 
 interface Script {
   readonly text: string
@@ -24,10 +24,14 @@ export async function currentScript(name: keyof typeof files): Promise<string> {
   return `${name}.${(await load(name)).hash}.js`
 }
 
-/** Null: no script's name. */
-export function answerScript(segment: string, request: SyncRequest): Promise<SyncAnswer> | null {
-  const [, name, hash] = /^(client|lazy)(?:\.([\da-f]{16}))?\.js$/.exec(segment) ?? []
-  if (name === undefined) return null
+/** Null: no script's name, or that of fields where there are none (rule E8). */
+export function answerScript(
+  segment: string,
+  request: SyncRequest,
+  fields: boolean,
+): Promise<SyncAnswer> | null {
+  const [, name, hash] = /^((?:field-)?client|lazy)(?:\.([\da-f]{16}))?\.js$/.exec(segment) ?? []
+  if (name === undefined || (name === 'field-client' && !fields)) return null
   // reason: as the pattern says
   return answer(name as keyof typeof files, hash ?? request.query.get('v'), request)
 }

@@ -60,10 +60,17 @@ test('npm start: one application in two browsers, and a clean end', async ({ pag
     for (const frame of [ada, ben]) await expect(frame.locator('.todo .title').first()).toHaveText('Milk')
     // two names of one machine are two devices: each keeps a copy of its own
     for (const frame of [ada, ben]) await expect(frame.locator('#storage')).toHaveText('IndexedDB')
-    // and it leads to the other example
+    // and it leads to the other examples
     await page.getByRole('link', { name: 'Open the team notes' }).click()
     await page.getByRole('button', { name: 'Ben' }).click()
     await expect(page.locator('#pill')).toHaveText('connected')
+    await page.goBack()
+    await page.goBack()
+    await page.getByRole('link', { name: 'Open the party plan' }).click()
+    await expect(page.locator('#word')).toHaveText('connected')
+    await page.getByLabel('Where').fill('The lake')
+    await page.getByLabel('Where').blur()
+    await expect(page.getByRole('status')).toHaveText('Live. Everything is saved.')
     expect(await server.stop('SIGTERM')).toBe(0)
   } finally {
     await server.dispose()

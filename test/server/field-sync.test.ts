@@ -63,6 +63,30 @@ describe('[E8] T-F01 the field routes', () => {
     ).rejects.toMatchObject({ code: 'INVALID_CONFIG' })
   })
 
+  test('[E8] T-F02 the script of fields is there with field sync, and only then', async () => {
+    const app = await start()
+    const get = (name: string) => fetch(`${app.url}/api/sync/${name}`)
+    const plain = await get('field-client.js')
+    expect(plain.status).toBe(200)
+    expect(plain.headers.get('content-type')).toBe('text/javascript; charset=utf-8')
+    const text = await plain.text()
+    expect(text).toContain('RHTMXFieldSync')
+    const pinned = await app.engine.routes().script('field-client')
+    const kept = await fetch(app.url + pinned)
+    expect(kept.headers.get('cache-control')).toContain('immutable')
+    expect(await kept.text()).toBe(text)
+    // what it loads later is what the script of rows loads
+    const [lazy, ofRows] = [text, await (await get('client.js')).text()].map(
+      script => /["'`]([\da-f]{16})["'`]/.exec(script)?.[1],
+    )
+    expect(lazy).toBe(ofRows)
+    expect((await get(`lazy.${lazy}.js`)).status).toBe(200)
+    const without = await startApp()
+    expect((await fetch(`${without.url}/api/sync/field-client.js`)).status).toBe(404)
+    expect((await fetch(`${without.url}${pinned}`)).status).toBe(404)
+    expect((await fetch(`${without.url}/api/sync/client.js`)).status).toBe(200)
+  })
+
   test.each([
     ['/api/sync', '/api/field-sync'],
     ['/app/api/sync', '/app/api/field-sync'],

@@ -1,5 +1,6 @@
 // Offline on purpose, before the first connection is made: the switch outlives a reload. For this window only; a browser
-// may refuse to remember anything.
+// may refuse to remember anything. For whichever of the two scripts the page has.
+window.offlineSync = window.rhtmxSync ?? window.RHTMXFieldSync
 window.offlineSwitch = {
   get on() {
     try {
@@ -14,8 +15,8 @@ window.offlineSwitch = {
     } catch {
       // then it is forgotten
     }
-    if (on) window.rhtmxSync.disconnect()
-    else window.rhtmxSync.connect()
+    if (on) window.offlineSync.disconnect()
+    else window.offlineSync.connect()
   },
 }
-if (window.offlineSwitch.on) window.rhtmxSync.disconnect()
+if (window.offlineSwitch.on) window.offlineSync.disconnect()

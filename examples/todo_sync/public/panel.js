@@ -4,13 +4,13 @@ import { escape } from './view.mjs'
 const find = selector => document.querySelector(selector)
 
 /** Only what differs is written: a live region speaks on every change. */
-function text(selector, value) {
+export function text(selector, value) {
   const element = find(selector)
   if (element.textContent !== value) element.textContent = value
 }
 
 const transports = { websocket: 'WebSocket', sse: 'SSE and POST' }
-const storages = { indexeddb: 'IndexedDB', memory: 'memory, this visit only' }
+export const storages = { indexeddb: 'IndexedDB', memory: 'memory, this visit only' }
 
 export function showPanel(sync, last) {
   const status = sync.status()
@@ -40,7 +40,7 @@ function eventWords({ state, oldState, source, action, ids, storage, error }) {
   return `${source} · ${action} · ${ids.length > 3 ? `${ids.length} rows` : ids.map(id => (id.startsWith('tmp_') ? 'new' : `#${id}`)).join(' ')}`
 }
 
-function summary({ online, state, pending, failed }) {
+export function summary({ online, state, pending, failed }) {
   if (failed > 0) return `${count(failed, 'edit')} could not be saved.`
   if (!online) {
     return pending === 0
@@ -51,7 +51,7 @@ function summary({ online, state, pending, failed }) {
   return state === 'connecting' ? 'Connecting …' : 'Live. Everything is saved.'
 }
 
-const count = (n, word) => `${n} ${word}${n === 1 ? '' : 's'}`
+export const count = (n, word) => `${n} ${word}${n === 1 ? '' : 's'}`
 
 function ago(at) {
   const seconds = Math.max(0, Math.round((Date.now() - at) / 1000))

@@ -73,6 +73,9 @@ export const todoSync = (): Server => example('todo_sync')
 /** The example with sign-in, over `<folder>/notes.db`. */
 export const teamNotes = (): Server => example('team_notes')
 
+/** The example of one record and two people, over `<folder>/plans.db`. */
+export const sharedForm = (): Server => example('shared-form')
+
 /** What `npm start` starts. */
 export const startPage = (): Server => example('start')
 

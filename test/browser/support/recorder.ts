@@ -21,6 +21,8 @@ const types = [
   'rhtmx:sync:ready',
   'rhtmx:users:changed',
   'rhtmx:todos:changed',
+  'rhtmx:people:changed',
+  'rhtmx:field:conflict',
   'rhtmx:fixed:changed',
   'rhtmx:mutation:rejected',
   'rhtmx:auth:required',
@@ -37,7 +39,7 @@ function listenTo(names: readonly string[]): void {
       target.addEventListener(type, event => {
         // reason: the events are ours
         const { detail } = event as CustomEvent
-        window.told.push({ type, on, detail: structuredClone({ ...detail }) })
+        window.told.push({ type, on, detail: JSON.parse(JSON.stringify(detail)) as Told['detail'] })
       })
     }
   }

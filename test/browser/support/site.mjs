@@ -14,15 +14,21 @@ db.exec(`
   CREATE TABLE IF NOT EXISTS users (id INTEGER PRIMARY KEY, name TEXT NOT NULL CHECK (name <> ''), email TEXT);
   CREATE TABLE IF NOT EXISTS posts (id INTEGER PRIMARY KEY, title TEXT);
   CREATE TABLE IF NOT EXISTS fixed (id INTEGER PRIMARY KEY, name TEXT);
+  CREATE TABLE IF NOT EXISTS people (id INTEGER PRIMARY KEY, name TEXT, email TEXT, notes TEXT, motto TEXT);
   CREATE TABLE IF NOT EXISTS things (
     id INTEGER PRIMARY KEY, label TEXT NOT NULL CHECK (label <> ''), amount INTEGER, price REAL,
     done BOOLEAN NOT NULL DEFAULT 0, color TEXT, via TEXT
   );
 `)
 const fixed = defineEntity({ name: 'fixed', strategy: 'server-wins' })
+const people = defineEntity({
+  name: 'people',
+  fields: { notes: { strategy: 'keep-both' }, motto: { strategy: 'server-wins' } },
+})
 const engine = await SyncEngine.create({
   db,
-  entities: ['users', 'posts', fixed, 'things'],
+  entities: ['users', 'posts', fixed, 'things', people],
+  fieldSync: { entities: ['people'] },
   access: 'public',
 })
 const routes = engine.routes()
@@ -37,18 +43,20 @@ let synced = 0
 
 /**
  * The page of the documents' quick start, with another htmx and other attributes where a test wants them, and with a
- * script before all others.
+ * script before all others. A browser that asks for another script by a header gets it under the name of the first.
  */
-function quickStart(query) {
+function quickStart(query, asked) {
+  const script = query.get('script') ?? asked ?? 'client'
   const attributes = query.get('attributes') ?? 'data-sync-entities="users"\n            data-debug="true"'
   return `<!DOCTYPE html>
 <html>
 <head>${query.has('before') ? `<script>${query.get('before')}</script>` : ''}
     <script src="/htmx.js?package=${query.get('htmx') ?? 'htmx2'}"></script>
     <!-- Add rhtmx-sync script -->
-    <script src="/api/sync/client.js"
+    <script src="/api/sync/${script}.js"
             ${attributes}>
     </script>
+${script === asked ? '<script>window.rhtmxSync = window.RHTMXFieldSync</script>' : ''}
 </head>
 <body>
     ${query.get('body') ?? list}
@@ -82,7 +90,7 @@ async function answer(request, response) {
     response.writeHead(200, { 'content-type': type, 'cache-control': 'no-store' }).end(body)
   switch (url.pathname) {
     case '/':
-      return send('text/html; charset=utf-8', quickStart(url.searchParams))
+      return send('text/html; charset=utf-8', quickStart(url.searchParams, request.headers['x-script']))
     case '/favicon.ico':
       return send('image/x-icon', '')
     case '/htmx.js': {

@@ -13,6 +13,9 @@ export interface Site {
   file: string
 }
 
+/** The pages have the script of fields, under the name of the other one. */
+export const isByField = (): boolean => test.info().project.name.includes('fields')
+
 /** Filled before each test of the file that calls it; `rows` are there then, and the page notes its events. */
 export function freshSite(rows: string): Site {
   // reason: no test sees it before it is filled

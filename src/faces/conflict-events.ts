@@ -1,0 +1,69 @@
+// `rhtmx:field:conflict`: once for each record that is open on this device, and again when its writer has written
+// something newer in its place. Neighbours: the client's inbox before it, the page's listeners behind it.
+import type { Conflict, Conflicts, Encodable, WriteHandle } from '../client/index.ts'
+import type { Json } from '../core/index.ts'
+import type { PageEvents } from './events.ts'
+
+export interface ConflictDetail {
+  readonly entity: string
+  readonly entity_id: string
+  /** Null: the row as a whole was to be deleted. */
+  readonly field: string | null
+  /** What the writer saw before. */
+  readonly base: Json
+  /** What was stored in its place; null where the row is gone. */
+  readonly server_value: Json
+  /** The value that did not survive. */
+  readonly client_value: Json
+  /** When the two were written, as ISO-8601; null where that is not known. */
+  readonly server_timestamp: string | null
+  readonly client_timestamp: string | null
+  /** Why: the strategy that decided, `deleted`, `transaction` or `resolver`. */
+  readonly outcome: Conflict['outcome']
+  /** The entry of the inbox: who wrote, and more. */
+  readonly conflict: Conflict
+  resolve(value: Encodable): WriteHandle
+  keepMine(): WriteHandle
+  keepTheirs(): WriteHandle
+}
+
+export function tellConflicts(conflicts: Conflicts, tell: PageEvents['tell']): void {
+  let known = new Set<string>()
+  const check = (): void => {
+    const before = known
+    known = new Set()
+    for (const conflict of conflicts.list()) {
+      const { id, mine, at, outcome } = conflict
+      // what was refused outright has `rhtmx:mutation:rejected`
+      if (outcome === 'rejected') continue
+      const key = JSON.stringify([id, at, mine])
+      known.add(key)
+      if (!before.has(key)) tell('field:conflict', detailOf(conflict))
+    }
+  }
+  conflicts.subscribe(check)
+  check()
+}
+
+function detailOf(conflict: Conflict): ConflictDetail {
+  const { entity, rowId, field, base, mine, theirs, mineAt, theirsAt, outcome } = conflict
+  return {
+    entity,
+    entity_id: rowId,
+    field,
+    base,
+    server_value: theirs,
+    client_value: mine,
+    server_timestamp: timeOf(theirsAt),
+    client_timestamp: timeOf(mineAt),
+    outcome,
+    conflict,
+    resolve: value => conflict.resolve(value),
+    keepMine: () => conflict.keepMine(),
+    keepTheirs: () => conflict.keepTheirs(),
+  }
+}
+
+function timeOf(at: number | null): string | null {
+  return at === null ? null : new Date(at).toISOString()
+}

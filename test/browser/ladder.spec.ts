@@ -1,0 +1,115 @@
+// The documented times of the connection, in a page whose clock the test turns.
+import { expect, test } from '@playwright/test'
+import type { Page } from '@playwright/test'
+import { told } from './support/recorder.ts'
+import { freshSite } from './support/site.ts'
+
+const on = freshSite("INSERT INTO users (id, name) VALUES (1, 'Grace')")
+
+declare global {
+  interface Window {
+    /** When each WebSocket was made, and how many of them have failed or closed. */
+    attempts: { at: number[]; over: number }
+  }
+}
+
+/** Before the page is opened: its clock stands still, chance is 0, and its sockets are counted. */
+async function prepare(page: Page): Promise<void> {
+  await page.clock.install({ time: 0 })
+  await page.addInitScript(() => {
+    Math.random = () => 0
+    const attempts = (window.attempts = { at: [] as number[], over: 0 })
+    const Plain = WebSocket
+    window.WebSocket = class extends Plain {
+      constructor(url: string | URL, protocols?: string | string[]) {
+        super(url, protocols)
+        attempts.at.push(Date.now())
+        this.addEventListener('close', () => (attempts.over += 1))
+      }
+    }
+  })
+}
+
+/** The clock goes on only with the test from here on; what it shows. */
+async function stop(page: Page): Promise<number> {
+  const now = (await page.evaluate(() => Date.now())) + 1000
+  await page.clock.pauseAt(now)
+  return now
+}
+
+const attempts = (page: Page) => page.evaluate(() => window.attempts)
+const words = async (page: Page) => (await told(page, 'rhtmx:connection:state')).map(({ state }) => state)
+
+/** Lets `count` more sockets fail; between the end of one and the next the clock goes on in steps of `stepMs`. */
+async function fail(page: Page, count: number): Promise<number[]> {
+  const made = (await attempts(page)).at.length
+  while ((await attempts(page)).at.length < made + count) {
+    const { at } = await attempts(page)
+    await expect.poll(async () => (await attempts(page)).over).toBe(at.length)
+    await page.clock.runFor(stepMs)
+  }
+  return (await attempts(page)).at.slice(made)
+}
+const stepMs = 500
+
+test('T-B05 T-B06 [K2] [K7] the server is down: attempts after 1, 2, 4, 8, 16, 30 seconds, and the other word after ten', async ({
+  page,
+}) => {
+  await prepare(page)
+  await page.goto(on.wire.url)
+  await page.evaluate(() => window.rhtmxSync.ready)
+  const start = await stop(page)
+  on.wire.cut()
+  await expect.poll(() => words(page)).toContain('reconnecting')
+  const at = await fail(page, 9)
+  expect(await words(page)).not.toContain('fallback_sse')
+  at.push(...(await fail(page, 1)))
+  const waits = at.map((time, i) => time - (at[i - 1] ?? start))
+  const documented = [1, 2, 4, 8, 16, 30, 30, 30, 30, 30].map(seconds => seconds * 1000)
+  for (const [i, wait] of waits.entries()) expect(Math.abs(wait - (documented[i] ?? 0))).toBeLessThan(1000)
+  await expect.poll(() => words(page)).toContain('fallback_sse')
+  on.wire.mend()
+  await page.evaluate(() => window.dispatchEvent(new Event('online')))
+  await expect.poll(async () => (await words(page)).at(-1)).toBe('connected')
+})
+
+test('T-B07 [K3] idle: a ping after 30 seconds; without an answer the socket is dropped 5 seconds later, and the next attempt made', async ({
+  page,
+}) => {
+  const sent: string[] = []
+  let isHeld = false
+  let answered = 0
+  let sockets = 0
+  await page.routeWebSocket('**/api/sync/ws', socket => {
+    const far = socket.connectToServer()
+    const isFirst = (sockets += 1) === 1
+    socket.onMessage(message => {
+      sent.push(String(message))
+      far.send(message)
+    })
+    far.onMessage(message => {
+      if (isHeld && isFirst) return
+      socket.send(message)
+      if (String(message).includes('"pong"')) answered += 1
+    })
+  })
+  await page.clock.install({ time: 0 })
+  await page.goto(on.wire.url)
+  await page.evaluate(() => window.rhtmxSync.ready)
+  await stop(page)
+  const pings = () => sent.filter(text => text.includes('"ping"')).length
+  // answered: nothing happens
+  await page.clock.runFor(31_000)
+  await expect.poll(pings).toBeGreaterThan(0)
+  await expect.poll(() => answered).toBe(pings())
+  await expect.poll(() => page.evaluate(() => window.rhtmxSync.status().state)).toBe('connected')
+  isHeld = true
+  const before = pings()
+  await page.clock.runFor(31_000)
+  await expect.poll(pings).toBeGreaterThan(before)
+  expect((await words(page)).at(-1)).toBe('connected')
+  await page.clock.runFor(5_000)
+  await expect.poll(() => words(page)).toContain('reconnecting')
+  await page.clock.resume()
+  await expect.poll(async () => (await words(page)).at(-1)).toBe('connected')
+})
