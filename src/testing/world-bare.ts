@@ -41,6 +41,7 @@ interface Frame {
   readonly entity?: string
   readonly version?: number
   readonly change?: Told
+  readonly more?: boolean
   readonly changes?: readonly Told[]
   readonly code?: string
 }
@@ -197,7 +198,7 @@ export class Bare {
         return
       default:
         for (const change of frame.changes ?? (frame.change === undefined ? [] : [frame.change]))
-          this.#take(change)
+          this.#take(change, frame.more === true)
     }
   }
 
@@ -210,18 +211,21 @@ export class Bare {
         this.#say(askFor(name, clock))
       }
     } else if (type === 'sync:delta' && data !== undefined) {
-      for (const told of toldOf(data)) this.#take(told)
+      for (const told of toldOf(data)) this.#take(told, false)
     } else if (type === 'sync:response' && data?.currentVectorClock !== undefined) {
       const { entityType, deltas = [], currentVectorClock, reset, hasMore } = data
       if (reset === true) this.#rows.get(entityType)?.clear()
-      for (const told of deltas.flatMap(toldOf)) this.#take(told)
+      for (const told of deltas.flatMap(toldOf)) this.#take(told, false)
       if (hasMore) return
       this.#current.add(entityType)
       this.#clocks.set(entityType, currentVectorClock)
     }
   }
 
-  #take({ entity, entity_id, action, version, data = null, field = null, value = null }: Told): void {
+  #take(
+    { entity, entity_id, action, version, data = null, field = null, value = null }: Told,
+    more: boolean,
+  ): void {
     const rows = this.#rows.get(entity)
     if (rows === undefined) return
     const row: Kept = rows.get(entity_id) ?? { gone: -1, cells: new Map() }
@@ -234,9 +238,10 @@ export class Bare {
       for (const [column, one] of cells)
         if (column !== null && version >= (row.cells.get(column)?.version ?? -1))
           row.cells.set(column, { value: one, version })
-    // the rest of that version may still be on its way when the line breaks
-    if (this.#current.has(entity))
-      this.#versions.set(entity, Math.max(version - 1, this.#versions.get(entity) ?? 0))
+    if (more || !this.#current.has(entity)) return
+    // in a log that gives one place to a transaction, other rows of it may still be on their way when the line breaks
+    const safe = this.#dialect === 'plain' ? version - 1 : version
+    this.#versions.set(entity, Math.max(safe, this.#versions.get(entity) ?? 0))
   }
 
   /** Where what it holds is not what there is. */

@@ -25,7 +25,7 @@ export const tabs = [
   'src/client/crew-names.test.ts',
   'src/client/eviction.test.ts',
 ]
-export const linkTests = ['src/client/link.test.ts', 'src/client/rivals.test.ts', 'src/client/racing.test.ts']
+export const linkTests = ['src/client/link.test.ts', 'src/client/rivals.test.ts', 'src/faces/racing.test.ts']
 
 export const core = (name, find, replace, file = 'decide.ts', unit = decide) => ({
   name,
