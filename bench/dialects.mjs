@@ -78,6 +78,8 @@ export function canonicalSession(onRows, fail) {
       if (message.type !== 'batch') return false
       if (message.from?.seq !== session.cursor?.seq)
         return fail(new Error(`a gap: at ${session.cursor?.seq}, the batch begins at ${message.from?.seq}`))
+      // these clients hold no rows to put a patch over
+      if (message.sets.some(set => set.patches !== undefined)) return fail(new Error('a patch'))
       for (const set of message.sets) staged.push(...set.rows)
       if (message.to === undefined) return false
       session.cursor = message.to

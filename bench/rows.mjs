@@ -10,6 +10,13 @@ export const schema = `CREATE TABLE items (
   id INTEGER PRIMARY KEY, title TEXT NOT NULL, body TEXT NOT NULL, done INTEGER NOT NULL, owner TEXT NOT NULL,
   updated_at INTEGER NOT NULL)`
 
+/** The same of 50 fields, of 60 characters each. */
+export const wideSchema = `CREATE TABLE items (id INTEGER PRIMARY KEY, ${wideColumns().join(' TEXT, ')} TEXT)`
+
+function wideColumns() {
+  return Array.from({ length: 49 }, (_, i) => `c${i}`)
+}
+
 /** Made-up words, so that compression finds in a row what it finds in prose, and not more. */
 const words = Array.from({ length: 800 }, (_, i) => {
   let word = ''
@@ -46,6 +53,11 @@ export function insertRows(db, count) {
   db.exec('BEGIN')
   for (let id = 1; id <= count; id++) insert.run(...valuesOf(makeRow(id)))
   db.exec('COMMIT')
+}
+
+export function insertWideRows(db, count) {
+  const insert = db.prepare(`INSERT INTO items VALUES (?${',?'.repeat(49)})`)
+  for (let id = 1; id <= count; id++) insert.run(id, ...wideColumns().map((_, i) => prose(id * 50 + i, 60)))
 }
 
 /** One digest for a table or a replica of it: rows as arrays of values, in any order. */

@@ -41,10 +41,13 @@ function everySeed(): void {
     }
   })
   test('a seed is a history: twice the same', sameTwice)
-  for (const [store, seed, found] of once)
-    test(`${store} seed ${seed}: ${found}`, () => run(store, seed, 1, { scopes: false }))
+  for (const [store, seed, found, wide = false] of once)
+    test(`${store} seed ${seed}: ${found}`, async () => {
+      await checkWorld({ seed, database: stores[store], wide, scopes: false })
+    })
   for (const [store, seed, found] of onceInParts)
     test(`${store} seed ${seed}, parts of tables: ${found}`, () => run(store, seed, 1, { scopes: true }))
+  test('[S13] worlds of wide rows are told what changed of them, live and caught up', tellsPatches)
 }
 
 async function sameTwice(): Promise<void> {
@@ -58,8 +61,20 @@ async function sameTwice(): Promise<void> {
   }
 }
 
+async function tellsPatches(): Promise<void> {
+  for (const database of [memoryWorld, sqliteWorld]) {
+    let patches = 0
+    for (let seed = 1; seed <= 10; seed++)
+      patches += (await checkWorld({ seed, database, wide: true })).patches
+    expect(patches).toBeGreaterThan(50)
+    expect((await checkWorld({ seed: 1, database, wide: false })).patches).toBe(0)
+  }
+}
+
+type Once = readonly [store: keyof typeof stores, seed: number, found: string, wide?: boolean]
+
 // Seeds that failed once, with what they found.
-const once: readonly (readonly [store: keyof typeof stores, seed: number, found: string])[] = [
+const once: readonly Once[] = [
   [
     'memory',
     23,
@@ -88,6 +103,13 @@ const once: readonly (readonly [store: keyof typeof stores, seed: number, found:
     '[R12] a tab that had slept took back from the mark what others had written meanwhile',
   ],
   ['memory', 12_003_577, '[R12] two tabs that wrote at once marked one edit'],
+  [
+    'memory',
+    21_001_388,
+    '[S13] after a heal a row of a lost branch, at the place that the row has on this one, was patched',
+    true,
+  ],
+  ['sqlite', 21_000_803, '[S13] the same', true],
 ]
 
 // The same where tabs want parts of tables, and change their minds.

@@ -12,7 +12,7 @@ const known =
   'unique unwatch wires flying listeners moulted owed pairs policy posting rowsLost shelves shows ' +
   'granted initial isReady jitter notify raised settled shapes views welcomedAt factor fenced ' +
   'foldPages longPollTransport numbers onHint onwards queueForm realId removed sseTransport ' +
-  'unstored hears spelled watchers'
+  'unstored hears spelled watchers partial shifting'
 
 const names = known.split(' ')
 

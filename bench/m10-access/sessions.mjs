@@ -79,7 +79,11 @@ function idsIn(frame) {
   let ids = read.get(frame)
   if (ids === undefined) {
     const { type, sets = [] } = JSON.parse(frame.text)
-    ids = type === 'batch' ? sets.flatMap(({ rows }) => rows.map(([, id]) => id)) : []
+    const idsOf = ({ rows, patches = [] }) => [
+      ...rows.map(([, id]) => id),
+      ...patches.map(([id]) => Number(id)),
+    ]
+    ids = type === 'batch' ? sets.flatMap(idsOf) : []
     read.set(frame, ids)
   }
   return ids

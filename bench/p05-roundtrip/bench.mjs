@@ -11,6 +11,14 @@ export async function bench({ quick }) {
     const over = rtt === 0 ? '' : ` over ${rtt} ms`
     report({ id: 'P05', what: `p95 of a push${over}`, unit: 'ms', value: quantile(pushes, 0.95), limit: 100 })
     report({ id: 'P05', what: `p95 of a sync${over}`, unit: 'ms', value: quantile(syncs, 0.95), limit: 100 })
+    const { syncs: asked } = await clients.call('differential', { port, rtt, count: quick ? 50 : 1000 })
+    report({
+      id: 'P05',
+      what: `p95 of a requestSync${over}`,
+      unit: 'ms',
+      value: quantile(asked, 0.95),
+      limit: 100,
+    })
     await Promise.all([server.stop(), clients.stop()])
   }
 }

@@ -1,12 +1,17 @@
 // The database of a measured server, and what it costs its process.
 import path from 'node:path'
 import Database from 'better-sqlite3'
-import { insertRows, schema, temporaryFolder } from '../rows.mjs'
+import { insertRows, insertWideRows, schema, temporaryFolder, wideSchema } from '../rows.mjs'
 
-export function openDatabase({ rows = 0, synchronous = 'FULL' }) {
+export function openDatabase({ rows = 0, wide = false, synchronous = 'FULL' }) {
   const db = new Database(path.join(temporaryFolder(), 'app.db'))
   db.pragma('journal_mode = WAL')
   db.pragma(`synchronous = ${synchronous}`)
+  if (wide) {
+    db.exec(wideSchema)
+    insertWideRows(db, rows)
+    return db
+  }
   db.exec(schema)
   db.exec('CREATE INDEX items_updated ON items(updated_at)')
   insertRows(db, rows)

@@ -1,6 +1,7 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 // The client as its users see it.
 import type {
+  BackoffPolicy,
   Cursor,
   EntityShape,
   EntitySource,
@@ -17,7 +18,8 @@ import type { ClientEnv } from './env.ts'
 import type { LinkState } from './link.ts'
 import type { Listener } from './live.ts'
 import type { Query, QueryOptions } from './query.ts'
-import type { Scope, ScopeOptions } from './scopes.ts'
+import type { ScopeOptions } from './filters.ts'
+import type { Scope } from './scopes.ts'
 import type { Change } from './state.ts'
 import type { ClientStore } from './store.ts'
 import type { Transport } from './transport.ts'
@@ -48,12 +50,20 @@ export interface ClientOptions<S extends readonly EntitySource[] = readonly Enti
   readonly user?: string | null
   /** WebSocket frames: true compresses those from 1 kB, false none. Default: true where the user saves data, else from 8 kB. */
   readonly enableCompression?: boolean
+  /** Default: 1 s, doubling to 30 s, a fifth of it left to chance, without end. */
+  readonly reconnect?: BackoffPolicy
+  /** Milliseconds within which a connection is to be made and welcomed. Default: 10 s for either. */
+  readonly connectTimeout?: number
+  /** Milliseconds that an edit waits for others to be sent with. Default: none; a second where the user saves data. */
+  readonly gather?: number
   /** Default true. False: `connect()` begins. */
   readonly autoConnect?: boolean
 }
 
-/** Rows by entity name. */
-export type RowsOf<S extends readonly EntitySource[]> = { [E in S[number] as NameOf<E>]: RowOf<E> }
+/** Rows by entity name; any, where none is named. */
+export type RowsOf<S extends readonly EntitySource[]> = S extends readonly []
+  ? { [entity: string]: Row }
+  : { [E in S[number] as NameOf<E>]: RowOf<E> }
 
 /** Columns of a row, all of them optional. Rows without a schema take whatever can be encoded. */
 export type Fields<T> = string extends keyof T ? { readonly [column: string]: Encodable } : Partial<T>

@@ -1,7 +1,7 @@
-// Batches of confirmed rows: do they fit (rule R3), are they whole (R4), and what do they change (R2, Q6).
+// Batches of confirmed rows: do they fit (rules R3, R13), are they whole (R4), and what do they change (R2, Q6).
 // Neighbours on the line: the link's frames before it, `conclude` and the disk behind it.
 import type { Batch, Cursor } from '../core/index.ts'
-import { contiguity, sameCursor } from '../core/index.ts'
+import { contiguity, patched, sameCursor } from '../core/index.ts'
 import { ask, answered } from './ask.ts'
 import { rename } from './rename.ts'
 import { advance, dropRow, putRow, rowReader } from './rows.ts'
@@ -12,7 +12,7 @@ export function receiveBatch(state: State, batch: Batch): void {
   state.head = Math.max(state.head, batch.to?.seq ?? 0)
   for (const name of batch.scopes) {
     const kept = state.entities.get(name)
-    if (kept === undefined) continue
+    if (kept === undefined || !(kept.wanted || kept.asked)) continue
     const parts = partsOf(kept, batch)
     // a live batch of a scope under repair is left: what it brought will be a gap, and a gap asks
     // but for the snapshot that heals what was too large to compare
@@ -27,7 +27,7 @@ function partsOf({ name, heal, shape }: Kept, { sets }: Batch): Part[] {
   const read = rowReader(heal?.shape ?? shape)
   return sets
     .filter(set => set.entity === name)
-    .map(({ rows, gone = [], renamed = [] }) => ({ rows: read(rows), gone, renamed }))
+    .map(({ rows, patches = [], gone = [], renamed = [] }) => ({ rows: read(rows), patches, gone, renamed }))
 }
 
 function receiveParts(state: State, kept: Kept, { from, to }: Batch, parts: readonly Part[]): void {
@@ -44,8 +44,12 @@ function receiveParts(state: State, kept: Kept, { from, to }: Batch, parts: read
   if (fit === 'overtaken') answered(kept)
   if (fit !== 'apply') return
   const staged = kept.stage !== null && sameCursor(kept.stage.from, from) ? kept.stage.parts : []
+  if (staged.length > 0) state.parted = true
   const read = [...staged, ...parts]
   answered(kept)
+  // The cursor would be answered with the same patch, so everything is asked for, as if its shape had changed: what is
+  // healed is whole (rule S7), and what is patched from there on is here. Until then nothing of this batch shows.
+  if (lacksRow(kept, read, from?.seq ?? 0)) return ask(state, kept, true)
   if (heal !== null) {
     kept.shape = heal.shape
     kept.heal = null
@@ -54,13 +58,24 @@ function receiveParts(state: State, kept: Kept, { from, to }: Batch, parts: read
   applyParts(state, kept, read, from === null, to)
 }
 
+/**
+ * Whether it has a patch of a row that is neither held as of `from` nor in it. A row above that place is left of a heal:
+ * newer maybe, or of a branch that is no more, which looks the same.
+ */
+function lacksRow(kept: Kept, parts: readonly Part[], from: number): boolean {
+  const comes = (id: string): boolean => parts.some(({ rows }) => rows.some(row => row.id === id))
+  return parts.some(({ patches }) =>
+    patches.some(([id]) => (kept.rows.get(id)?.seq ?? Infinity) > from && !comes(id)),
+  )
+}
+
 function applyParts(state: State, kept: Kept, parts: readonly Part[], replace: boolean, to: Cursor): void {
   if (kept.shape === null) return
   const net = new Map<string, StoredRow | null>()
   const here = replace ? new Set<string>() : null
   // the first snapshot: nothing was there that could have changed
   kept.fresh = replace && kept.rows.size + kept.queue.size === 0
-  for (const { renamed, rows, gone } of parts) {
+  for (const { renamed, rows, patches, gone } of parts) {
     for (const [from, real] of renamed) rename(state, kept, from, real)
     for (const read of rows) {
       if (kept.fresh) {
@@ -69,6 +84,10 @@ function applyParts(state: State, kept: Kept, parts: readonly Part[], replace: b
       }
       here?.add(read.id)
       putRow(kept, read, false, net)
+    }
+    for (const [id, seq, values] of patches) {
+      const held = kept.rows.get(id)
+      if (held !== undefined) putRow(kept, { id, seq, row: patched(held.row, values) }, false, net)
     }
     for (const [id, seq] of gone) {
       const held = kept.rows.get(id)

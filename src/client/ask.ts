@@ -4,13 +4,13 @@ import type { Kept, State } from './state.ts'
 import { send } from './state.ts'
 
 /** Once per gap: what else does not fit is left until the answer is here. */
-export function ask(state: State, kept: Kept): void {
+export function ask(state: State, kept: Kept, whole = false): void {
   if (kept.asked || kept.refused) return
-  askAll(state, [kept])
+  askAll(state, [kept], whole)
 }
 
-export function askAll(state: State, all: Iterable<Kept>): void {
-  const asked = Array.from(all).filter(kept => prepare(state, kept))
+/** `whole`: what is held may not be what the cursor says. */
+export function askAll(state: State, asked: readonly Kept[], whole = false): void {
   if (asked.length === 0) return
   if (state.follows) {
     for (const kept of asked) kept.asked = true
@@ -24,26 +24,25 @@ export function askAll(state: State, all: Iterable<Kept>): void {
     // a snapshot begins anew. What was staged from a cursor stays: its last part may still fit, and would be taken for
     // the whole without the others (rule R4)
     if (kept.cursor === null) kept.stage = null
-    const { name: entity, cursor, marks, shape, where } = kept
-    kept.shifting = cursor !== null && shape?.hash !== shapeIn(state, kept)?.hash
+    const { name: entity, cursor, marks, where } = kept
+    const shape = whole ? null : (kept.shape?.hash ?? null)
+    kept.shifting = cursor !== null && shape !== shapeIn(state, kept)?.hash
+    const once = !kept.wanted && ({ once: true } as const)
     // reason: a filter is an object
-    return {
-      entity,
-      cursor,
-      marks,
-      shape: shape?.hash ?? null,
-      ...(where && { where: JSON.parse(where) as Row }),
-    }
+    return { entity, cursor, marks, shape, ...(where && { where: JSON.parse(where) as Row }), ...once }
   })
   send(state, { type: 'subscribe', scopes })
 }
 
-/** Whether there is something to ask for. */
-function prepare(state: State, kept: Kept): boolean {
+/** Whether there is something to ask for, now that it is known what the server has. */
+export function prepare(state: State, kept: Kept): boolean {
   const shape = shapeIn(state, kept)
-  kept.current = kept.refused = shape === undefined || kept.where === null
+  // another tab may want it, and a tab that follows has what all of them want
+  kept.refused = shape === undefined || (kept.where === null && !state.follows)
+  kept.current = kept.refused || !kept.wanted
+  kept.asked = false
   if (shape !== undefined && kept.cursor === null) kept.shape = shape
-  return !kept.refused
+  return !kept.current
 }
 
 /** As the server calls the shape of the rows that are wanted. */
@@ -59,4 +58,16 @@ export function answered(kept: Kept): void {
   kept.asked = false
   kept.again = false
   kept.current = true
+}
+
+/** Whether it is followed. What is held of it stays, and so do unsent edits. */
+export function want(state: State, kept: Kept, wanted: boolean, open: boolean): void {
+  if (kept.wanted === wanted) return
+  kept.wanted = wanted
+  kept.heal = null
+  kept.shifting = false
+  answered(kept)
+  if (!open || kept.refused) return
+  if (wanted) ask(state, kept)
+  else send(state, { type: 'unsubscribe', entities: [kept.name] })
 }

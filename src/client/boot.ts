@@ -40,6 +40,8 @@ export async function boot(
   shelves.set(identity.client, engine.handles)
   if (failed === null && shared !== null) join(engine, shared, identity.lead)
   tell(engine, { type: 'role', follows: !leads(engine), lead: identity.lead })
+  for (const { name: entity, wanted } of before.state.entities.values())
+    if (!wanted) tell(engine, { type: 'want', entity, wanted })
   tell(engine, { type: 'loaded', loaded: { ...loaded, identity } })
   const all = new Map(Object.keys(engine.wants).map(entity => [entity, null]))
   engine.live.forget(all)

@@ -1,5 +1,5 @@
 // Carries the link's effects out: owns the connections and the one timer, decides nothing.
-import type { Status } from './api.ts'
+import type { ClientOptions, Status } from './api.ts'
 import type { ClientEnv } from './env.ts'
 import { climbing, newLink, stepLink } from './link.ts'
 import type { LaneName, Link, LinkEffect, LinkEvent } from './link.ts'
@@ -36,8 +36,14 @@ export function createConnector(
   transports: readonly Transport[],
   rivals: Rivals | (() => Promise<Rivals>),
   events: ConnectorEvents,
+  { reconnect, connectTimeout }: Pick<ClientOptions, 'reconnect' | 'connectTimeout'> = {},
 ): Connector {
-  const link = newLink(transports.length, typeof rivals === 'function' ? null : rivals)
+  const link = newLink(
+    transports.length,
+    typeof rivals === 'function' ? null : rivals,
+    reconnect,
+    connectTimeout,
+  )
   const load = async (): Promise<Rivals> => (typeof rivals === 'function' ? rivals() : rivals)
   const wires = { best: null, spare: null }
   return { link, env, transports, events, load, wires, at: Infinity, cancel: () => {} }

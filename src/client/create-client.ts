@@ -1,21 +1,24 @@
 // `createClient`: the client with all its parts.
-import type { EntitySource, Row } from '../core/index.ts'
+import type { EntitySource, Filter, Row } from '../core/index.ts'
 import { adopt } from './adopt.ts'
 import type { Client, ClientOptions, RowsOf } from './api.ts'
 import { checkEntity, clientOf } from './client.ts'
 import { conflictsOf } from './conflicts.ts'
 import type { Parts } from './engine.ts'
 import { exclusive } from './exclusive.ts'
+import { textOf } from './filters.ts'
+import type { ScopeOptions } from './filters.ts'
 import { healing } from './heal.ts'
 import { foldPages } from './idb-fold.ts'
 import { indexedDBStore } from './idb.ts'
 import { late } from './late.ts'
+import { openMemory } from './open-memory.ts'
 import { queryOf } from './query.ts'
 import type { QueryOptions } from './query.ts'
 import { pruning } from './prune.ts'
 import { rivals } from './rivals.ts'
-import { filterText, newScopes } from './scopes.ts'
-import type { ScopeOptions, Scopes } from './scopes.ts'
+import { newScopes } from './scopes.ts'
+import type { Scopes } from './scopes.ts'
 import { sseTransport } from './transport-sse.ts'
 import { webSocketTransport } from './transport-websocket.ts'
 
@@ -43,6 +46,7 @@ export function allParts(): Parts {
     rivals,
     exclusive,
     adopt,
+    open: openMemory,
   }
 }
 
@@ -58,9 +62,9 @@ export function createClient<const S extends readonly EntitySource[]>(
   return Object.assign(client, { conflicts: conflictsOf(client as unknown as Client) })
 }
 
-function inOrder(where: { readonly [entity: string]: object | undefined }): object {
-  const entries = Object.entries(where).flatMap(([entity, filter]): [string, unknown][] => {
-    const text = filterText(filter)
+function inOrder(wheres: { readonly [entity: string]: Filter<Row> | undefined }): object {
+  const entries = Object.entries(wheres).flatMap(([entity, where]): [string, unknown][] => {
+    const text = where === undefined ? '' : textOf({ where })
     return text === '' ? [] : [[entity, JSON.parse(text)]]
   })
   return Object.fromEntries(entries)

@@ -131,6 +131,22 @@ describe('[T3] followers', () => {
     expect(server.links).toHaveLength(1)
   })
 
+  test('[R4] that join between two parts of a batch show all of it, or nothing', async () => {
+    const [first] = (await crew(1)) as [Tab]
+    server.put('todos', 'a', { id: 'a', title: 'a' })
+    await all([first], ['a'])
+    const from = server.cursor()
+    const part = { type: 'batch', scopes: ['todos'], from } as const
+    const [link] = server.links
+    if (link === undefined) return expect.unreachable()
+    server.send(link, { ...part, sets: [{ entity: 'todos', rows: [[2, 'b', 'b']] }] })
+    const [second] = (await crew(1)) as [Tab]
+    const to = server.cursor(from.seq + 2)
+    server.send(link, { ...part, to, sets: [{ entity: 'todos', rows: [[3, 'c', 'c']] }] })
+    await all([first], ['a', 'b', 'c'])
+    await all([second], ['a', 'b', 'c'])
+  })
+
   test('offline, a tab writes for itself, and all of it is sent by whoever leads', async () => {
     const [first, second] = (await crew(2)) as [Tab, Tab]
     second.client.disconnect()

@@ -7,7 +7,7 @@ import { asError, check, linkOf, moved, report, tell } from './engine.ts'
 import type { Engine } from './engine.ts'
 import { answerMs, stepLead, watchMs } from './lead.ts'
 import type { Lead, LeadEffect, LeadEvent } from './lead.ts'
-import type { Change } from './state.ts'
+import type { Change, State } from './state.ts'
 import { hearRecords, inOrder, readPending, reload } from './crew-disk.ts'
 import type { PendingRecord } from './store.ts'
 import type { ChangedRow, Channel, LinkView, Lock, Told, TabMessage } from './tabs.ts'
@@ -234,7 +234,9 @@ export function announce(engine: Engine, stored: boolean): void {
     if (engine.crew !== crew || crew.lead.role !== 'lead') return
     const { welcome } = crew
     const { head, alias, entities } = engine.replica.state
-    const known = [...entities.values()].filter(({ cursor, current }) => cursor ?? current)
+    const known = [...entities.values()].filter(
+      ({ cursor, current, shifting, heal }) => (cursor ?? current) && !shifting && heal === null,
+    )
     const places = Object.fromEntries(known.map(({ name, cursor }) => [name, cursor]))
     const told = stored ? { head, renamed: [...alias], places } : null
     post(engine, { type: 'lead', lead: crew.known, link: linkOf(engine), welcome, stored: told })
@@ -246,14 +248,16 @@ export function announce(engine: Engine, stored: boolean): void {
 
 /** A frame of the server has been taken in; `changes` is what it changed. */
 export function forward(engine: Engine, message: Down, text: string, changes: readonly Change[]): void {
-  const { crew } = engine
+  const { crew, replica } = engine
+  const { parted } = replica.state
+  replica.state.parted = false
   if (message.type === 'welcome') crew.welcome = text
   if (!crew.others || crew.lead.role !== 'lead') return
   if (message.type === 'results') post(engine, { type: 'results', frame: text })
   // what follows rows that they have yet to read is read with them
-  else if (message.type === 'batch' && isLive(message) && !crew.saying)
+  else if (message.type === 'batch' && isLive(replica.state, message) && !parted && !crew.saying)
     post(engine, { type: 'change', entity: message.scopes[0] ?? '', ...one(engine, changes), frame: text })
-  // a snapshot or a repair is read from the disk
+  // a snapshot, a repair, and what came in parts, of which one that joined meanwhile lacks some, is read from the disk
   else if (
     message.type === 'mismatch' ||
     message.type === 'error' ||
@@ -263,8 +267,10 @@ export function forward(engine: Engine, message: Down, text: string, changes: re
 }
 
 /** What a follower at the same place can take as it comes. */
-function isLive({ from, repair }: Batch): boolean {
-  return from !== null && repair !== true
+function isLive({ entities }: State, { from, to, repair, scopes }: Batch): boolean {
+  return (
+    from !== null && to !== undefined && repair !== true && scopes.every(name => !entities.get(name)?.heal)
+  )
 }
 
 function one(engine: Engine, changes: readonly Change[]): { change: ChangedRow | null; entity?: string } {

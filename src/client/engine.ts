@@ -4,7 +4,7 @@ import type { Down } from '../core/index.ts'
 import { decodeDown, jitteredDelay, SyncError } from '../core/index.ts'
 import type { ClientEvents, ClientOptions } from './api.ts'
 import { createConnector, drive, send, transportOf } from './connector.ts'
-import type { Connector } from './connector.ts'
+import type { Connector, ConnectorEvents } from './connector.ts'
 import type { Disk } from './disk.ts'
 import { newDisk } from './engine-disk.ts'
 import { announce, forward, leads, need, newCrew, tellOthers } from './crew.ts'
@@ -51,6 +51,8 @@ export interface Parts {
   /** Where tabs cannot hear each other: whether this one has the disk alone; null: nobody knows. */
   exclusive(engine: Engine, name: string): Promise<boolean | null>
   adopt(engine: Engine): Promise<number>
+  /** Whether it opens the client in its own way, and has. */
+  open?(engine: Engine): boolean
   /** Before what the server says is taken in. */
   hears?(engine: Engine, message: Down): void
   /** How this page says it to the other tabs, which understand every spelling. */
@@ -169,14 +171,10 @@ export function createEngine(options: ClientOptions, env: ClientEnv, parts: Part
   return engine
 }
 
-function newConnector(
-  engine: () => Engine,
-  { url, transports, enableCompression }: ClientOptions,
-  env: ClientEnv,
-  parts: Parts,
-): Connector {
+function newConnector(engine: () => Engine, options: ClientOptions, env: ClientEnv, parts: Parts): Connector {
+  const { url, transports, enableCompression } = options
   const compress = enableCompression ?? (env.saveData === true || undefined)
-  return createConnector(env, transports ?? parts.transports(url, compress), parts.rivals, {
+  const events: ConnectorEvents = {
     opened: () => tell(engine(), { type: 'opened' }),
     frame: text => receive(engine(), decodeDown(text), text),
     lost() {
@@ -188,7 +186,8 @@ function newConnector(
       announce(engine(), false)
       moved(engine(), previous)
     },
-  })
+  }
+  return createConnector(env, transports ?? parts.transports(url, compress), parts.rivals, events, options)
 }
 
 /** The connection's state, attempt or transport is another than before; for a follower, the leader's. */
@@ -226,7 +225,7 @@ export function newReplica(
     identity,
     node: env.unique().slice(0, 12),
     strategy: options.strategy ?? null,
-    saveData: env.saveData,
+    gather: env.saveData === true ? 1_000 : options.gather,
   })
 }
 

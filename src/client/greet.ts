@@ -1,7 +1,7 @@
 // The beginning and the end of a connection as the replica sees them: hello, welcome, what to ask for, what is lost.
 import type { Hello, Welcome } from '../core/index.ts'
 import { protocolVersion } from '../core/index.ts'
-import { askAll, shapeIn } from './ask.ts'
+import { askAll, prepare, shapeIn } from './ask.ts'
 import { send } from './state.ts'
 import type { State } from './state.ts'
 import { dieWith } from './settle.ts'
@@ -41,7 +41,8 @@ export function receiveWelcome(state: State, welcome: Welcome): void {
   }
   for (const entry of state.entries.values()) {
     // a backup was put in place: the result is of a branch of the log that is no more, and its version may never come
-    if (entry.record.n > welcome.last && entry.result !== null) {
+    const { result, record } = entry
+    if (result !== null && (record.n > welcome.last || (result.version > welcome.head && !state.follows))) {
       entry.result = null
       state.waiting -= 1
     }
@@ -51,7 +52,10 @@ export function receiveWelcome(state: State, welcome: Welcome): void {
     if (entry.doomed && entry.result === null && unsent && !state.follows) dieWith(state, entry)
   }
   state.shapes = welcome.entities
-  askAll(state, state.entities.values())
+  askAll(
+    state,
+    [...state.entities.values()].filter(kept => prepare(state, kept)),
+  )
   for (const kept of state.entities.values()) {
     // the answer will say nothing new
     const { cursor, shape } = kept

@@ -2,8 +2,10 @@ import { describe, expect, test } from 'vitest'
 import { bucketOf } from '../core/index.ts'
 import type { Down } from '../core/index.ts'
 import { textShape } from '../testing/fake-tables.ts'
+import { askAll } from './ask.ts'
 import { healing } from './heal.ts'
 import { at, rig, shape, synced } from './rig.test.ts'
+import { standsAs } from './store.ts'
 
 describe('healing', () => {
   const reset = (more: Partial<Extract<Down, { type: 'reset' }>> = {}): Down => ({
@@ -51,6 +53,35 @@ describe('healing', () => {
     expect(r.view('a')).toBeUndefined()
     expect(r.view('b')).toEqual({ id: 'b', title: 'B2', done: 'mine' })
     expect(r.replica.state.entities.get('t')).toMatchObject({ heal: null, current: true, cursor: at(9) })
+  })
+
+  test('[V11] what was on its way is no answer to a question about other rows', () => {
+    const r = synced()
+    const kept = r.replica.state.entities.get('t')
+    if (kept === undefined) throw new Error('there is no t')
+    kept.where = '{"done":"yes"}'
+    r.step({ type: 'part', step: state => askAll(state, [kept]) })
+    expect(r.sent.at(-1)).toMatchObject({ scopes: [{ cursor: at(10), where: { done: 'yes' } }] })
+    r.batch(at(10), at(11), [[11, 'c', 'C', 'no']])
+    expect(kept).toMatchObject({ cursor: at(11), asked: true, current: false })
+    r.frame(
+      reset({ state: 'shape', common: at(10), shape: { ...shape, hash: `${shape.hash}|${kept.where}` } }),
+    )
+    r.batch(null, at(12), [], { repair: true })
+    r.frame({ type: 'mismatch', entity: 't', cursor: at(12), buckets: [] })
+    expect(kept).toMatchObject({ asked: false, current: true })
+  })
+
+  test('[S7] [T3] a repair at the same place is told apart from what was there', () => {
+    const r = synced()
+    const kept = r.replica.state.entities.get('t')
+    const before = { cursor: kept?.cursor ?? null, shape: kept?.shape ?? null }
+    r.frame(reset({ state: 'check', common: at(10) }))
+    r.batch(null, at(10), [[9, 'd', 'D', 'no']], { repair: true })
+    r.frame({ type: 'mismatch', entity: 't', cursor: at(10), buckets: [] })
+    expect(kept?.cursor).toEqual(before.cursor)
+    expect(standsAs(before, kept)).toBe(false)
+    expect(r.saves.at(-1)?.commits[0]?.shape).toEqual(kept?.shape)
   })
 
   test('[Q8] a reset lowers the base of what is pending to the common place', () => {

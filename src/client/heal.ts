@@ -117,12 +117,14 @@ function finish(state: State, kept: Kept, heal: Heal): void {
   if (heal.to === null) return
   const net = new Map<string, StoredRow | null>()
   const reshaped = kept.shape?.hash !== heal.shape.hash
+  const turn = kept.shape?.turn ?? 0
   kept.shape = heal.shape
   for (const [from, to] of heal.renamed) rename(state, kept, from, to)
   for (const [id, row] of heal.staged) {
     if (row === null) dropRow(kept, id, net, heal.evicted.has(id))
     else putRow(kept, row, true, net)
   }
+  kept.shape = { ...heal.shape, turn: turn + Number(net.size > 0) }
   if (kept.cursor !== null && kept.cursor.epoch !== heal.to.epoch) kept.marks = []
   advance(state, kept, heal.to, net, false, reshaped)
   kept.heal = null

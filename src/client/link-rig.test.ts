@@ -1,12 +1,19 @@
 // What the tests of the link are played on: a machine under the test's hand, and what must hold after every step.
 import { expect, test } from 'vitest'
+import type { BackoffPolicy } from '../core/index.ts'
 import { newLink, stepLink } from './link.ts'
 import type { LaneName, LinkEffect, LinkEvent } from './link.ts'
 import { rivals } from './rivals.ts'
 
 /** A link under the test's hand: `step` gives it an event, `pass` lets time go by with its timers on time. */
-export function linkRig(transports = 1, chance = 0, loaded = true) {
-  const link = newLink(transports, loaded ? rivals : null)
+export function linkRig(
+  transports = 1,
+  chance = 0,
+  loaded = true,
+  policy?: BackoffPolicy,
+  patience: number | null = null,
+) {
+  const link = newLink(transports, loaded ? rivals : null, policy, patience)
   let now = 1_000_000
   const step = (event: LinkEvent, ms = 0): string[] => {
     now += ms

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { backoffPolicies } from '../core/index.ts'
 import { expectSound, linkRig } from './link-rig.test.ts'
 import type { LinkEvent } from './link.ts'
 import { rivals } from './rivals.ts'
@@ -40,6 +41,42 @@ describe('connecting', () => {
         expect(pass(1)).toEqual(['connect best 0'])
       }
     }
+  })
+
+  test('[W9] T-D12 a ladder with an end: nothing more by itself, all of it again when somebody asks', () => {
+    const policy = { initial: 1000, max: 30_000, factor: 2, jitter: 0.5, attempts: 2 }
+    for (const again of ['start', 'online'] as const) {
+      const { link, start, closed, due, pass, hint } = linkRig(1, 0, true, policy)
+      start()
+      for (const ms of [1000, 2000]) {
+        closed()
+        expect(due()).toEqual({ retry: ms })
+        expect(pass(ms)).toEqual(['connect best 0'])
+      }
+      closed()
+      expect([due(), link.state, link.hope]).toEqual([{}, 'waiting', false])
+      expect(again === 'start' ? start() : hint(again)).toEqual(['connect best 0'])
+      closed()
+      expect([due(), link.attempt]).toEqual([{ retry: 1000 }, 1])
+    }
+  })
+
+  test('[W9] T-D12 without attempts a lost connection stays lost, also where the server says when to come back', () => {
+    const { ready, closed, due, pass } = linkRig(1, 0, true, { ...backoffPolicies.rhtmx, attempts: 0 })
+    ready()
+    closed('best', 1012, 500)
+    expect(due()).toEqual({})
+    expect(pass(600_000)).toEqual([])
+  })
+
+  test('[W9] T-D14 one time for all of it, from the first byte to the welcome', () => {
+    const { start, opened, due, pass } = linkRig(1, 0, true, backoffPolicies.rhtmx, 300)
+    start()
+    expect(due()).toEqual({ best: 300 })
+    expect(pass(200)).toEqual([])
+    expect(opened()).toEqual(['opened'])
+    expect(pass(99)).toEqual([])
+    expect(pass(1)).toEqual(['close best', 'lost'])
   })
 
   test('a welcome must come within 10 s', () => {

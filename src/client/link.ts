@@ -45,6 +45,8 @@ export interface Link {
   readonly due: Map<Timer, number>
   readonly transports: number
   readonly policy: BackoffPolicy
+  /** Milliseconds from the first byte to the welcome; null: the usual time for either step. */
+  readonly patience: number | null
   /** The transport of the last welcome. */
   proven: number | null
   /** Spare transports tried in this round. */
@@ -112,7 +114,12 @@ const authMs = 40_000
 const maxRetryAfterMs = 300_000
 
 /** With one transport there are no rivals to load. */
-export function newLink(transports: number, rivals: Rivals | null): Link {
+export function newLink(
+  transports: number,
+  rivals: Rivals | null,
+  policy: BackoffPolicy = backoffPolicies.rhtmx,
+  patience: number | null = null,
+): Link {
   return {
     state: 'idle',
     transport: 0,
@@ -126,7 +133,8 @@ export function newLink(transports: number, rivals: Rivals | null): Link {
     carrier: null,
     due: new Map(),
     transports,
-    policy: backoffPolicies.rhtmx,
+    policy,
+    patience,
     proven: null,
     tried: 0,
     flaps: 0,
@@ -200,6 +208,7 @@ export function carries({ carrier, lane }: Link): boolean {
 /** An attempt of the best transport, and of others where that one does not answer. What runs already goes on. */
 function round(link: Link): void {
   link.due.delete('retry')
+  if (spent(link)) link.attempt = 0
   // the ladder's attempts come faster than a spare is given up
   if (link.lane.spare === 'off') link.tried = 0
   if (link.lane.best === 'off') connect(link, 'best', link.index.best)
@@ -211,7 +220,7 @@ export function after({ due, now }: Link, name: Timer, ms: number): void {
   due.set(name, now + ms)
 }
 
-export function connect(link: Link, lane: LaneName, transport: number, ms = answerMs): void {
+export function connect(link: Link, lane: LaneName, transport: number, ms = link.patience ?? answerMs): void {
   link.lane[lane] = 'connecting'
   link.index[lane] = transport
   after(link, lane, ms)
@@ -224,7 +233,7 @@ export function greet(link: Link, lane: LaneName): void {
   link.carrier = lane
   link.lane[lane] = 'greeting'
   if (link.state !== 'ready') Object.assign(link, { state: 'greeting', transport: link.index[lane] })
-  after(link, lane, answerMs)
+  if (link.patience === null) after(link, lane, answerMs)
   if (link.due.has('race')) after(link, 'race', silentMs)
   link.out.push({ do: 'opened' })
 }
@@ -304,13 +313,19 @@ function onwards(link: Link, more: boolean): void {
   if (lane.best !== 'off' || lane.spare !== 'off' || (link.loading && more)) return
   link.state = 'waiting'
   link.hope = false
-  if (!link.due.has('retry')) failed(link)
+  if (!link.due.has('retry') && !spent(link)) failed(link)
+}
+
+/** No attempt is left. */
+function spent({ attempt, policy }: Link): boolean {
+  return attempt > (policy.attempts ?? Infinity)
 }
 
 /** An attempt of the best transport came to nothing, or a connection was lost: the next rung of the ladder. */
 export function failed(link: Link): void {
   const { policy, chance } = link
   link.attempt += 1
+  if (spent(link)) return void (link.until = 0)
   const pause = Math.max(0, link.until - link.now)
   const nominal = link.rivals?.delay(link) ?? nominalDelay(policy, link.attempt)
   link.delay = Math.max(nominal, pause)

@@ -12,6 +12,7 @@ import { databaseKey, rememberUser } from './users.ts'
 
 /** `user` null: the last one of this browser. Connects when the store is open and a connection is wanted. */
 export function openDatabase(engine: Engine, user: string | null): void {
+  if (engine.parts.open?.(engine) === true) return
   void begin(engine, () => openStore(engine, user))
 }
 

@@ -3,7 +3,7 @@
 import type { Down, Failure, Row, Write } from '../core/index.ts'
 import { isRetryable, SyncError } from '../core/index.ts'
 import { receiveBatch } from './apply.ts'
-import { answered, ask, askAll } from './ask.ts'
+import { answered, ask, askAll, want } from './ask.ts'
 import { hello, lost, receiveWelcome } from './greet.ts'
 import { frameRefused, newOutbox, pump } from './outbox.ts'
 import type { Outbox } from './outbox.ts'
@@ -47,7 +47,10 @@ export type ReplicaEvent =
   | { readonly type: 'resume' }
   /** It is loaded: what waits for it asks again. */
   | { readonly type: 'healing'; readonly healing: Healing }
-  | { readonly type: 'ask'; readonly entity: string }
+  /** `again`: whatever was asked before is lost. */
+  | { readonly type: 'ask'; readonly entity: string; readonly again?: boolean }
+  /** From now on it is followed, or not. */
+  | { readonly type: 'want'; readonly entity: string; readonly wanted: boolean }
   | { readonly type: 'retry'; readonly n: number }
   | { readonly type: 'discard'; readonly n: number }
 
@@ -59,8 +62,8 @@ export interface ReplicaOptions {
   /** Overrides, for display only, what the server says of an entity. */
   readonly strategy?: string | null
   readonly healing?: Healing | null
-  /** Edits wait for others to go with, at most a second. */
-  readonly saveData?: boolean | undefined
+  /** So many milliseconds edits wait for others to go with. */
+  readonly gather?: number | undefined
 }
 
 export interface Replica {
@@ -82,9 +85,9 @@ export function createReplica(options: ReplicaOptions): Replica {
     step(event, nowMs) {
       state.now = nowMs
       const n = handle(state, box, event)
-      if (options.saveData && event.type === 'durable' && !box.paused) {
+      if (options.gather !== undefined && event.type === 'durable' && !box.paused) {
         box.paused = true
-        state.out.push({ do: 'pause', ms: 1_000 })
+        state.out.push({ do: 'pause', ms: options.gather })
       }
       sweep(state)
       // what was written just now is not durable yet
@@ -116,6 +119,7 @@ function newState({ wants, identity, node, strategy = null, healing = null }: Re
     drafts: 0,
     follows: false,
     shapes: {},
+    parted: false,
     epoch: null,
     head: unheard,
     maxPayload: Infinity,
@@ -152,6 +156,7 @@ export function newKept(name: string, where: string | null): Kept {
     fresh: false,
     stage: null,
     heal: null,
+    wanted: true,
     asked: false,
     shifting: false,
     again: false,
@@ -212,7 +217,14 @@ function handle(state: State, box: Outbox, event: ReplicaEvent): number {
       return 0
     case 'ask': {
       const kept = state.entities.get(event.entity)
-      if (kept !== undefined) ask(state, kept)
+      if (kept === undefined) return 0
+      if (event.again === true) kept.asked = kept.refused = false
+      ask(state, kept)
+      return 0
+    }
+    case 'want': {
+      const kept = state.entities.get(event.entity)
+      if (kept !== undefined) want(state, kept, event.wanted, box.open)
       return 0
     }
     case 'part':

@@ -6,6 +6,7 @@ import { settle } from '../testing/fake-env.ts'
 import { leaders, open, server, tab, tabs } from './crew-rig.test.ts'
 import type { Tab } from './crew-rig.test.ts'
 import { indexedDBStore } from './idb.ts'
+import type { ScopeOptions } from './filters.ts'
 import { graceMs } from './scopes.ts'
 
 beforeEach(() => {
@@ -193,6 +194,29 @@ describe('[V10] in one tab', () => {
     const open = page.client.scope('notes', { where: { list: '8' } })
     await page.client.close()
     await expect(open.ready).rejects.toMatchObject({ code: 'CLOSED' })
+  })
+
+  test('[V12] a window is asked for as it is said, and shows what it may hold', async () => {
+    const page = tab(true, [])
+    const scope = (entity: string, options: ScopeOptions<Row>): unknown => page.client.scope(entity, options)
+    // the double knows no windows
+    server.refuses = () => ({ message: 'no windows here' })
+    for (const wrong of [{ limit: 0 }, { limit: 1_001 }, { limit: 1.5 }, { orderBy: 'title' }])
+      expect(() => scope('notes', wrong)).toThrow(/limit/)
+    scope('notes', { where: { list: '1' } })
+    scope('notes', { orderBy: 'title', limit: 2 })
+    scope('notes', { orderBy: [['title', 'asc']], limit: 2 })
+    scope('notes', { where: { list: '2' }, orderBy: [['title', 'desc']], limit: 1 })
+    await vi.waitFor(() => expect(asked()).toHaveLength(1))
+    expect(asked()).toEqual([
+      {
+        or: [
+          { limit: 1, orderBy: [['title', 'desc']], where: { list: '2' } },
+          { limit: 2, orderBy: [['title', 'asc']] },
+          { list: '1' },
+        ],
+      },
+    ])
   })
 
   test('an edit can be made as soon as the scope is asked for', async () => {

@@ -1,24 +1,22 @@
 // Parts of entities that a page asks for while it runs: counted, given up a little after the last one is closed, and told
 // to the tab that leads. A part of its own: a script that must be small goes without. Neighbours: `wanting` carries out
 // what is desired here; `prune` lets go what is not wanted any more.
-import { columnsOfFilter, matcher, maxWhere, SyncError } from '../core/index.ts'
-import type { ErrorBody, Filter, Json, Row } from '../core/index.ts'
+import { maxWhere, SyncError } from '../core/index.ts'
+import type { ErrorBody, Json, Row } from '../core/index.ts'
 import { hello, leads, need, post } from './crew.ts'
 import { hopeful, linkOf, tell } from './engine.ts'
 import type { Engine } from './engine.ts'
+import { goesBy, testOf, textOf } from './filters.ts'
+import type { ScopeOptions } from './filters.ts'
 import { deferred } from './handles.ts'
 import type { Deferred } from './handles.ts'
+import { evict } from './prune.ts'
 import { touch, unheard } from './state.ts'
 import type { Kept, Shows } from './state.ts'
 import type { TabMessage } from './tabs.ts'
 import { pursue } from './wanting.ts'
 import { filtersIn, joined, textIn, union } from './wants.ts'
 import type { Wants } from './wants.ts'
-
-export interface ScopeOptions<T> {
-  /** Default: every row. By columns that the definition on the server names in `by`. */
-  readonly where?: Filter<T>
-}
 
 export interface Scope {
   /**
@@ -90,22 +88,11 @@ export function newScopes(engine: Engine): Scopes {
   }
 }
 
-/** The same text for filters that say the same in another order of columns; empty: every row. */
-export function filterText(where: object | undefined): string {
-  const text = JSON.stringify(where ?? {}, (_, value: unknown) =>
-    typeof value === 'object' && value !== null && !Array.isArray(value)
-      ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)))
-      : value,
-  )
-  return text === '{}' ? '' : text
-}
-
 // ---- what this page holds
 
-function open(book: Book, engine: Engine, entity: string, { where }: ScopeOptions<Row>): Scope {
+function open(book: Book, engine: Engine, entity: string, options: ScopeOptions<Row>): Scope {
   if (entity.startsWith('_')) throw new SyncError('INVALID_CONFIG', `'${entity}' cannot name an entity`)
-  const filter = filterText(where)
-  if (filter !== '') matcher(JSON.parse(filter) as Filter<Row>) // reason: whether it is one is found out by making it
+  const filter = textOf(options)
   const ask: Ask = { entity, filter, done: deferred<void>() }
   book.asks.add(ask)
   hold(book, ask, 1)
@@ -153,7 +140,7 @@ function renew(book: Book, engine: Engine): void {
   // what was asked of the client before its store was open is done in its order
   if (engine.early !== null) return void (changed && engine.early.push(() => renew(book, engine)))
   desire(book, engine)
-  pursue(engine)
+  pursue(engine, evict)
   show(book, engine)
   if (!changed || book.leading) return
   hello(engine)
@@ -201,7 +188,7 @@ function follow(book: Book, engine: Engine): void {
   if (leading) inherit(book, engine, turned ? [...entities.values()] : loaded)
   const refused = leading && refuse(book, engine)
   if (turned || said.length + loaded.length > 0 || refused) renew(book, engine)
-  else pursue(engine)
+  else pursue(engine, evict)
   for (const ask of book.asks) if (answer(engine, ask)) book.asks.delete(ask)
 }
 
@@ -269,10 +256,6 @@ function blame(book: Book, engine: Engine, entity: string, { code, message, deta
   post(engine, { type: 'refused', entity, filters, error: { code, message } })
 }
 
-function goesBy(filter: string, column: string): boolean {
-  return filter !== '' && columnsOfFilter(JSON.parse(filter)).has(column)
-}
-
 function giveUp(book: Book, entity: string, filters: readonly string[], error: ErrorBody): void {
   const refused = book.refused.get(entity) ?? new Map<string, ErrorBody>()
   book.refused.set(entity, refused)
@@ -322,7 +305,7 @@ function show(book: Book, engine: Engine): void {
     const key = JSON.stringify(filters)
     if (kept === undefined || (book.shown.get(kept) ?? '[""]') === key) continue
     book.shown.set(kept, key)
-    const tests = filters.map(filter => matcher(JSON.parse(filter || '{}') as Filter<Row>)) // reason: it was made of one
+    const tests = filters.map(testOf)
     const mine = (id: string): boolean =>
       kept.queue.get(id)?.some(({ entry }) => entry.record.tab === state.node) === true
     const shows: Shows = (id, row) => tests.some(test => test(row)) || mine(id)

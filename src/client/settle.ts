@@ -2,6 +2,7 @@
 // with its dependants (Q4), and dead letters are retried or discarded (Q5).
 import type { ErrorBody, MutationResult, Write } from '../core/index.ts'
 import { isRetryable, isTemporaryId, patched, SyncError } from '../core/index.ts'
+import { ask } from './ask.ts'
 import { rename } from './rename.ts'
 import { dequeue } from './state.ts'
 import type { Entry, Source, State } from './state.ts'
@@ -169,8 +170,12 @@ function remove(state: State, entry: Entry, source: Source | 'gone' | null): voi
 
 function reached(state: State, entity: string, version: number): boolean {
   const kept = state.entities.get(entity)
-  if (kept === undefined || kept.refused) return true
-  return kept.cursor !== null && kept.cursor.epoch === state.epoch && kept.cursor.seq >= version
+  // what nobody brings is as new as it will be
+  if (kept === undefined || kept.refused || (kept.where ?? kept.cursor) === null) return true
+  if (kept.cursor !== null && kept.cursor.epoch === state.epoch && kept.cursor.seq >= version) return true
+  // nobody tells of what is not followed
+  if (!kept.wanted) ask(state, kept)
+  return false
 }
 
 /** The new number under which a dead letter is sent again; 0: there is none such. Its base stays what its writer had seen. */

@@ -11,13 +11,14 @@ import type {
   MutationResult,
   Reset,
   Row,
+  RowSet,
   SyncError,
   Up,
   Welcome,
   Write,
 } from '../core/index.ts'
 import { cut, hides, isTemporaryId, patched } from '../core/index.ts'
-import type { EntityCommit, Identity, PendingRecord, Saving, StoredRow } from './store.ts'
+import type { EntityCommit, Identity, PendingRecord, Saving, StoredRow, StoredShape } from './store.ts'
 
 /** `tab`: written in another tab. */
 export type Source = 'server' | 'local' | 'tab' | 'rollback'
@@ -89,6 +90,7 @@ export interface Stage {
 export interface Part {
   /** Read off the wire when they come: while more is on its way there is time for it. */
   readonly rows: readonly StoredRow[]
+  readonly patches: NonNullable<RowSet['patches']>
   readonly gone: readonly (readonly [string, number])[]
   readonly renamed: readonly (readonly [string, string])[]
 }
@@ -136,7 +138,7 @@ export interface Kept {
   readonly name: string
   cursor: Cursor | null
   marks: readonly Cursor[]
-  shape: EntityShape | null
+  shape: StoredShape | null
   rows: Map<string, StoredRow>
   /** Pending writes by row, in queue order. */
   readonly queue: Map<string, Queued[]>
@@ -160,6 +162,8 @@ export interface Kept {
   fresh: boolean
   stage: Stage | null
   heal: Heal | null
+  /** It is followed. Else what is held of it stays, and it is asked for once when somebody asks. */
+  wanted: boolean
   /** A subscribe was sent and not answered. */
   asked: boolean
   /** Of other rows than are held: only a reset answers it, whatever was on its way before. */
@@ -196,6 +200,8 @@ export interface State {
   follows: boolean
   /** What the server has, since a welcome. */
   shapes: Welcome['entities']
+  /** The batch that was taken last came in parts. */
+  parted: boolean
   /** Of the server's log, since a welcome. */
   epoch: string | null
   /** The greatest place of that log that was heard of on this connection. */

@@ -11,11 +11,16 @@ export interface StoredRow {
   readonly row: Row
 }
 
+/** `turn`: how often a repair put other rows in place of those that were held, without moving on. */
+export interface StoredShape extends EntityShape {
+  readonly turn?: number
+}
+
 /** What is held of one entity. */
 export interface Held {
   readonly cursor: Cursor | null
   readonly marks: readonly Cursor[]
-  readonly shape: EntityShape | null
+  readonly shape: StoredShape | null
   readonly rows: readonly StoredRow[]
 }
 
@@ -66,7 +71,7 @@ export interface EntityCommit {
   readonly from: Cursor | null
   readonly cursor: Cursor | null
   readonly marks: readonly Cursor[]
-  readonly shape: EntityShape | null
+  readonly shape: StoredShape | null
 }
 
 /** What the screen shows of a row with pending writes: a view of `_pending`, kept for inspection, never read back. */
@@ -108,12 +113,16 @@ export interface Saved {
 /** Which rows of an entity somebody has. */
 export interface Standing {
   readonly cursor: Cursor | null
-  readonly shape: EntityShape | null
+  readonly shape: StoredShape | null
 }
 
-/** A repair may bring other rows to the same place of the log; its shape is another one then. */
+/** A repair may bring other rows to the same place of the log; its shape or its turn is another one then. */
 export function standsAs(a: Standing | undefined, b: Standing | undefined): boolean {
-  return sameCursor(a?.cursor ?? null, b?.cursor ?? null) && a?.shape?.hash === b?.shape?.hash
+  return (
+    sameCursor(a?.cursor ?? null, b?.cursor ?? null) &&
+    a?.shape?.hash === b?.shape?.hash &&
+    a?.shape?.turn === b?.shape?.turn
+  )
 }
 
 export interface Claimed {

@@ -1,13 +1,12 @@
 // What is wanted changes while a client runs: what the disk has of new entities is read, then the server is asked for
 // everything anew, one question at a time. Neighbours: `crew`, which notes what other tabs say; `wants`, what it comes to.
-import { askAll } from './ask.ts'
+import { askAll, prepare } from './ask.ts'
 import { leads } from './crew.ts'
 import { asError, report, tell } from './engine.ts'
 import type { Engine } from './engine.ts'
 import { replace } from './reload.ts'
 import { newKept } from './replica.ts'
-import { dropRow } from './rows.ts'
-import { send, unheard } from './state.ts'
+import { unheard } from './state.ts'
 import type { Kept, State } from './state.ts'
 import { joined, union } from './wants.ts'
 
@@ -18,8 +17,8 @@ export function hearWants(engine: Engine): void {
       engine.desired = joined([engine.desired ?? engine.wants, message.wants])
 }
 
-/** Called after every event. While one question is not answered no other is asked: nobody could tell the answers apart. */
-export function pursue(engine: Engine): void {
+/** Called after every event; without `evict` nothing is ever given up. While one question is not answered no other is asked: nobody could tell the answers apart. */
+export function pursue(engine: Engine, evict?: (state: State, kept: Kept) => void): void {
   const { desired, replica } = engine
   if (desired === null || engine.early !== null || engine.closed) return
   const { state } = replica
@@ -29,7 +28,8 @@ export function pursue(engine: Engine): void {
   const late = new Map<Kept, string | null>()
   for (const kept of state.entities.values()) {
     const where = union(Object.hasOwn(desired, kept.name) ? (desired[kept.name] ?? []) : [])
-    const isLate = where !== kept.where || (asks && where === null && kept.cursor !== null)
+    const isLeft = asks && evict !== undefined && where === null && kept.cursor !== null
+    const isLate = where !== kept.where || isLeft
     if (isLate && !kept.asked && !kept.loading) late.set(kept, where)
   }
   if (late.size === 0) return
@@ -37,12 +37,15 @@ export function pursue(engine: Engine): void {
     type: 'part',
     step() {
       for (const [kept, where] of late) {
-        // what came meanwhile may have been left
-        if (kept.where === null && state.follows) Object.assign(kept, { refused: false, current: false })
+        if (state.follows) kept.current = false
         kept.where = where
-        if (asks && where === null) evict(state, kept)
+        if (asks && where === null) evict?.(state, kept)
       }
-      if (asks) askAll(state, late.keys())
+      if (asks)
+        askAll(
+          state,
+          [...late.keys()].filter(kept => prepare(state, kept)),
+        )
     },
   })
 }
@@ -67,14 +70,4 @@ async function readNew(engine: Engine, names: readonly string[]): Promise<void> 
       }
     },
   })
-}
-
-/** Nobody wants any of it: the rows go from memory and disk. What was written to them stays on screen until it is settled. */
-function evict(state: State, kept: Kept): void {
-  const { name: entity, cursor: from, shape } = kept
-  if (from === null) return
-  send(state, { type: 'unsubscribe', entities: [entity] })
-  for (const id of kept.rows.keys()) dropRow(kept, id, new Map(), true)
-  Object.assign(kept, { cursor: null, marks: [], stage: null, heal: null })
-  state.commits.push({ entity, replace: true, puts: [], deletes: [], from, cursor: null, marks: [], shape })
 }

@@ -44,6 +44,10 @@ test('[Q4] errors say whether the same request may succeed later', () => {
     'CLOSED',
     'INTERNAL',
     'NOT_CONNECTED',
+    'CONNECTION_TIMEOUT',
+    'CONNECTION_FAILED',
+    'CONNECTION_LOST',
+    'SYNC_TIMEOUT',
   ])
   const error = new SyncError('RATE_LIMITED', 'slow down', { retryAfterMs: 5, details: { a: 1 } })
   expect([error.retryable, statusOf(error), JSON.parse(JSON.stringify(error))]).toEqual([

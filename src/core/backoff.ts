@@ -8,6 +8,8 @@ export interface BackoffPolicy {
   readonly factor: number
   /** 0 to 1: the share of a delay that chance may take away. */
   readonly jitter: number
+  /** So many, then none until somebody asks. Default: without end. */
+  readonly attempts?: number
 }
 
 export const backoffPolicies = {

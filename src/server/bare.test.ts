@@ -111,7 +111,7 @@ test('[E1] [V1] what was written to a column that the row does not show is told 
   expect(told('field', [row(5, { cells: { secret: cell(5) } })])).toEqual([])
 })
 
-test('[E5] the last field of a version has its id: whoever heard it has heard the others', () => {
+test('[E5] the last field of all that is told together has its id: whoever heard it has heard the others', () => {
   const rows = [
     row(5, { created: true, cells: undefined }),
     row(6, { cells: { name: cell(6), tags: cell(6) } }),
@@ -120,10 +120,12 @@ test('[E5] the last field of a version has its id: whoever heard it has heard th
     null,
     null,
     null,
-    5,
+    null,
     null,
     6,
   ])
+  const more = bareFrames('field', rows, 0, true).map(({ text }) => text.endsWith(',"more":true}'))
+  expect(more).toEqual([true, true, true, true, true, false])
   expect(bareFrames('field', rows, 0, false).every(frame => frame.eventId === null)).toBe(true)
 })
 

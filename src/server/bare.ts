@@ -44,7 +44,6 @@ const spellings: Readonly<Record<BareDialect, Spelling>> = {
     cells: true,
     one: 'field_change',
     many: 'field_changes',
-    // in the order in which they were written, because the id of an event says that all before it has come (rule E5)
     tell: (rows, after) =>
       rows
         .flatMap(row => fieldsOf(row, after))
@@ -66,18 +65,26 @@ export function bareTexts(dialect: BareDialect, rows: readonly PlacedChange[], a
   return spellings[dialect].tell(rows, after).map(({ text }) => text)
 }
 
-/** Frames of one change each. Numbered ones are of all that changed since `after`: the last of a version has its id. */
+/**
+ * Frames of one change each. Numbered ones are all that changed since `after`, and the ids of events say that all before
+ * them has come (rule E5). A row by itself is whole; of fields only the last says it, because those of a row that was
+ * made at one place and written at another are told in two places.
+ */
 export function bareFrames(
   dialect: BareDialect,
   rows: readonly PlacedChange[],
   after: number,
   numbered: boolean,
 ): Frame[] {
-  const { one } = spellings[dialect]
+  const { one, cells } = spellings[dialect]
   const told = spellings[dialect].tell(rows, after)
   return told.map(({ text, version }, i) => {
-    const last = numbered && told[i + 1]?.version !== version
-    return new Frame(printChangeFrame(one, text), last ? version : null)
+    const next = told[i + 1]
+    const whole = cells ? next === undefined : next?.version !== version
+    return new Frame(
+      printChangeFrame(one, text, numbered && cells && !whole),
+      numbered && whole ? version : null,
+    )
   })
 }
 

@@ -61,6 +61,11 @@ export interface SyncOptions {
    * does not end in `sync`, under the same name with `-fields`.
    */
   readonly path?: string
+  /**
+   * Where WebSockets are let in beside `<path>/ws`, whoever else listens for them on the server. Default: at `/` and `/ws`,
+   * where nobody else does.
+   */
+  readonly socketPaths?: readonly string[]
 }
 
 export interface FieldSync {
@@ -94,6 +99,7 @@ const knownKeys: ReadonlySet<string> = new Set<keyof SyncOptions>([
   'bus',
   'env',
   'path',
+  'socketPaths',
 ])
 
 /** The same as a literal, written step by step: `new SyncConfig(db, ['users']).withStrategy('client-wins')`. */
@@ -166,6 +172,8 @@ export interface Settings {
   readonly bus: Bus
   readonly env: ServerEnv
   readonly path: string
+  /** Null: those that nobody else takes. */
+  readonly socketPaths: readonly string[] | null
   /** Where fields are synced; null: nowhere. */
   readonly fieldPath: string | null
 }
@@ -221,6 +229,7 @@ export function readConfig(config: SyncOptions | SyncConfig): Settings {
     env,
     path,
     fieldPath: fieldSync === undefined ? null : fieldPathOf(path),
+    socketPaths: options.socketPaths ?? null,
   }
 }
 

@@ -1,7 +1,7 @@
 // The shell of one session: decodes its frames, carries out what the machine decides, keeps two queues (what it reads
 // and what it writes) and joins the hub. Neighbours: a peer (WebSocket, event stream) in front, hub, reader and
 // acceptor behind.
-import type { Cursor, Mutate, Mutation, ScopeRequest } from '../core/index.ts'
+import type { Cursor, Mutate, Mutation } from '../core/index.ts'
 import { SyncError } from '../core/index.ts'
 import { asErrorBody } from './accept.ts'
 import type { BareDialect } from './bare.ts'
@@ -10,18 +10,22 @@ import { ackFields } from './fields.ts'
 import { Frame, printAcks, withoutId } from './frames.ts'
 import type { Hub, Lane, Subscriber } from './hub.ts'
 import { Hold } from './hold.ts'
-import { about, answerTo, Inbox, Refusal } from './inbox.ts'
+import { about, answerTo, failureOf, Inbox, isPing, Refusal } from './inbox.ts'
+import type { About } from './inbox.ts'
 import { classOf } from './meter.ts'
 import type { Meter } from './meter.ts'
 import type { Peer, PeerEvents } from './peer.ts'
 import { Pulse } from './pulse.ts'
 import { Readings } from './readings.ts'
 import type { Reached } from './readings.ts'
+import { confirmed } from './session-bare.ts'
+import type { LiveReply } from './session-bare.ts'
 import { openSession, step } from './session.ts'
 import type { Effect, Session, SessionEvent } from './session.ts'
 import type { User } from './user.ts'
 import { verifyScopes } from './verify.ts'
-import { viewed, Views } from './views.ts'
+import { viewed } from './viewed.ts'
+import { Views } from './views.ts'
 import { welcome } from './welcome.ts'
 
 type AcceptEffect = Extract<Effect, { type: 'accept' }>
@@ -66,12 +70,14 @@ export class Connection implements Subscriber, PeerEvents {
     this.#meter = parts.meters.connection(user.id)
     this.#readings = new Readings(parts, viewed(parts.store, this.views), {
       session: this.session,
+      views: this.views,
       open: () => this.#open,
       ready: () => this.ready(),
+      shapeOf: entity => this.views.shapeOf(entity),
       write: frames => this.#open && peer.write(frames),
       apply: event => this.#apply(event),
       rejoin: reached => this.#rejoin(reached),
-      failed: (error, re) => this.#failed(error, { re }),
+      failed: (error, what) => this.#failed(error, what),
       close: (code, reason, retryAfterMs) => this.close(code, reason, retryAfterMs),
     })
     parts.log.debug({ kind: peer.kind, user: user.id }, 'syncline: connection opened')
@@ -226,7 +232,7 @@ export class Connection implements Subscriber, PeerEvents {
         this.#parts.log.debug({ client: this.session.client, type: message.type }, 'syncline: message')
         // what writes is charged when it is its turn, by the number of its mutations
         if (classOf[message.type] === 'control') await this.#meter.turn(() => this.#mayWait())
-        this.#used ||= message.type !== 'ping'
+        this.#used ||= !isPing(message)
         await this.#apply({ type: 'up', message })
       } catch (error) {
         this.#failed(error, about(message))
@@ -243,14 +249,16 @@ export class Connection implements Subscriber, PeerEvents {
   }
 
   #answerPings(): void {
-    for (let n = this.#inbox.takePings(); n > 0; n--) this.#send(this.#complete({ type: 'pong' }))
+    for (const message of this.#inbox.takePings())
+      for (const effect of step(this.session, { type: 'up', message }, this.views))
+        if (effect.type === 'send') this.#send(this.#complete(effect.message))
   }
 
-  #failed(error: unknown, what: ReturnType<typeof about>): void {
+  #failed(error: unknown, what: About): void {
     if (error instanceof SyncError && error.code === 'FENCED') return this.close(4409, error.message)
     if (!(error instanceof SyncError))
       this.#parts.log.error({ err: error, ...what }, 'syncline: a message could not be handled')
-    this.#send({ type: 'error', ...asErrorBody(error), ...what })
+    this.#send(failureOf(asErrorBody(error), what))
   }
 
   async #apply(event: SessionEvent): Promise<void> {
@@ -262,12 +270,7 @@ export class Connection implements Subscriber, PeerEvents {
       case 'send':
         return this.#send(this.#complete(effect.message))
       case 'fail':
-        return this.#send({
-          type: 'error',
-          ...effect.error,
-          re: effect.re,
-          ...(effect.entity === undefined ? {} : { entity: effect.entity }),
-        })
+        return this.#send(failureOf(effect.error, effect.about))
       case 'close':
         return this.close(effect.code, effect.reason)
       case 'identify': {
@@ -282,7 +285,7 @@ export class Connection implements Subscriber, PeerEvents {
       case 'welcome':
         return this.#send(await welcome(this.#parts, this.session.user, this.#last, this.views))
       case 'verify':
-        return this.#verify(effect.scopes, effect.turn)
+        return this.#verify(effect)
       case 'accept':
         return this.#accept(effect)
       case 'join':
@@ -290,7 +293,7 @@ export class Connection implements Subscriber, PeerEvents {
       case 'leave':
         return this.#hub().leave(this, effect.entities)
       case 'listen':
-        return this.#listen(effect.entities)
+        return this.#listen(effect.entities, effect.reply)
       default:
         return this.#readings.perform(effect)
     }
@@ -298,10 +301,10 @@ export class Connection implements Subscriber, PeerEvents {
 
   #last = 0
 
-  async #verify(requests: readonly ScopeRequest[], turn: number): Promise<void> {
+  async #verify({ scopes: requests, turn, asked }: Extract<Effect, { type: 'verify' }>): Promise<void> {
     const head = await this.#parts.store.head()
     const scopes = await verifyScopes(this.#parts.store, requests)
-    await this.#apply({ type: 'verified', scopes, head, turn })
+    await this.#apply({ type: 'verified', scopes, head, turn, asked })
   }
 
   async #join(entities: readonly string[], at: Cursor): Promise<void> {
@@ -315,7 +318,7 @@ export class Connection implements Subscriber, PeerEvents {
     this.#used = true
     // before anything else: what falls behind or changes shape is found by the scopes
     for (const entity of entities) this.session.scopes.set(entity, { phase: 'live', turn: 0 })
-    if (since === null) return this.#listen(entities, false)
+    if (since === null) return this.#listen(entities, null)
     await this.#parts.listening(this.session.dialect)
     const head = await this.#parts.store.head()
     if (!this.#open) return
@@ -326,14 +329,14 @@ export class Connection implements Subscriber, PeerEvents {
     void this.#parts.wake()
   }
 
-  async #listen(entities: readonly string[], announce = true): Promise<void> {
+  async #listen(entities: readonly string[], reply: LiveReply | null): Promise<void> {
     const hub = this.#hub()
     hub.leave(this, entities)
     await this.#parts.listening(this.session.dialect)
     const head = await this.#parts.store.head()
     if (!this.#open) return
     if (entities.length > 0) hub.join(this, entities, head)
-    if (announce) this.#send({ type: 'subscribed', entities, version: head.seq, epoch: head.epoch })
+    if (reply !== null) this.#send(confirmed(reply, entities, head, this.#parts.env.now()))
     hub.flushOne(this)
     void this.#parts.wake()
   }
@@ -350,11 +353,11 @@ export class Connection implements Subscriber, PeerEvents {
     )
     this.#hold.passed(mutations, acked)
     if (first.reply === 'results') this.#results.push(new Frame(JSON.stringify({ type: 'results', results })))
-    else if (first.reply !== 'acks')
+    else if (typeof first.reply === 'object')
       this.#results.push(await ackFields(this.#parts.store, first.reply, results, sender, this.views))
     else
       for (const [i, result] of results.entries())
-        this.#results.push(...printAcks(mutations[i], result, this.#parts.store.entities))
+        this.#results.push(...printAcks(mutations[i], result, first.reply, this.#parts.store.entities))
     const settled = Math.max(0, ...results.map(result => result.version))
     this.#settledAt = Math.max(this.#settledAt, settled)
     for (const lane of this.lanes) lane.owed = Math.max(lane.owed, settled)
@@ -382,9 +385,9 @@ export class Connection implements Subscriber, PeerEvents {
   }
 
   #complete(message: object): object {
-    return 'type' in message && message.type === 'pong'
-      ? { ...message, server_time: this.#parts.env.now() }
-      : message
+    if (!('type' in message)) return message
+    if (message.type === 'pong') return { ...message, server_time: this.#parts.env.now() }
+    return message.type === 'sync:pong' ? { ...message, timestamp: this.#parts.env.now() } : message
   }
 
   #send(message: object): void {

@@ -42,7 +42,7 @@ export interface EngineStats extends StoreStats {
   readonly entities: readonly string[]
 }
 
-const forms: readonly Form[] = ['canonical', 'plain', 'field']
+const forms: readonly Form[] = ['canonical', 'plain', 'field', 'differential']
 
 export class SyncEngine {
   readonly #settings: Settings
@@ -82,7 +82,8 @@ export class SyncEngine {
     this.#store = store
     const names = settings.definitions.map(definition => definition.name)
     const objects = new Feed(store, 'object', names)
-    this.#feeds = { plain: objects, field: objects, canonical: new Feed(store, 'values', names) }
+    const values = new Feed(store, 'values', names)
+    this.#feeds = { plain: objects, field: objects, canonical: values, differential: values }
     this.#maintenance = new Maintenance(store, env, log, settings.retentionMs)
     this.#parts = {
       env,
@@ -94,6 +95,7 @@ export class SyncEngine {
         plain: new Hub(objects, 'plain'),
         field: new Hub(objects, 'field'),
         canonical: new Hub(this.#feeds.canonical, 'canonical'),
+        differential: new Hub(this.#feeds.differential, 'differential'),
       },
       connections: new Connections(env),
       doorkeeper: new Doorkeeper(settings.authenticate, env, log),

@@ -146,7 +146,7 @@ describe('[E5] the hubs of rows and of fields', () => {
     field.open = true
     fields.flushOne(field)
     expect(fieldsIn(field)).toEqual([
-      ['b', 2, 2],
+      ['b', 2, null],
       ['a', 3, 3],
     ])
   })

@@ -2,7 +2,8 @@
 // lies inside the window is served from it; one further behind is caught up from the store by its connection.
 // Neighbours on the line: the store (capture) and the bus wake it; the hub asks it what a session lacks.
 import type { Cursor } from '../core/index.ts'
-import type { ChangedRow, Changes, Move, RowForm, ServerStore } from './store.ts'
+import { isLong } from './patches.ts'
+import type { ChangedRow, Changes, EntityInfo, Move, RowForm, ServerStore } from './store.ts'
 import { withMoves } from './views.ts'
 import type { SeenRow } from './views.ts'
 
@@ -17,6 +18,9 @@ export interface PlacedRow extends SeenRow {
   readonly previous: number
 }
 
+/** Of which rows is kept what columns were written: of all, or of those that may be sent as patches. */
+export type CellsOf = 'none' | 'long' | 'all'
+
 export class Feed {
   readonly #store: ServerStore
   readonly #form: RowForm
@@ -26,8 +30,8 @@ export class Feed {
   #start = 0
   /** Up to here the rows of the window were read without their cells. */
   #plainTo = 0
-  /** Those who have subscribers, and whether they tell which columns were written. */
-  readonly #listeners = new Map<object, boolean>()
+  /** Those who have subscribers, and of which rows they want to know what columns were written. */
+  readonly #listeners = new Map<object, CellsOf>()
   #head: Cursor | null = null
   #reading: Promise<boolean> | null = null
   #again = false
@@ -44,8 +48,12 @@ export class Feed {
     return this.#head
   }
 
+  infoOf(entity: string): EntityInfo | undefined {
+    return this.#store.entities.get(entity)
+  }
+
   /** A hub has subscribers: they are why the window is kept. */
-  listen(hub: object, cells: boolean): void {
+  listen(hub: object, cells: CellsOf): void {
     this.#listeners.set(hub, cells)
   }
 
@@ -96,7 +104,8 @@ export class Feed {
     const fresh: ChangedRow[] = []
     const moved: Move[] = []
     let chars = 0
-    const cells = [...this.#listeners.values()].includes(true)
+    const wanted = new Set(this.#listeners.values())
+    const cells: CellsOf = wanted.has('all') ? 'all' : wanted.has('long') ? 'long' : 'none'
     for (;;) {
       const page = await this.#store.changes({
         entities: this.#entities,
@@ -105,7 +114,7 @@ export class Feed {
         limit: pageRows,
         form: this.#form,
         moves: this.#routed,
-        cells,
+        cells: cells !== 'none',
       })
       if (this.#head !== from) return false // reset meanwhile: what was read belongs to nobody
       fresh.push(...page.rows)
@@ -118,13 +127,13 @@ export class Feed {
   }
 
   /** A cleanup may have overtaken the reading: then deletes are missing in it, and every session has to look for itself. */
-  #finish(changes: Changes, cells: boolean): Promise<boolean> | boolean {
+  #finish(changes: Changes, cells: CellsOf): Promise<boolean> | boolean {
     const from = this.#head
     const { to, horizon } = changes
     const overtaken = from !== null && to.seq !== from.seq && horizon > from.seq
     if (overtaken) return this.#skipTo()
-    if (!cells) this.#plainTo = to.seq
-    return this.#append(withMoves(changes), to)
+    if (cells !== 'all') this.#plainTo = to.seq
+    return this.#append(withMoves(changes), to, cells)
   }
 
   /** Whether anybody's view goes by columns of these tables. */
@@ -132,13 +141,15 @@ export class Feed {
     return this.#entities.some(entity => (this.#store.entities.get(entity)?.routing.length ?? 0) > 0)
   }
 
-  #append(fresh: readonly SeenRow[], to: Cursor): boolean {
+  #append(fresh: readonly SeenRow[], to: Cursor, cells: CellsOf): boolean {
     const from = this.#head
     if (from === null || (to.seq === from.seq && to.epoch === from.epoch)) return false
     for (const row of fresh) {
       // suspected only, or of two pages: the later one has it
       if (row.beyond === true) continue
-      this.#rows.push({ ...row, previous: this.#latest.get(row.entity) ?? from.seq })
+      const previous = this.#latest.get(row.entity) ?? from.seq
+      const useless = cells === 'long' && !isLong(row)
+      this.#rows.push(useless ? { ...row, previous, cells: undefined } : { ...row, previous })
       this.#latest.set(row.entity, row.seq)
       this.#chars += charsOf(row)
     }

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
 import { cutParts, frameChars, frameRows, printBatch, printBatchParts } from './frames.ts'
-import type { ChangedRow } from './store.ts'
+import type { SentRow } from './patches.ts'
 
-const row = (seq: number, more: Partial<ChangedRow> = {}): ChangedRow => ({
+const row = (seq: number, more: Partial<SentRow> = {}): SentRow => ({
   entity: 'users',
   id: `${seq}`,
   seq,
@@ -37,6 +37,21 @@ test('a batch is rows, deletes and renames by entity, between two cursors', () =
       { entity: 'posts', rows: [], gone: [['3', 3]] },
     ],
   })
+})
+
+test('[S13] what changed of a row stands in the place of the row, beside the whole ones and its rename', () => {
+  const rows = [
+    row(2, { patch: '{"n":1.50}', temporary: 'tmp_x' }),
+    row(3),
+    row(4, { id: '"4', patch: '{}' }),
+    row(5, { json: null }),
+  ]
+  const { text } = printBatch({ scopes: ['users'], from, to }, rows)
+  expect(text).toContain(
+    '"rows":[[3,3,"n3"]],"patches":[["2",2,{"n":1.50}],["\\"4",4,{}]],"gone":[["5",5]],"renamed":[["tmp_x","2"]]}',
+  )
+  const many = Array.from({ length: 5 }, (_, i) => row(i, { json: 'x'.repeat(frameChars), patch: '{}' }))
+  expect(cutParts(many)).toHaveLength(1)
 })
 
 test('a staged part has no `to`, a snapshot no `from`, a repair says so', () => {

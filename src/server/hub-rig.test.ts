@@ -4,7 +4,7 @@ import { Feed } from './feed.ts'
 import type { Frame } from './frames.ts'
 import { Hub } from './hub.ts'
 import type { Form, Lane, Subscriber } from './hub.ts'
-import type { ChangedRow, Changes, ServerStore } from './store.ts'
+import type { ChangedRow, Changes, EntityInfo, ServerStore } from './store.ts'
 import { Views } from './views.ts'
 
 export const cursor = (seq: number): { epoch: string; seq: number; check: number } => ({
@@ -18,6 +18,7 @@ export class Log {
   rows: ChangedRow[] = []
   reads = 0
   horizon = 0
+  readonly entities = new Map<string, EntityInfo>()
 
   write(entity: string, id: string, more: Partial<ChangedRow> = {}): void {
     const seq = this.rows.length + 1
@@ -51,7 +52,7 @@ export class Log {
         moves: [],
       })
     }
-    return { head, changes, entities: new Map() } as unknown as ServerStore
+    return { head, changes, entities: this.entities } as unknown as ServerStore
   }
 }
 
@@ -82,7 +83,7 @@ export class Screen implements Subscriber {
     from: { seq: number }
     to: { seq: number }
     scopes: string[]
-    sets: { entity: string; rows: unknown[][] }[]
+    sets: { entity: string; rows: unknown[][]; patches?: unknown[][] }[]
   }[] {
     return this.writes.flat().map(frame => JSON.parse(frame.text) as (typeof this.batches)[number])
   }

@@ -5,9 +5,12 @@ import type { Cursor } from '../core/index.ts'
 import { scopesKey } from '../core/index.ts'
 import { bareFrames, needsCells } from './bare.ts'
 import type { BareDialect } from './bare.ts'
+import { deltasOf, printDeltas } from './deltas.ts'
+import type { Seen } from './deltas.ts'
 import type { Feed, PlacedRow } from './feed.ts'
 import { Frame, printBatchParts } from './frames.ts'
 import { Interest } from './interest.ts'
+import { cellsOfBoth, withPatch } from './patches.ts'
 import type { RowForm } from './store.ts'
 import { see } from './views.ts'
 import type { View, Views } from './views.ts'
@@ -18,6 +21,8 @@ export interface ScopeSet {
   readonly entities: ReadonlySet<string>
   /** Those of the entities that are not seen whole. */
   readonly views: ReadonlyMap<string, View>
+  /** It is one entity, of which the first rows are wanted: what a change makes of them is not said by the change. */
+  readonly windows: boolean
 }
 
 export interface Lane {
@@ -43,7 +48,7 @@ export interface Subscriber {
   fellBehind(lane: Lane): void
 }
 
-export type Form = BareDialect | 'canonical'
+export type Form = BareDialect | 'canonical' | 'differential'
 
 const maxSets = 1000
 
@@ -51,7 +56,7 @@ export class Hub {
   readonly #feed: Feed
   readonly #form: Form
   readonly #rowForm: RowForm
-  /** It tells which columns were written. */
+  /** It cannot do without being told which columns were written; the canonical one is content with whole rows. */
   readonly #cells: boolean
   readonly #sets = new Map<string, ScopeSet>()
   /** Those who have one lane, stand at `#flushed` and are owed nothing: a change that is not theirs costs them nothing. */
@@ -65,8 +70,8 @@ export class Hub {
   constructor(feed: Feed, form: Form) {
     this.#feed = feed
     this.#form = form
-    this.#rowForm = form === 'canonical' ? 'values' : 'object'
-    this.#cells = form !== 'canonical' && needsCells(form)
+    this.#rowForm = form === 'canonical' || form === 'differential' ? 'values' : 'object'
+    this.#cells = form === 'differential' || (form !== 'canonical' && needsCells(form))
     this.#interest = new Interest(this.#rowForm)
   }
 
@@ -84,7 +89,8 @@ export class Hub {
       if (this.#sets.size >= maxSets) this.#sets.clear()
       const restricted = list.flatMap(entity => views.of(entity) ?? [])
       const byName = new Map(restricted.map(view => [view.entity, view]))
-      this.#sets.set(key, (set = { key, list, entities: new Set(list), views: byName }))
+      const windows = restricted.some(({ parts }) => parts !== null)
+      this.#sets.set(key, (set = { key, list, entities: new Set(list), views: byName, windows }))
     }
     return set
   }
@@ -97,17 +103,19 @@ export class Hub {
     if (!this.#unsettle(subscriber)) {
       this.#unsettled.add(subscriber)
       this.#size += 1
-      if (this.#size === 1) this.#feed.listen(this, this.#cells)
+      if (this.#size === 1)
+        this.#feed.listen(this, this.#cells ? 'all' : this.#form === 'canonical' ? 'long' : 'none')
     }
     const fresh = entities.filter(entity => !subscriber.lanes.some(lane => lane.scopes.entities.has(entity)))
     if (fresh.length === 0) return
-    subscriber.lanes.push({
-      scopes: this.scopeSet(fresh, subscriber.views),
-      at,
-      through: at.seq,
-      settled: false,
-      owed,
-    })
+    const { views } = subscriber
+    const alone = fresh.filter(entity => views.hasWindows(entity))
+    const whole = fresh.filter(entity => !alone.includes(entity))
+    for (const group of [whole, ...alone.map(entity => [entity])]) {
+      if (group.length === 0) continue
+      const scopes = this.scopeSet(group, views)
+      subscriber.lanes.push({ scopes, at, through: at.seq, settled: false, owed })
+    }
     this.#merge(subscriber)
   }
 
@@ -254,10 +262,11 @@ export class Hub {
     subscriber.deliver(frames)
   }
 
-  /** The frames that bring a lane to the head; null where the window does not reach back to it. */
+  /** The frames that bring a lane to the head; null where the feed does not reach back to it, or does not know them. */
   #bring(lane: Lane, head: Cursor, cache: FrameCache): readonly Frame[] | null {
     if (lane.through >= head.seq && !(lane.owed > lane.at.seq && head.seq >= lane.owed)) return none
     if (!this.#feed.holds(lane.through, this.#cells)) return null
+    if (lane.scopes.windows && this.#rowsOf(lane.scopes, lane.through).length > 0) return null
     const frames = this.#framesFor(lane, head, cache)
     lane.through = Math.max(lane.through, head.seq)
     if (frames.length > 0 || this.#form !== 'canonical') lane.at = head
@@ -291,9 +300,23 @@ export class Hub {
   }
 
   #print(lane: Lane, head: Cursor, rows: readonly PlacedRow[]): readonly Frame[] {
-    if (this.#form === 'canonical')
-      return printBatchParts({ scopes: lane.scopes.list, from: lane.at, to: head }, rows)
+    if (this.#form === 'canonical') {
+      const { list: scopes, views } = lane.scopes
+      const sent = rows.map(row =>
+        withPatch(row, (views.get(row.entity)?.shape ?? this.#feed.infoOf(row.entity)?.shape)?.columns),
+      )
+      return printBatchParts({ scopes, from: lane.at, to: head }, sent)
+    }
+    if (this.#form === 'differential') {
+      const deltas = deltasOf(rows, lane.through, entity => this.#seenBy(entity, lane.scopes))
+      return printDeltas(deltas, head.epoch)
+    }
     return bareFrames(this.#form, rows, lane.through, true)
+  }
+
+  #seenBy(entity: string, { views }: ScopeSet): Seen | undefined {
+    const info = this.#feed.infoOf(entity)
+    return views.get(entity) ?? (info && { info, shape: info.shape })
   }
 
   /** Lanes at one place become one, so that a transaction over their entities arrives as one batch. */
@@ -302,7 +325,11 @@ export class Hub {
     for (const lane of subscriber.lanes) {
       const same = merged.find(
         other =>
-          other.at.seq === lane.at.seq && other.at.epoch === lane.at.epoch && other.through === lane.through,
+          !other.scopes.windows &&
+          !lane.scopes.windows &&
+          other.at.seq === lane.at.seq &&
+          other.at.epoch === lane.at.epoch &&
+          other.through === lane.through,
       )
       if (same === undefined) {
         merged.push(lane)
@@ -349,8 +376,8 @@ class FrameCache {
 
 function newer(earlier: PlacedRow, row: PlacedRow): PlacedRow {
   const created = earlier.created || row.created
-  if (earlier.was === undefined && earlier.cells === undefined && created === row.created) return row
-  const cells = row.cells && { ...earlier.cells, ...row.cells }
+  const cells = cellsOfBoth(earlier, row)
+  if (earlier.was === undefined && cells === row.cells && created === row.created) return row
   return { ...row, created, cells, was: [...(earlier.was ?? []), ...(row.was ?? [])] }
 }
 

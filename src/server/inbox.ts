@@ -1,6 +1,14 @@
 // What a connection has sent and is not handled yet: decoded at the door, counted, held back when it is too much.
-import { asObject, decodeRhtmx, decodeRhtmxField, decodeUp, parseJson, SyncError } from '../core/index.ts'
-import type { Failure, Mutate, Unknown } from '../core/index.ts'
+import {
+  asObject,
+  decodeDifferential,
+  decodeRhtmx,
+  decodeRhtmxField,
+  decodeUp,
+  parseJson,
+  SyncError,
+} from '../core/index.ts'
+import type { ErrorBody, Failure, Mutate, Unknown } from '../core/index.ts'
 import { asErrorBody } from './accept.ts'
 import type { ByteBudget } from './budget.ts'
 import type { ServerLimits } from './limits.ts'
@@ -19,6 +27,8 @@ export class Refusal {
   readonly type: string
   /** The number of its first mutation, where it had one. */
   readonly n: number | null
+  /** Of a differential request: which one. */
+  readonly syncId: string | null
 
   constructor(error: unknown, message: Unknown) {
     this.error = error
@@ -26,6 +36,8 @@ export class Refusal {
     const [first] = Array.isArray(message['mutations']) ? (message['mutations'] as readonly unknown[]) : [] // reason: isArray gives any[]
     const n = typeof first === 'object' && first !== null && 'n' in first ? first.n : null
     this.n = typeof n === 'number' && Number.isSafeInteger(n) ? n : null
+    const { syncId } = message
+    this.syncId = typeof syncId === 'string' && syncId.length <= 256 ? syncId : null
   }
 }
 
@@ -36,23 +48,36 @@ const names: Readonly<Record<string, string>> = {
   pushFields: 'push_fields',
 }
 
+/** What a message was that failed. */
+export interface About extends Pick<Failure, 'n' | 'entity'> {
+  readonly re?: string
+  readonly syncId?: string
+}
+
 /** What is said of a message that failed as a whole: its type, its first mutation or the entity that it is about. */
-export function about(message: Message): { re: string } & Pick<Failure, 'n' | 'entity'> {
+export function about(message: Message): About & { readonly re: string } {
   const re = names[message.type] ?? message.type
   if (message.type === 'reconcile') return { re, entity: message.entity }
+  if (message.type === 'sync:request') return { re, entity: message.scope.entity, syncId: message.syncId }
   const n = message.type === 'mutate' ? message.mutations[0]?.n : null
   return n == null ? { re } : { re, n }
 }
 
+/** An error in the dialect of the message that it is about. */
+export function failureOf(error: ErrorBody, what: About = {}): object {
+  return { type: what.re?.startsWith('sync:') === true ? 'sync:error' : 'error', ...error, ...what }
+}
+
 /** What is said of a frame that could not be taken. */
 export function answerTo(error: unknown): object {
-  if (!(error instanceof Refusal)) return { type: 'error', ...asErrorBody(error) }
-  return {
-    type: 'error',
-    ...asErrorBody(error.error),
-    re: error.type,
-    ...(error.n === null ? {} : { n: error.n }),
-  }
+  if (!(error instanceof Refusal)) return failureOf(asErrorBody(error))
+  const { type, n, syncId } = error
+  const about = { re: type, ...(n === null ? {} : { n }), ...(syncId === null ? {} : { syncId }) }
+  return failureOf(asErrorBody(error.error), about)
+}
+
+export function isPing({ type }: Message): boolean {
+  return type === 'ping' || type === 'sync:ping'
 }
 
 interface Waiting {
@@ -104,7 +129,8 @@ export class Inbox {
       decoded =
         decodeUp(message, this.#limits) ??
         decodeRhtmx(message, this.#limits, this.#now()) ??
-        decodeRhtmxField(message, this.#limits, this.#now())
+        decodeRhtmxField(message, this.#limits, this.#now()) ??
+        decodeDifferential(message, this.#limits, this.#now())
     } catch (error) {
       const refusal = new Refusal(error, message)
       // edits of long ago that today's limits do not take: each is refused for itself and the queue goes on (rule Q4)
@@ -167,13 +193,13 @@ export class Inbox {
     return waiting.message
   }
 
-  /** Takes the heartbeats out of what waits; how many they were. */
-  takePings(): number {
+  /** Takes the heartbeats out of what waits. */
+  takePings(): Message[] {
     const rest = this.#messages.splice(0).slice(this.#first)
-    this.#messages.push(...rest.filter(({ message }) => message.type !== 'ping'))
+    this.#messages.push(...rest.filter(({ message }) => !isPing(message)))
     this.#first = 0
     this.#count(this.#messages.reduce((sum, { chars }) => sum + chars, 0))
-    return rest.length - this.#messages.length
+    return rest.map(({ message }) => message).filter(isPing)
   }
 
   /** The sender is gone, and nothing of it will be handled. */

@@ -110,6 +110,8 @@ function replaced(judged: Judged, field: string, theirs: Json, outcome: Conflict
   const { info, id, standing, row, client, write } = judged
   const cell = cellAt(standing, field)
   if (cell === null || cell.by === null || cell.by === client) return []
+  // who made a row without a value there wrote none
+  if (row?.[field] == null && !Object.hasOwn(standing.cells, field)) return []
   const { by, seq: place, stamp: mineAt } = cell
   const written = { base: null, mine: row?.[field] ?? null, mineAt, client: by, place, stored: true }
   const now = { theirs, theirsAt: write.attempt.stamp, against: null }

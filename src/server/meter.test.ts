@@ -86,5 +86,8 @@ test('[G1] users who have not asked for long are forgotten, and others not', () 
 })
 
 test('[G1] a heartbeat costs nothing', () => {
-  expect(Object.entries(classOf).flatMap(([type, kind]) => (kind === null ? [type] : []))).toEqual(['ping'])
+  expect(Object.entries(classOf).flatMap(([type, kind]) => (kind === null ? [type] : []))).toEqual([
+    'ping',
+    'sync:ping',
+  ])
 })

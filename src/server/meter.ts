@@ -21,6 +21,11 @@ export const classOf: Readonly<Record<Message['type'], MessageClass | null>> = {
   push: 'data',
   pushFields: 'data',
   ping: null,
+  'sync:request': 'control',
+  'sync:subscribe': 'control',
+  'sync:unsubscribe': 'control',
+  'sync:delta': 'data',
+  'sync:ping': null,
 }
 
 type Buckets = Readonly<Record<MessageClass, TokenBucket>>

@@ -7,7 +7,7 @@ import { jsonAnswer } from './http.ts'
 import type { SyncAnswer } from './http.ts'
 import { asChanged } from './reconcile.ts'
 import type { Changes } from './store.ts'
-import type { ReadStore } from './views.ts'
+import type { ReadStore } from './viewed.ts'
 
 const pageRows = 1_000
 

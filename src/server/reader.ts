@@ -1,15 +1,16 @@
 // Long readings for one connection: snapshots, catch-up from a place outside the live window, repairs. Each page is a
 // short read of its own; between pages the network must have taken the last one (the log is the buffer, rule S4).
 // Neighbours on the line: the session asks, the store answers, the connection's peer carries the pages.
-import type { Cursor, Reconcile } from '../core/index.ts'
+import type { Cursor, EntityShape, Reconcile } from '../core/index.ts'
 import { printPlainReset, printSyncComplete } from '../core/index.ts'
 import { bareFrame, bareFrames, needsCells, placed } from './bare.ts'
 import type { BareDialect } from './bare.ts'
 import { Frame, printBatchParts } from './frames.ts'
+import { withPatch } from './patches.ts'
 import { asChanged, asForgotten, findRepairs } from './reconcile.ts'
 import { Slice } from './slice.ts'
 import type { ChangedRow, Changes, SnapshotPage } from './store.ts'
-import type { AboveQuery, ReadStore } from './views.ts'
+import type { AboveQuery, ReadStore } from './viewed.ts'
 
 /** Rows that are asked for by id at once. */
 const idRows = 250
@@ -24,6 +25,8 @@ export interface Outlet {
   /** Resolves when the network has room; false when the connection is gone. */
   room(): Promise<boolean>
   deliver(frames: readonly Frame[]): void
+  /** Of the rows as they are shown there. */
+  shapeOf(entity: string): EntityShape | undefined
   /** Where the table's readings began that were given up before their end. */
   readonly unfinished: Map<string, number>
   /** A cleanup overtook the reading: deletes are missing in what was read, and only a cursor verified anew can heal it. */
@@ -40,33 +43,60 @@ export class Reader {
     this.#outlet = outlet
   }
 
-  /** Changes of `entities` after `from`, staged parts first, the last with the place reached. Null: connection gone. */
-  async catchUp(entities: readonly string[], from: Cursor): Promise<Cursor | null> {
-    return this.#changes({ scopes: entities, from }, from.seq)
+  /**
+   * Changes of `entities` after `from`, staged parts first, the last with the place reached. Null: connection gone.
+   * `whole`: what is held of the rows may not be as it was at `from`.
+   */
+  async catchUp(entities: readonly string[], from: Cursor, whole: boolean): Promise<Cursor | null> {
+    return this.#changes({ scopes: entities, from }, from.seq, !whole)
   }
 
   async #changes(
     batch: { scopes: readonly string[]; from: Cursor | null },
     since: number,
+    cells: boolean,
   ): Promise<Cursor | null> {
     let after = since
     for (;;) {
       if (!(await this.#outlet.room())) return null
-      const page = await this.#changedAfter({ entities: batch.scopes, after, form: 'values' })
+      const query = { entities: batch.scopes, after, form: 'values', ...(cells && { cells, since }) } as const
+      const page = await this.#changedAfter(query)
       if (page.to.seq > after && page.horizon > after) {
         this.#outlet.overtaken()
         return null
       }
       const to = page.more ? null : page.to
       // also where nothing was missed: a client sends its edits once every scope that it asked for is answered
-      this.#outlet.deliver(printBatchParts({ ...batch, to }, page.rows))
+      const rows = cells
+        ? page.rows.map(row => withPatch(row, this.#outlet.shapeOf(row.entity)?.columns))
+        : page.rows
+      this.#outlet.deliver(printBatchParts({ ...batch, to }, rows))
       if (to !== null) return to
       after = page.to.seq
     }
   }
 
+  /** Which rows are the first ones now, and what changed meanwhile; then those of windows that a client has go on (V12). */
+  async lookAgain(entity: string, from: Cursor): Promise<Cursor | null> {
+    const found = await this.#store.gather(entity, () => this.#outlet.room())
+    if (found === null) return null
+    const batch = { scopes: [entity], from }
+    for (let i = 0; i < found.entered.length; i += idRows) {
+      if (!(await this.#outlet.room())) return null
+      const rows = await this.#store.rowsById(entity, found.entered.slice(i, i + idRows))
+      this.#outlet.deliver(printBatchParts({ ...batch, to: null }, asChanged(entity, rows)))
+    }
+    if (found.left.length > 0) {
+      const out = asForgotten(entity, found.left, found.at.seq)
+      this.#outlet.deliver(printBatchParts({ ...batch, to: null }, out))
+    }
+    // what entered was not held, and the rest may be ahead of the place
+    return this.#changes(batch, from.seq, false)
+  }
+
   /** Rule L7: keyset pages, then everything above the first page's head. */
   async snapshot(entity: string): Promise<Cursor | null> {
+    await this.#store.gather(entity, () => this.#outlet.room())
     const batch = { scopes: [entity], from: null }
     let after: string | null = null
     // of one that was given up half the client may have staged rows, which were deleted since
@@ -78,7 +108,7 @@ export class Reader {
       this.#outlet.deliver(printBatchParts({ ...batch, to: null }, asChanged(entity, page.rows)))
       after = page.next
     } while (after !== null)
-    const at = await this.#changes(batch, from)
+    const at = await this.#changes(batch, from, false)
     if (at !== null) this.#outlet.unfinished.delete(entity)
     return at
   }
@@ -86,6 +116,7 @@ export class Reader {
   /** Step 1 of healing: rows whose own place is above `above`, or that are not among those which are held. */
   async repairAbove(asked: Above, to: Cursor): Promise<boolean> {
     const { entity } = asked
+    await this.#store.gather(entity, () => this.#outlet.room())
     let after: string | null = null
     do {
       if (!(await this.#outlet.room())) return false

@@ -2,20 +2,29 @@
 // that fell behind has missed. Neighbours: the connection asks and carries the frames, the reader makes them.
 import type { Cursor } from '../core/index.ts'
 import { isRetryable, SyncError } from '../core/index.ts'
+import { Answers } from './answers.ts'
+import type { Source } from './answers.ts'
 import type { EngineParts } from './engine-parts.ts'
 import type { Frame } from './frames.ts'
 import { Ticket } from './gate.ts'
 import type { Lane } from './hub.ts'
+import { about } from './inbox.ts'
+import type { About } from './inbox.ts'
 import type { Peer } from './peer.ts'
 import { Reader } from './reader.ts'
+import type { Outlet } from './reader.ts'
 import { compareSummaries } from './reconcile.ts'
 import type { Effect, Session, SessionEvent } from './session.ts'
-import type { ReadStore } from './views.ts'
+import type { ReadStore } from './viewed.ts'
+import type { Views } from './views.ts'
 
 type ReadEffect = Extract<
   Effect,
-  { type: 'catchUp' | 'snapshot' | 'repair' | 'compare' | 'repairHeld' | 'pull' }
+  { type: 'catchUp' | 'snapshot' | 'repair' | 'compare' | 'repairHeld' | 'pull' | 'request' }
 >
+
+/** Requests of their own, which no scope waits for. */
+type Pulling = Extract<ReadEffect, { type: 'pull' | 'request' }>
 
 /** Scopes and the place up to which their client has them now. */
 export interface Reached {
@@ -26,18 +35,28 @@ export interface Reached {
 /** Their connection, as readings see it. */
 interface ReadingHost {
   readonly session: Session
+  readonly views: Views
   open(): boolean
   ready(): boolean
+  shapeOf: Outlet['shapeOf']
   write(frames: readonly Frame[]): void
   apply(event: SessionEvent): Promise<void>
   /** Takes scopes that are still wanted back into the hub. */
   rejoin(reached: readonly Reached[]): void
-  failed(error: unknown, re: string): void
+  failed(error: unknown, what: About): void
   close: Peer['close']
 }
 
 type Alive = () => boolean
-type Job = (reader: Reader, alive: Alive) => Promise<void>
+type Job = (readers: Readers, alive: Alive) => Promise<void>
+
+interface Readers {
+  readonly reader: Reader
+  readonly answers: Answers
+}
+
+/** The first rows are looked for no oftener, however often a table changes. */
+const lookMs = 100
 
 /** How long a client whose reading failed stays away, where the error does not say. */
 const retryMs = 1000
@@ -51,12 +70,26 @@ export class Readings {
   #queue: Promise<void> = Promise.resolve()
   #waiting: ((room: boolean) => void)[] = []
   readonly #unfinished = new Map<string, number>()
+  /** When the first rows may be looked for again. */
+  #lookAt = 0
 
   constructor(parts: EngineParts, store: ReadStore, host: ReadingHost) {
     this.#parts = parts
     this.#store = store
     this.#host = host
     this.#ticket = new Ticket(parts.gate)
+  }
+
+  get #source(): Source {
+    const { store } = this.#parts
+    const { views } = this.#host
+    return {
+      head: () => this.#store.head(),
+      changes: query => this.#store.changes(query),
+      snapshot: query => this.#store.snapshot(query),
+      verify: cursors => store.verify(cursors),
+      seen: entity => views.seen(entity),
+    }
   }
 
   /** What waits for the network goes on, or ends where the connection is gone. */
@@ -79,21 +112,27 @@ export class Readings {
   /** Readings follow each other; none begins while the one before still waits for the network. */
   #read(alive: Alive, job: Job, failed: (error: unknown) => void): void {
     const { dialect } = this.#host.session
-    const reader = new Reader(this.#store, {
+    const outlet: Outlet = {
       dialect: dialect === 'field' ? dialect : 'plain',
       room: async () => (await this.#placeAndRoom()) && alive(),
-      deliver: frames => this.#host.write(frames),
+      // what was read meanwhile of a scope that is asked for otherwise by now is neither the one nor the other
+      deliver: frames => alive() && this.#host.write(frames),
+      shapeOf: entity => this.#host.shapeOf(entity),
       overtaken: () => this.#host.close(1012, 'a cleanup overtook this reading', 0),
       unfinished: this.#unfinished,
-    })
-    this.#queue = this.#queue.then(() => this.#inTurn(reader, alive, job)).catch(failed)
+    }
+    const readers = {
+      reader: new Reader(this.#store, outlet),
+      answers: new Answers(this.#source, outlet, () => this.#parts.env.now()),
+    }
+    this.#queue = this.#queue.then(() => this.#inTurn(readers, alive, job)).catch(failed)
   }
 
-  async #inTurn(reader: Reader, alive: Alive, job: Job): Promise<void> {
+  async #inTurn(readers: Readers, alive: Alive, job: Job): Promise<void> {
     const wanted = (): boolean => this.#host.open() && alive()
     if (!wanted()) return
     try {
-      if ((await this.#ticket.enter()) && wanted()) await job(reader, alive)
+      if ((await this.#ticket.enter()) && wanted()) await job(readers, alive)
     } finally {
       this.#ticket.leave()
     }
@@ -127,25 +166,28 @@ export class Readings {
   }
 
   perform(effect: ReadEffect): void {
-    if (effect.type === 'pull') return this.#pull(effect)
+    if (effect.type === 'pull' || effect.type === 'request') return this.#pull(effect)
     const still = this.#still(namesIn(effect))
     this.#read(
       () => still().length > 0,
-      (reader, alive) => this.#carryOut(effect, reader, alive),
+      (readers, alive) => this.#carryOut(effect, readers, alive),
       error => this.#lost(error),
     )
   }
 
   async #carryOut(
-    effect: Exclude<ReadEffect, { type: 'pull' }>,
-    reader: Reader,
+    effect: Exclude<ReadEffect, Pulling>,
+    { reader, answers }: Readers,
     alive: Alive,
   ): Promise<void> {
     const apply = (event: SessionEvent): Promise<void> => this.#host.apply(event)
     switch (effect.type) {
       case 'catchUp': {
-        const { entities, turn } = effect
-        const at = await reader.catchUp(entities, effect.from)
+        const { entities, turn, asked, from, whole } = effect
+        const [entity = ''] = entities
+        const at = await (asked === undefined
+          ? reader.catchUp(entities, from, whole)
+          : answers.since(asked, entity, from))
         if (at !== null) await apply({ type: 'read', entities, at, repair: false, turn })
         return
       }
@@ -173,15 +215,18 @@ export class Readings {
     }
   }
 
-  #pull(effect: Extract<ReadEffect, { type: 'pull' }>): void {
-    const pull: Job = async reader => void (await reader.pull(effect.entity, effect.since, effect.batch))
+  #pull(effect: Pulling): void {
+    const pull: Job = async ({ reader, answers }) =>
+      void (effect.type === 'pull'
+        ? await reader.pull(effect.entity, effect.since, effect.batch)
+        : await answers.request(effect.request))
     this.#read(
       () => true,
       pull,
       // a request of its own: what cannot get better is said and the connection goes on
       error =>
         error instanceof SyncError && !isRetryable(error.code)
-          ? this.#host.failed(error, 'sync')
+          ? this.#host.failed(error, effect.type === 'pull' ? { re: 'sync' } : about(effect.request))
           : this.#lost(error),
     )
   }
@@ -189,12 +234,49 @@ export class Readings {
   /** A lane whose place is no longer in the window: from the log, then back into the hub. */
   fellBehind(lane: Lane): void {
     const { list } = lane.scopes
-    if (this.#host.session.dialect !== 'canonical') return this.replay(list, lane.through, false)
+    if (lane.scopes.windows) return this.#lookAgain(lane)
+    const { dialect } = this.#host.session
+    if (dialect === 'differential') return this.#repeat(list, lane.through)
+    if (dialect !== 'canonical') return this.replay(list, lane.through, false)
     const still = this.#still(list)
     this.#read(
       () => still().length > 0,
-      async reader => {
-        const at = await reader.catchUp(list, lane.at)
+      async ({ reader }) => {
+        const at = await reader.catchUp(list, lane.at, false)
+        if (at !== null) this.#host.rejoin([{ entities: still(), at }])
+      },
+      error => this.#lost(error),
+    )
+  }
+
+  /** Something may be among the first rows that was not, or the other way round (rule V12). */
+  #lookAgain({ scopes: { list }, at }: Lane): void {
+    const { env } = this.#parts
+    const still = this.#still(list)
+    const wait = Math.max(0, this.#lookAt - env.now())
+    this.#lookAt = env.now() + wait + lookMs
+    const look: Job = async ({ reader }) => {
+      const [entity = ''] = list
+      const reached = await reader.lookAgain(entity, at)
+      if (reached !== null) this.#host.rejoin([{ entities: still(), at: reached }])
+    }
+    const begin = (): void =>
+      this.#read(
+        () => still().length > 0,
+        look,
+        error => this.#lost(error),
+      )
+    if (wait === 0) begin()
+    else env.after(wait, begin)
+  }
+
+  /** A differential follower hears what it missed as if it had come live. */
+  #repeat(list: readonly string[], since: number): void {
+    const still = this.#still(list)
+    this.#read(
+      () => still().length > 0,
+      async ({ answers }) => {
+        const at = await answers.missed(list, since)
         if (at !== null) this.#host.rejoin([{ entities: still(), at }])
       },
       error => this.#lost(error),
@@ -206,7 +288,7 @@ export class Readings {
     const still = this.#still(entities)
     this.#read(
       () => still().length > 0,
-      async reader => {
+      async ({ reader }) => {
         const reached = await reader.replay(still(), since, whole)
         // together and at the end: a live change may say how far the stream is only when all of it is that far
         if (reached !== null) this.#host.rejoin(reached)
@@ -216,7 +298,7 @@ export class Readings {
   }
 }
 
-function namesIn(effect: Exclude<ReadEffect, { type: 'pull' }>): readonly string[] {
+function namesIn(effect: Exclude<ReadEffect, Pulling>): readonly string[] {
   if (effect.type === 'catchUp') return effect.entities
   return [effect.type === 'repairHeld' ? effect.message.entity : effect.entity]
 }

@@ -2,7 +2,7 @@
 // It never names an id that the client did not name, other than by sending the row itself.
 import { bucketOf, Summary, unequalBuckets } from '../core/index.ts'
 import type { ChangedRow, SnapshotPage } from './store.ts'
-import type { ReadStore } from './views.ts'
+import type { ReadStore } from './viewed.ts'
 
 const pageRows = 2_000
 

@@ -32,7 +32,8 @@ import { answerScript, currentScript } from './scripts.ts'
 import { fetchAdapter, nodeAdapter } from './route-adapters.ts'
 import type { EntityInfo, Sender } from './store.ts'
 import { makeUpgrader } from './upgrade.ts'
-import { viewed, Views } from './views.ts'
+import { viewed } from './viewed.ts'
+import { Views } from './views.ts'
 import type { User } from './user.ts'
 
 export interface SyncRoutes {

@@ -4,7 +4,11 @@ import { openSession, step } from './session.ts'
 import type { Effect, Session } from './session.ts'
 
 const shape: EntityShape = { columns: [['id', 'text']], key: ['id'], hash: 'h', strategy: 'last-write-wins' }
-const known = { narrow: () => null, shapeOf: (entity: string) => (entity === 'notes' ? shape : undefined) }
+const known = {
+  narrow: () => null,
+  hasWindows: () => false,
+  shapeOf: (entity: string) => (entity === 'notes' ? shape : undefined),
+}
 const at = (seq: number): Cursor => ({ epoch: 'e', seq, check: seq })
 
 function greeted(): Session {
@@ -110,6 +114,24 @@ test('[S7] whatever its cursor is, a client with rows of another shape gets all 
   }
 })
 
+test('[S13] what is caught up after a heal is whole, on this connection also when it is asked for again', () => {
+  const session = greeted()
+  const catchUpOf = (state: 'here' | 'off', cursor: Cursor): readonly Effect[] => {
+    const request = { entity: 'notes', cursor, marks: [], shape: 'h' }
+    step(session, { type: 'up', message: { type: 'subscribe', scopes: [request] } }, known)
+    const scopes = [{ request, state, common: at(40) }]
+    return step(session, { type: 'verified', scopes, head: at(100), turn: session.turn }, known)
+  }
+  expect(catchUpOf('here', at(90))).toMatchObject([{ type: 'catchUp', whole: false }])
+  expect(catchUpOf('off', at(95)).map(({ type }) => type)).toEqual(['send', 'repair'])
+  const read = { type: 'read', entities: ['notes'], at: at(100), repair: true, turn: session.turn } as const
+  step(session, read, known)
+  const compared = { type: 'compared', entity: 'notes', cursor: at(100), buckets: [] } as const
+  expect(step(session, compared, known)).toMatchObject([{ type: 'send' }, { type: 'catchUp', whole: true }])
+  // pairs that went in several frames: the client asks from where the last answer brought it
+  expect(catchUpOf('here', at(100))).toMatchObject([{ type: 'catchUp', whole: true }])
+})
+
 test('[S1] an entity that one frame names often is read once, as it was named last', () => {
   const session = greeted()
   const scopes = [1, 2, 3].map(seq => ({ entity: 'notes', cursor: at(seq), marks: [], shape: 'h' }))
@@ -120,4 +142,59 @@ test('[S1] an entity that one frame names often is read once, as it was named la
     { type: 'fail' },
     { type: 'listen', entities: ['notes'] },
   ])
+})
+
+test('[V11] where other rows of the same shape are wanted, only what changed and what comes in is sent', () => {
+  const wanting = (hash: string) => ({ ...known, shapeOf: () => ({ ...shape, hash }) })
+  const repairs = (had: string, hash: string, state: 'here' | 'old' | 'off'): unknown[] => {
+    const session = greeted()
+    const request = { entity: 'notes', cursor: at(90), marks: [at(40)], shape: had }
+    const message = { type: 'subscribe', scopes: [request] } as const
+    const [verify] = step(session, { type: 'up', message }, wanting(hash))
+    if (verify?.type !== 'verify') throw new Error('the cursors are not asked about')
+    const scopes = [{ request, state, common: state === 'off' ? at(40) : at(90) }]
+    const effects = step(
+      session,
+      { type: 'verified', scopes, head: at(99), turn: verify.turn },
+      wanting(hash),
+    )
+    return effects.flatMap(effect => (effect.type === 'repair' ? [[effect.above, effect.had]] : []))
+  }
+  expect(repairs('h|{"a":1}', 'h|{"a":2}', 'here')).toEqual([[90, 'h|{"a":1}']])
+  expect(repairs('h', 'h|{"a":2}', 'here')).toEqual([[90, 'h']])
+  expect(repairs('h|{"a":1}', 'h', 'old')).toEqual([[90, 'h|{"a":1}']])
+  expect(repairs('h|{"a":1}', 'h|{"a":2}', 'off')).toEqual([[40, 'h|{"a":1}']])
+  // rows of another table, or of other rights, are no such rows
+  expect(repairs('g|{"a":1}', 'h|{"a":1}', 'here')).toEqual([[-1, null]])
+  expect(repairs('h|{"a":1}', 'h|{"a":1}', 'here')).toEqual([])
+})
+
+test('[W6] a question of a client is answered once, unless it follows', () => {
+  const ask = (session: Session): Effect[] => {
+    const scope = { entity: 'notes', cursor: at(3), marks: [], shape: 'h' }
+    const quality = {
+      qualityScore: 100,
+      latency: 0,
+      packetLoss: 0,
+      jitter: 0,
+      connectionStability: 1,
+    }
+    const asked = { syncId: 's', clientId: 'c', quality }
+    const message = { type: 'sync:request', ...asked, clock: null, scope, mutations: [] } as const
+    const [verify] = step(session, { type: 'up', message }, known).filter(({ type }) => type === 'verify')
+    if (verify?.type !== 'verify') throw new Error('not verified')
+    const [request] = verify.scopes
+    if (request === undefined) throw new Error('nothing asked')
+    const scopes = [{ request, state: 'here' as const, common: null }]
+    const { turn } = verify
+    const effects = step(session, { type: 'verified', scopes, head: at(9), turn, asked: verify.asked }, known)
+    expect(effects).toMatchObject([{ type: 'catchUp', entities: ['notes'], asked }])
+    return step(session, { type: 'read', entities: ['notes'], at: at(9), repair: false, turn }, known)
+  }
+  const once = greeted()
+  expect(ask(once)).toEqual([])
+  expect(once.scopes.size).toBe(0)
+  const follower = greeted()
+  follower.scopes.set('notes', { phase: 'live', turn: 0 })
+  expect(ask(follower)).toEqual([{ type: 'join', entities: ['notes'], at: at(9) }])
 })

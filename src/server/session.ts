@@ -1,32 +1,34 @@
 // The session machine: what one connection asked for, and what to do about each message. Decides, touches nothing; the
 // connection carries the effects out. A table of handlers by message type; what is in no table is answered, not punished.
 // Neighbours on the lines: dialect before it; accept (B) and hub, feed (A) behind it.
-import { protocolVersion, SyncError, unscoped } from '../core/index.ts'
+import { protocolVersion, unscoped } from '../core/index.ts'
 import type {
+  Asked,
   CloseCode,
   Cursor,
   CursorState,
+  DifferentialUp,
   EntityShape,
   ErrorBody,
   FieldPush,
   Hello,
-  Listen,
-  Mutate,
   Mutation,
-  Pull,
-  Push,
   Reconcile,
   RhtmxUp,
   Row,
   ScopeRequest,
   Subscribe,
-  Unsubscribe,
+  SyncRequest,
   Up,
 } from '../core/index.ts'
 import type { BareDialect } from './bare.ts'
+import type { About } from './inbox.ts'
+import { fail, follow, listen, pull, push, unfollow, unknownEntity, unsubscribe } from './session-bare.ts'
+import type { LiveReply } from './session-bare.ts'
+import { mutate } from './session-mutate.ts'
 
 /** What may come up a connection. */
-export type Message = Up | RhtmxUp | FieldPush
+export type Message = Up | RhtmxUp | FieldPush | DifferentialUp
 
 /** asked: being verified. reading: a job reads the store for it. comparing: the client owes its hashes. live: in the hub. */
 export type Phase = 'asked' | 'reading' | 'comparing' | 'live'
@@ -34,11 +36,16 @@ export type Phase = 'asked' | 'reading' | 'comparing' | 'live'
 export interface ScopeState {
   readonly phase: Phase
   readonly turn: number
+  /** Up to now, and then no more. */
+  readonly once?: boolean
 }
 
 export interface Session {
-  /** `canonical` after a `hello`; the bare protocol until then, in the spelling of the door. */
-  dialect: BareDialect | 'canonical'
+  /**
+   * `canonical` after a `hello`, `differential` after a `sync:subscribe`; the bare protocol until then, in the spelling of
+   * the door.
+   */
+  dialect: BareDialect | 'canonical' | 'differential'
   readonly user: string
   client: string | null
   lead: number | null
@@ -50,10 +57,24 @@ export interface Session {
    * have bases on a branch that is no more, and are judged from the common place.
    */
   readonly clamps: Map<string, number>
+  /**
+   * Entities that are or were healed: what their client holds above its place may be newer than that, or of a branch that
+   * is no more, so no catch-up may build on it.
+   */
+  readonly mended: Set<string>
 }
 
 export function openSession(user: string, dialect: BareDialect = 'plain'): Session {
-  return { dialect, user, client: null, lead: null, scopes: new Map(), turn: 0, clamps: new Map() }
+  return {
+    dialect,
+    user,
+    client: null,
+    lead: null,
+    scopes: new Map(),
+    turn: 0,
+    clamps: new Map(),
+    mended: new Set(),
+  }
 }
 
 /** What the world must offer the machine: names it may know. */
@@ -61,6 +82,8 @@ export interface Known {
   shapeOf(entity: string): EntityShape | undefined
   /** From now on only these rows of an entity are wanted; why not, where that cannot be. */
   narrow(entity: string, where: Row | undefined): ErrorBody | null
+  /** Which of its rows are wanted depends on others: no place in the log tells which a client holds. */
+  hasWindows(entity: string): boolean
 }
 
 export type SessionEvent =
@@ -71,6 +94,7 @@ export type SessionEvent =
       readonly scopes: readonly VerifiedScope[]
       readonly head: Cursor
       readonly turn: number
+      readonly asked?: Asked | undefined
     }
   | {
       readonly type: 'read'
@@ -97,19 +121,28 @@ export interface VerifiedScope {
 export type Effect =
   | { readonly type: 'identify'; readonly hello: Hello }
   | { readonly type: 'welcome' }
-  | { readonly type: 'verify'; readonly scopes: readonly ScopeRequest[]; readonly turn: number }
+  | {
+      readonly type: 'verify'
+      readonly scopes: readonly ScopeRequest[]
+      readonly turn: number
+      readonly asked: Asked | undefined
+    }
   | {
       readonly type: 'catchUp'
       readonly entities: readonly string[]
       readonly from: Cursor
+      /** Only whole rows: what is held of them may not be as it was there. */
+      readonly whole: boolean
       readonly turn: number
+      /** Of one entity: print it as an answer to this. */
+      readonly asked?: Asked | undefined
     }
   | { readonly type: 'snapshot'; readonly entity: string; readonly turn: number }
   | {
       readonly type: 'repair'
       readonly entity: string
       readonly above: number
-      /** The shape of what the client holds, where that differs only in which rows were wanted. */
+      /** What the client holds, where only its rows are others. */
       readonly had: string | null
       readonly to: Cursor
       readonly turn: number
@@ -126,14 +159,19 @@ export type Effect =
       readonly mutations: readonly Mutation[]
       readonly acked: number
       /** Or of fields: by one ack that counts them. */
-      readonly reply: 'results' | 'acks' | FieldPush
+      readonly reply: 'results' | 'acks' | 'sync:ack' | FieldPush
     }
-  | { readonly type: 'listen'; readonly entities: readonly string[] }
+  | {
+      readonly type: 'listen'
+      readonly entities: readonly string[]
+      readonly reply: LiveReply
+    }
+  | { readonly type: 'request'; readonly request: SyncRequest }
   | { readonly type: 'pull'; readonly entity: string; readonly since: number; readonly batch: boolean }
   | { readonly type: 'join'; readonly entities: readonly string[]; readonly at: Cursor }
   | { readonly type: 'leave'; readonly entities: readonly string[] }
   | { readonly type: 'send'; readonly message: object }
-  | { readonly type: 'fail'; readonly error: ErrorBody; readonly re: string; readonly entity?: string }
+  | { readonly type: 'fail'; readonly error: ErrorBody; readonly about: About }
   | { readonly type: 'close'; readonly code: CloseCode; readonly reason: string }
 
 export function step(session: Session, event: SessionEvent, known: Known): Effect[] {
@@ -170,10 +208,15 @@ const handlers: Handlers = {
   reconcile: (session, message, known) => reconcile(session, message, known),
   listen: (session, message, known) => listen(session, message, known),
   pull: (_session, message, known) => pull(message, known),
-  push: (_session, message) => push(message),
+  push: (_session, message) => push(message, 'acks'),
   pushFields: (_session, message) => [
     { type: 'accept', mutations: message.mutations, acked: 0, reply: message },
   ],
+  'sync:request': (session, message, known) => request(session, message, known),
+  'sync:subscribe': (session, message, known) => follow(session, message, known),
+  'sync:unsubscribe': (session, message) => unfollow(session, message),
+  'sync:delta': (_session, message) => push(message, 'sync:ack'),
+  'sync:ping': () => [{ type: 'send', message: { type: 'sync:pong' } }],
 }
 
 function handle(session: Session, message: Message, known: Known): Effect[] {
@@ -202,7 +245,7 @@ function identified(session: Session, message: Hello, lead: number): Effect[] {
   return [{ type: 'welcome' }]
 }
 
-function subscribe(session: Session, message: Subscribe, known: Known): Effect[] {
+function subscribe(session: Session, message: Subscribe, known: Known, asked?: Asked): Effect[] {
   const effects: Effect[] = []
   if (session.dialect !== 'canonical')
     return [fail('INVALID_MESSAGE', 'say hello before subscribing to scopes', 'subscribe')]
@@ -217,14 +260,14 @@ function subscribe(session: Session, message: Subscribe, known: Known): Effect[]
     }
     const error = known.narrow(entity, where)
     if (error === null) fresh.push(scope)
-    else effects.push({ type: 'fail', error, re: 'subscribe', entity })
+    else effects.push({ type: 'fail', error, about: { re: 'subscribe', entity } })
   }
   const entities = fresh.map(scope => scope.entity)
   const again = entities.filter(entity => session.scopes.has(entity))
   if (again.length > 0) effects.push({ type: 'leave', entities: again })
   const turn = ++session.turn
-  for (const entity of entities) session.scopes.set(entity, { phase: 'asked', turn })
-  if (fresh.length > 0) effects.push({ type: 'verify', scopes: fresh, turn })
+  for (const { entity, once = false } of fresh) session.scopes.set(entity, { phase: 'asked', turn, once })
+  if (fresh.length > 0) effects.push({ type: 'verify', scopes: fresh, turn, asked })
   return effects
 }
 
@@ -233,31 +276,35 @@ function verified(
   event: Extract<SessionEvent, { type: 'verified' }>,
   known: Known,
 ): Effect[] {
-  const { head, turn } = event
+  const { head, turn, asked } = event
   const effects: Effect[] = []
-  const continuing = new Map<string, { cursor: Cursor; entities: string[] }>()
+  const continuing = new Map<string, { cursor: Cursor; entities: string[]; whole: boolean }>()
   for (const { request, state, common } of event.scopes) {
     const { entity, cursor } = request
     const shape = known.shapeOf(entity)
-    if (shape === undefined || session.scopes.get(entity)?.turn !== turn) continue
-    session.scopes.set(entity, { phase: 'reading', turn })
+    const scope = session.scopes.get(entity)
+    if (shape === undefined || scope?.turn !== turn) continue
+    session.scopes.set(entity, { ...scope, phase: 'reading' })
     if (cursor === null) {
       effects.push({ type: 'snapshot', entity, turn })
-    } else if (state === 'here' && request.shape === shape.hash) {
-      const key = `${cursor.seq}`
+    } else if (state === 'here' && request.shape === shape.hash && !known.hasWindows(entity)) {
+      const whole = session.mended.has(entity)
+      const key = `${cursor.seq} ${whole}`
       const group = continuing.get(key)
-      if (group === undefined) continuing.set(key, { cursor, entities: [entity] })
+      if (group === undefined) continuing.set(key, { cursor, entities: [entity], whole })
       else group.entities.push(entity)
     } else {
       const healing = { entity, cursor, state, common, shape, had: request.shape }
       effects.push(...heal(session, healing, head, turn))
     }
   }
-  const groups = Array.from(continuing.values(), ({ cursor, entities }): Effect => ({
+  const groups = Array.from(continuing.values(), ({ cursor, entities, whole }): Effect => ({
     type: 'catchUp',
     entities,
     from: cursor,
+    whole,
     turn,
+    asked,
   }))
   return [...groups, ...effects]
 }
@@ -268,24 +315,22 @@ interface Healing {
   readonly state: CursorState
   readonly common: Cursor | null
   readonly shape: EntityShape
-  /** The shape of the rows that the client holds. */
   readonly had: string | null
 }
 
-/**
- * Rule S7, step 1: what the log can name above the common place, or everything where the shape changed. Where only
- * other rows are wanted (V11), those that are held are right, and what is sent besides is what comes in.
- */
+// Rule S7, step 1: what the log can name above the common place, or everything where the shape changed. Where only
+// other rows are wanted (V11), those that are held are right, and what is sent besides is what comes in.
 function heal(session: Session, healing: Healing, head: Cursor, turn: number): Effect[] {
   const { entity, cursor, state, common, shape, had } = healing
   const reshaped = unscoped(had) !== unscoped(shape.hash)
   const reset = {
     type: 'reset',
     entity,
-    state: state === 'here' ? 'shape' : state,
+    state: state !== 'here' ? state : had === shape.hash ? 'check' : 'shape',
     common: state === 'off' ? common : cursor,
     shape,
   }
+  session.mended.add(entity)
   if (state === 'off') session.clamps.set(entity, common?.seq ?? 0)
   // an old cursor is on this branch as far as can be known; rows above it are named by their own seq
   const above = reshaped ? -1 : state === 'off' ? (common?.seq ?? -1) : cursor.seq
@@ -297,13 +342,18 @@ function heal(session: Session, healing: Healing, head: Cursor, turn: number): E
 
 function finishedReading(session: Session, event: Extract<SessionEvent, { type: 'read' }>): Effect[] {
   const { at, turn } = event
-  const entities = event.entities.filter(entity => {
+  const joining: string[] = []
+  for (const entity of event.entities) {
     const scope = session.scopes.get(entity)
-    return scope?.phase === 'reading' && scope.turn === turn
-  })
-  const phase = event.repair ? 'comparing' : 'live'
-  for (const entity of entities) session.scopes.set(entity, { phase, turn })
-  return event.repair || entities.length === 0 ? [] : [{ type: 'join', entities, at }]
+    if (scope?.phase !== 'reading' || scope.turn !== turn) continue
+    if (event.repair) session.scopes.set(entity, { ...scope, phase: 'comparing' })
+    else if (scope.once) session.scopes.delete(entity)
+    else {
+      session.scopes.set(entity, { ...scope, phase: 'live' })
+      joining.push(entity)
+    }
+  }
+  return joining.length === 0 ? [] : [{ type: 'join', entities: joining, at }]
 }
 
 function reconcile(session: Session, message: Reconcile, known: Known): Effect[] {
@@ -330,53 +380,18 @@ function compared(
 function healed(session: Session, entity: string, cursor: Cursor): Effect[] {
   const scope = session.scopes.get(entity)
   if (scope?.phase !== 'comparing') return []
-  session.scopes.set(entity, { phase: 'reading', turn: scope.turn })
-  return [{ type: 'catchUp', entities: [entity], from: cursor, turn: scope.turn }]
+  session.scopes.set(entity, { ...scope, phase: 'reading' })
+  return [{ type: 'catchUp', entities: [entity], from: cursor, whole: true, turn: scope.turn }]
 }
 
-function unsubscribe(session: Session, message: Unsubscribe): Effect[] {
-  const entities = message.entities.filter(entity => session.scopes.delete(entity))
-  return entities.length === 0 ? [] : [{ type: 'leave', entities }]
-}
-
-function mutate(session: Session, message: Mutate): Effect[] {
-  if (session.client === null) return [fail('INVALID_MESSAGE', 'say hello before mutating', 'mutate')]
-  const mutations =
-    session.clamps.size === 0
-      ? message.mutations
-      : message.mutations.map(mutation => clampBase(session, mutation))
-  return [{ type: 'accept', mutations, acked: message.acked, reply: 'results' }]
-}
-
-function clampBase(session: Session, mutation: Mutation): Mutation {
-  if (mutation.base === null) return mutation
-  let seq = mutation.base.seq
-  for (const write of mutation.writes) seq = Math.min(seq, session.clamps.get(write.entity) ?? seq)
-  return { ...mutation, base: { epoch: mutation.base.epoch, seq } }
-}
-
-function listen(session: Session, message: Listen, known: Known): Effect[] {
-  const named = [...new Set(message.entities)]
-  const unknown = named.filter(entity => known.shapeOf(entity) === undefined)
-  const entities = named.filter(entity => known.shapeOf(entity) !== undefined)
-  for (const entity of entities) session.scopes.set(entity, { phase: 'live', turn: session.turn })
-  return [...unknown.map(entity => unknownEntity(entity, 'subscribe')), { type: 'listen', entities }]
-}
-
-function pull(message: Pull, known: Known): Effect[] {
-  if (known.shapeOf(message.entity) === undefined) return [unknownEntity(message.entity, 'sync')]
-  return [{ type: 'pull', entity: message.entity, since: message.since, batch: message.batch }]
-}
-
-function push(message: Push): Effect[] {
-  return [{ type: 'accept', mutations: message.mutations, acked: 0, reply: 'acks' }]
-}
-
-function unknownEntity(entity: string, re: string): Effect {
-  const { error } = fail('UNKNOWN_ENTITY', `no entity '${entity.slice(0, 80)}' is synced here`, re)
-  return { type: 'fail', error, re, entity: entity.slice(0, 128) }
-}
-
-function fail(code: ErrorBody['code'], message: string, re: string): Extract<Effect, { type: 'fail' }> {
-  return { type: 'fail', error: new SyncError(code, message).toJSON(), re }
+/** A client that said hello is answered like a subscriber, once, or anew where it is live; anybody else just reads. */
+function request(session: Session, message: SyncRequest, known: Known): Effect[] {
+  const { mutations, scope } = message
+  const { entity } = scope
+  if (known.shapeOf(entity) === undefined) return [unknownEntity(entity, 'sync:request', message)]
+  const pushed = mutations.length > 0 ? push(message, 'sync:ack') : []
+  if (session.dialect !== 'canonical') return [...pushed, { type: 'request', request: message }]
+  const live = session.scopes.get(entity)
+  const asked: ScopeRequest = live === undefined || live.once === true ? { ...scope, once: true } : scope
+  return [...pushed, ...subscribe(session, { type: 'subscribe', scopes: [asked] }, known, message)]
 }

@@ -223,6 +223,17 @@ export interface ServerStore {
     readonly form: RowForm
     readonly where?: readonly Equality[]
   }): Promise<SnapshotPage>
+  /**
+   * A page of all rows in the order of some columns (NULL, numbers, text by code points; `desc`: the reverse), then of
+   * their key. `after` and `where` as in `snapshot`; pages are not of one view.
+   */
+  ordered(query: {
+    readonly entity: string
+    readonly order: readonly (readonly [column: string, way: 'asc' | 'desc'])[]
+    readonly after: string | null
+    readonly limit: number
+    readonly where?: readonly Equality[]
+  }): Promise<SnapshotPage>
   /** A page of rows whose own `seq` is above `above` (-1: all, baseline rows included), for repair. Same paging as `snapshot`. */
   rowsAbove(query: {
     readonly entity: string

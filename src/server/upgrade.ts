@@ -71,7 +71,8 @@ export function makeUpgrader(engine: SyncEngine, parts: EngineParts, settings: S
   }
   return (request, socket, head) => {
     const path = pathOf(request)
-    const dialect = doors.get(path) ?? (path === '/ws' || path === '/' ? 'plain' : undefined)
+    const common = settings.socketPaths === null && (path === '/ws' || path === '/')
+    const dialect = doors.get(path) ?? (common ? 'plain' : undefined)
     if (dialect === undefined) return false
     const { origin, host } = request.headers
     let letGo: () => void
@@ -92,8 +93,9 @@ export function makeUpgrader(engine: SyncEngine, parts: EngineParts, settings: S
 }
 
 /** The paths that are nobody's but ours, and how changes are told there. */
-function doorsOf({ path, fieldPath }: Settings): ReadonlyMap<string, BareDialect> {
-  const doors = new Map<string, BareDialect>([[`${path}/ws`, 'plain']])
+function doorsOf({ path, fieldPath, socketPaths }: Settings): ReadonlyMap<string, BareDialect> {
+  const paths = [`${path}/ws`, ...(socketPaths ?? [])]
+  const doors = new Map<string, BareDialect>(paths.map(one => [one, 'plain']))
   if (fieldPath !== null) doors.set(`${fieldPath}/ws`, 'field')
   return doors
 }

@@ -1,13 +1,16 @@
 // What a user may see (rules V1 to V6): of each entity a view, that is a predicate over rows and a list of columns. All that
 // leaves the server passes here: live rows by `see`, everything that is read from the store by `viewed`. There is one
 // judge of a row, the predicate; SQL is only told what narrows the reading down.
-import { columnsOfFilter, equalitiesOf, matcher, SyncError } from '../core/index.ts'
+import { columnsOfFilter, equalitiesOf, SyncError } from '../core/index.ts'
 import type { AccessUser, EntityShape, Equality, ErrorBody, Filter, Json, Row } from '../core/index.ts'
 import type { Logger } from './env.ts'
 import { hashOf } from './hash.ts'
-import { checkScope, heldBy } from './scope.ts'
+import { checkWish, wishOf } from './scope.ts'
+import type { Wish } from './scope.ts'
 import { slicesOf } from './slices.ts'
-import type { ChangedRow, Changes, EntityInfo, Move, RowForm, ServerStore, SnapshotPage } from './store.ts'
+import { testOf } from './windows.ts'
+import type { Members, Parts } from './windows.ts'
+import type { ChangedRow, Changes, EntityInfo, Move, RowForm } from './store.ts'
 
 /** Null in the place of a view: everything. */
 export interface View {
@@ -23,6 +26,8 @@ export interface View {
   readonly by: readonly string[]
   /** The places of its columns among those of the table; null: all. */
   readonly columns: readonly number[] | null
+  /** Null: every row that matches is shown. */
+  readonly parts: Parts | null
   readonly info: EntityInfo
 }
 
@@ -41,7 +46,9 @@ export class Views {
   readonly #views = new Map<string, Made>()
   /** The same without what the user does not want. */
   readonly #rights = new Map<string, Made>()
-  readonly #wheres = new Map<string, Filter<Row>>()
+  readonly #wishes = new Map<string, Wish>()
+  /** Which rows the windows of an entity hold, once they were looked for. */
+  readonly members = new Map<string, Members>()
 
   constructor(user: AccessUser, entities: ReadonlyMap<string, EntityInfo>, log: Logger) {
     this.#user = user
@@ -64,15 +71,13 @@ export class Views {
   narrow(entity: string, asked: Row | undefined): ErrorBody | null {
     const info = this.#entities.get(entity)
     if (info === undefined) return null
-    // reason: whether it is one is found out by making it
-    const where = asked as Filter<Row> | undefined
     try {
-      if (where === undefined) this.#wheres.delete(entity)
-      else {
-        checkScope(info, this.rights(entity), where)
-        this.#wheres.set(entity, where)
-      }
+      const wish = asked === undefined ? undefined : wishOf(asked)
+      if (wish !== undefined) checkWish(info, this.rights(entity), wish)
+      if (wish === undefined) this.#wishes.delete(entity)
+      else this.#wishes.set(entity, wish)
       this.#views.delete(entity)
+      this.members.delete(entity)
       return null
     } catch (error) {
       if (error instanceof SyncError) return error.toJSON()
@@ -82,8 +87,8 @@ export class Views {
 
   /** Null: everything. Throws INTERNAL where a rule fails or returns what it must not: nothing is shown then. */
   of(entity: string): View | null {
-    const where = this.#wheres.get(entity)
-    return where === undefined ? this.rights(entity) : this.#find(this.#views, entity, where)
+    const wish = this.#wishes.get(entity)
+    return wish === undefined ? this.rights(entity) : this.#find(this.#views, entity, wish)
   }
 
   /** What the user may see, wanted or not. */
@@ -91,20 +96,20 @@ export class Views {
     return this.#find(this.#rights, entity)
   }
 
-  #find(made: Map<string, Made>, entity: string, where?: Filter<Row>): View | null {
+  #find(made: Map<string, Made>, entity: string, wish?: Wish): View | null {
     const info = this.#entities.get(entity)
-    if (info === undefined || (info.definition.access === undefined && where === undefined)) return null
+    if (info === undefined || (info.definition.access === undefined && wish === undefined)) return null
     const known = made.get(entity)
     // a schema change makes another info
     if (known?.info === info) return known.view
-    const view = this.#make(info, where)
+    const view = this.#make(info, wish)
     made.set(entity, { info, view })
     return view
   }
 
-  #make(info: EntityInfo, where: Filter<Row> | undefined): View | null {
+  #make(info: EntityInfo, wish: Wish | undefined): View | null {
     try {
-      return makeView(info, this.#user, where)
+      return makeView(info, this.#user, wish)
     } catch (cause) {
       this.#log.error(
         { err: cause, entity: info.name, user: this.#user.id },
@@ -120,8 +125,18 @@ export class Views {
     }
   }
 
+  hasWindows(entity: string): boolean {
+    return this.of(entity)?.parts != null
+  }
+
   shapeOf(entity: string): EntityShape | undefined {
-    return this.of(entity)?.shape ?? this.#entities.get(entity)?.shape
+    return this.seen(entity)?.shape
+  }
+
+  /** How its rows look to this user. */
+  seen(entity: string): Pick<View, 'info' | 'shape'> | undefined {
+    const info = this.#entities.get(entity)
+    return this.of(entity) ?? (info && { info, shape: info.shape })
   }
 
   /** The same text where they see the same of these entities; empty: all. */
@@ -145,34 +160,61 @@ interface Made {
   readonly view: View | null
 }
 
-function makeView(info: EntityInfo, user: AccessUser, wanted: Filter<Row> | undefined): View | null {
+function makeView(info: EntityInfo, user: AccessUser, wish: Wish | undefined): View | null {
   const { name, definition, shape } = info
   const rule = definition.access?.read?.(user) ?? true
   const columns = columnsFor(info, user)
   if (typeof rule !== 'boolean') checkFilter(info, rule)
   const names = columns?.map(place => shape.columns[place]?.[0]) ?? null
   const rights = rule === true && names === null ? '' : JSON.stringify([rule, names])
-  if (rights === '' && wanted === undefined) return null
-  const filter = both(rule, wanted)
-  const where = typeof filter === 'boolean' ? [] : equalitiesOf(filter)
-  const scope = wanted === undefined ? '' : `|${JSON.stringify(wanted)}`
+  if (rights === '' && wish === undefined) return null
+  const filter = both(rule, wish && anyOf(wish))
+  const scope = wish === undefined ? '' : `|${wish.text}`
   const kept = columns === null ? shape.columns : shape.columns.filter((_, place) => columns.includes(place))
   return {
     entity: name,
     key: `${rights}${scope}`,
     // whoever comes with a cursor of another view holds rows that this one may not have, and the other way round
     shape: { ...shape, columns: kept, hash: `${shape.hash}${rights && `.${hashOf(rights)}`}${scope}` },
-    matches: filter === true ? null : filter === false ? () => false : matcher(filter),
-    where: filter === false ? [{ column: shape.key[0] ?? '', values: [] }] : where,
+    matches: testOf(filter),
+    where: lookedFor(info, filter),
     by: typeof filter === 'boolean' ? [] : [...columnsOfFilter(filter)],
     columns,
+    parts: wish === undefined || wish.windows.length === 0 ? null : partsOf(info, rule, wish),
     info,
   }
 }
 
+/** Every row that may be wanted: of a window, all that it could hold. */
+function anyOf({ filters, windows }: Wish): Filter<Row> | true {
+  const all = [...filters, ...windows.map(({ where }) => where ?? true)]
+  const [only] = all
+  if (all.length === 1 && only !== undefined) return only
+  const several = all.filter(one => one !== true)
+  return several.length < all.length ? true : { or: several }
+}
+
+function partsOf(info: EntityInfo, rule: Filter<Row> | boolean, { filters, windows }: Wish): Parts {
+  const plain = both(rule, { or: filters })
+  return {
+    windows: windows.map(({ where, ...more }) => {
+      const filter = both(rule, where ?? true)
+      return { ...more, matches: testOf(filter), where: lookedFor(info, filter) }
+    }),
+    plain: filters.length === 0 ? null : (testOf(plain) ?? (() => true)),
+    plainWhere: lookedFor(info, plain),
+  }
+}
+
+/** What a database can look for by index: nothing is found where nothing may be. */
+function lookedFor({ shape }: EntityInfo, filter: Filter<Row> | boolean): Equality[] {
+  if (filter === false) return [{ column: shape.key[0] ?? '', values: [] }]
+  return filter === true ? [] : equalitiesOf(filter)
+}
+
 /** Of the rows that may be seen, those that are wanted. */
-function both(rule: Filter<Row> | boolean, wanted: Filter<Row> | undefined): Filter<Row> | boolean {
-  if (wanted === undefined || rule === false) return rule
+function both(rule: Filter<Row> | boolean, wanted: Filter<Row> | true | undefined): Filter<Row> | boolean {
+  if (wanted === undefined || wanted === true || rule === false) return rule
   return rule === true ? wanted : { and: [rule, wanted] }
 }
 
@@ -198,7 +240,7 @@ function checkFilter({ name, routing }: EntityInfo, filter: Filter<Row>): void {
   }
 }
 
-function has(view: View, source: { readonly json: string | null }, form: RowForm): boolean {
+export function has(view: View, source: { readonly json: string | null }, form: RowForm): boolean {
   if (source.json === null) return false
   return view.matches === null || view.matches(routedBy(view.info, source, source.json, form))
 }
@@ -219,7 +261,7 @@ export function routedBy(info: EntityInfo, source: object, json: string, form: R
   return row
 }
 
-function projected({ columns, shape }: View, json: string, form: RowForm): string {
+export function projected({ columns, shape }: View, json: string, form: RowForm): string {
   if (columns === null) return json
   const slices = slicesOf(json, form)
   const kept = columns.map(place => slices[place] ?? 'null')
@@ -251,7 +293,7 @@ export function shown(view: View | null, row: Row | null): Row | null {
 }
 
 /** Of a row in a later page of a reading, the moves of the earlier ones are not known: it may have come into view there. */
-function mayHaveEntered({ by }: View, { cells }: ChangedRow): boolean {
+export function mayHaveEntered({ by }: View, { cells }: ChangedRow): boolean {
   return cells !== undefined && by.some(column => Object.hasOwn(cells, column))
 }
 
@@ -263,11 +305,16 @@ export function withMoves({ rows, moves }: Changes): SeenRow[] {
     const key = `${move.entity}\n${move.id}`
     byRow.set(key, [...(byRow.get(key) ?? []), move])
   }
+  const last = new Map(rows.map(row => [`${row.entity}\n${row.id}`, row]))
   const seen = rows.map((row): SeenRow => {
     const key = `${row.entity}\n${row.id}`
     const own = byRow.get(key)
-    byRow.delete(key)
-    return own === undefined ? row : { ...row, was: own.map(move => move.was) }
+    if (own === undefined) return row
+    // one that comes again in a later page is told with that what moved it after this one
+    const later = last.get(key) === row ? [] : own.filter(move => move.seq > row.seq)
+    if (later.length > 0) byRow.set(key, later)
+    else byRow.delete(key)
+    return { ...row, was: own.slice(0, own.length - later.length).map(move => move.was) }
   })
   const beyond = [...byRow.values()].flatMap(goneFor)
   return beyond.length === 0 ? seen : [...seen, ...beyond].sort((a, b) => a.seq - b.seq)
@@ -278,108 +325,4 @@ function goneFor(moves: readonly Move[]): SeenRow[] {
   if (last === undefined) return []
   const was = moves.map(move => move.was)
   return [{ ...last, was, json: null, created: false, reading: 0, temporary: null, beyond: true }]
-}
-
-/** As the store takes it. `had`: the shape of what the client holds; rows that were not wanted then are sent as well. */
-export interface AboveQuery extends Omit<Parameters<ServerStore['rowsAbove']>[0], 'where'> {
-  readonly had: string | null
-}
-
-/** What connections read from the store. */
-export interface ReadStore extends Pick<
-  ServerStore,
-  'head' | 'changes' | 'snapshot' | 'places' | 'rowsById'
-> {
-  rowsAbove(query: AboveQuery): Promise<SnapshotPage>
-}
-
-/** The store as a user sees it. */
-export function viewed(store: ServerStore, views: Views): ReadStore {
-  const restricted = [...store.entities.values()].some(
-    ({ definition, routing }) => definition.access !== undefined || routing.length > 0,
-  )
-  return restricted ? new ViewedStore(store, views) : store
-}
-
-class ViewedStore implements ReadStore {
-  readonly #store: ServerStore
-  readonly #views: Views
-
-  constructor(store: ServerStore, views: Views) {
-    this.#store = store
-    this.#views = views
-  }
-
-  head(): ReturnType<ServerStore['head']> {
-    return this.#store.head()
-  }
-
-  async changes(query: Parameters<ServerStore['changes']>[0]): Promise<Changes> {
-    const views = new Map(query.entities.map(entity => [entity, this.#views.of(entity)]))
-    const restricted = [...views.values()].some(view => view !== null)
-    if (!restricted) return this.#store.changes(query)
-    const page = await this.#store.changes({ ...query, moves: true })
-    const changed = withMoves(page)
-    const there = await this.#stillThere(changed)
-    const rows = changed.flatMap((row): ChangedRow[] => {
-      const view = views.get(row.entity) ?? null
-      if (row.beyond === true && (view === null || there.has(`${row.entity}\n${row.id}`))) return []
-      const seen = view === null ? row : see(view, row, query.form)
-      if (seen === null) return []
-      const later = query.since !== undefined && query.since < query.after
-      return later && view !== null && mayHaveEntered(view, seen) ? [{ ...seen, created: true }] : [seen]
-    })
-    return { ...page, rows, moves: [] }
-  }
-
-  /** Those of the rows beyond that are in view all the same: a later page brings what changed, if anything did. */
-  async #stillThere(rows: readonly SeenRow[]): Promise<Set<string>> {
-    const there = new Set<string>()
-    const asked = new Map<string, string[]>()
-    for (const { entity, id, beyond } of rows)
-      if (beyond === true && this.#views.of(entity) !== null)
-        asked.set(entity, [...(asked.get(entity) ?? []), id])
-    for (const [entity, ids] of asked)
-      for (const { id } of await this.rowsById(entity, ids)) there.add(`${entity}\n${id}`)
-    return there
-  }
-
-  async snapshot(query: Parameters<ServerStore['snapshot']>[0]): Promise<SnapshotPage> {
-    const view = this.#views.of(query.entity)
-    if (view === null) return this.#store.snapshot(query)
-    return shownPage(view, await this.#store.snapshot({ ...query, where: view.where }), query.form)
-  }
-
-  async rowsAbove({ had, ...query }: AboveQuery): Promise<SnapshotPage> {
-    const view = this.#views.of(query.entity)
-    const held = heldBy(this.#store.entities.get(query.entity), had)
-    if (view === null && held === null) return this.#store.rowsAbove(query)
-    const above = held === null ? query.above : -1
-    const page = await this.#store.rowsAbove({ ...query, above, ...(view && { where: view.where }) })
-    const rows = held === null ? page.rows : page.rows.filter(row => row.seq > query.above || !held(row))
-    return { ...page, rows: view === null ? rows : shownRows(view, rows, 'values') }
-  }
-
-  async places(query: Parameters<ServerStore['places']>[0]): ReturnType<ServerStore['places']> {
-    const view = this.#views.of(query.entity)
-    if (view === null || view.matches === null) return this.#store.places(query)
-    const page = await this.snapshot({ ...query, form: 'values' })
-    return { rows: page.rows.map(({ id, seq }) => [id, seq] as const), next: page.next }
-  }
-
-  async rowsById(entity: string, ids: readonly string[]): Promise<SnapshotPage['rows']> {
-    const view = this.#views.of(entity)
-    const rows = await this.#store.rowsById(entity, ids)
-    return view === null ? rows : shownRows(view, rows, 'values')
-  }
-}
-
-function shownPage(view: View, page: SnapshotPage, form: RowForm): SnapshotPage {
-  return { ...page, rows: shownRows(view, page.rows, form) }
-}
-
-function shownRows(view: View, rows: SnapshotPage['rows'], form: RowForm): SnapshotPage['rows'] {
-  return rows.flatMap(row =>
-    has(view, row, form) ? [{ ...row, json: projected(view, row.json, form) }] : [],
-  )
 }

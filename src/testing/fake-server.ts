@@ -198,7 +198,10 @@ export class FakeServer {
         this.#hello(link, message)
         break
       case 'subscribe':
-        for (const scope of message.scopes) this.#subscribe(link, scope)
+        for (const scope of message.scopes) {
+          this.#subscribe(link, scope)
+          if (scope.once === true) link.scopes.delete(scope.entity)
+        }
         break
       case 'mutate':
         this.#mutate(link, message.mutations)
@@ -236,21 +239,18 @@ export class FakeServer {
 
   #subscribe(link: Link, { entity, cursor, marks, shape: had, where }: ScopeRequest): void {
     const table = this.tables.get(entity)
-    if (table === undefined) {
-      this.send(link, { type: 'error', re: 'subscribe', code: 'UNKNOWN_ENTITY', message: entity })
-      return
-    }
+    if (table === undefined)
+      return this.send(link, { type: 'error', re: 'subscribe', code: 'UNKNOWN_ENTITY', message: entity })
     const refusal = where === undefined ? null : this.refuses(entity, where)
     if (refusal !== null) {
-      this.send(link, {
+      const failure = {
         type: 'error',
         re: 'subscribe',
         entity,
         code: 'INVALID_MESSAGE',
         message: 'no',
-        ...refusal,
-      })
-      return
+      } as const
+      return this.send(link, { ...failure, ...refusal })
     }
     if (where === undefined) link.wheres.delete(entity)
     else link.wheres.set(entity, where)
@@ -370,8 +370,7 @@ export class FakeServer {
     const table = this.tables.get(entity)
     const real = ids[id] ?? this.log.find(entry => entry.temporary === id)?.id
     if (action === 'create' && isTemporaryId(id) && real === undefined) {
-      this.serial += 1
-      ids[id] = `r${this.serial}`
+      ids[id] = `r${++this.serial}`
       this.#store([{ entity, id: `r${this.serial}`, row: { ...data, id: `r${this.serial}` }, temporary: id }])
       return
     }

@@ -1,8 +1,8 @@
 // The server store port in memory: ordinary semantics of an SQL table, and every liberty that the port allows taken on
 // purpose. Calls take time before and after their one atomic step, seqs come late, wake-ups are lost or come for
 // nothing. What works over it does not lean on the habits of one database.
-import { SyncError, compareValues, isSeq, tableCandidates } from '../core/index.ts'
-import type { Cursor, CursorState, EntityDefinition, EntityShape, Json, Row } from '../core/index.ts'
+import { SyncError, compareValues, rowOrder, tableCandidates } from '../core/index.ts'
+import type { Cursor, CursorState, EntityDefinition, Equality, Row } from '../core/index.ts'
 import type {
   Accepted,
   ChangedRow,
@@ -23,8 +23,8 @@ import type {
 import { cellsAbove } from '../server/index.ts'
 import { acceptAll, clientKey } from './memory-accept.ts'
 import type { MemoryDatabase, Settlement } from './memory-database.ts'
+import { idJson, jsonOf, paged, shapeOf } from './memory-rows.ts'
 import { LockedError, integerKeyOf } from './memory-table.ts'
-import type { TableSpec } from './memory-table.ts'
 
 export interface MemoryStoreOptions {
   /** Shared by every store of one database, and with the application that writes to it. */
@@ -158,6 +158,25 @@ class MemoryStore implements ServerStore {
     return this.#call('snapshot', () => this.#page(query, query.form, -1))
   }
 
+  ordered(query: Parameters<ServerStore['ordered']>[0]): Promise<SnapshotPage> {
+    return this.#call('ordered', () => {
+      const info = this.#info(query.entity)
+      const rows = this.#database.rows(info.table)
+      const byColumns = rowOrder<Row>(query.order)
+      const byKey = this.#order(info)
+      const ids = [...rows.keys()]
+        .filter(id => this.#holds(info, id, query.where))
+        .sort((a, b) => byColumns(rows.get(a) ?? {}, rows.get(b) ?? {}) || byKey(a, b))
+      const from = Number(query.after ?? 0)
+      const to = from + query.limit
+      return {
+        rows: ids.slice(from, to).map(id => this.#row(info, id, 'values')),
+        next: to < ids.length ? String(to) : null,
+        head: this.#database.head,
+      }
+    })
+  }
+
   rowsAbove(query: Parameters<ServerStore['rowsAbove']>[0]): Promise<SnapshotPage> {
     return this.#call('rowsAbove', () => this.#page(query, 'values', query.above))
   }
@@ -168,14 +187,16 @@ class MemoryStore implements ServerStore {
     above: number,
   ): SnapshotPage {
     const info = this.#info(query.entity)
-    const rows = this.#database.rows(info.table)
-    const holds = (id: string): boolean =>
-      (query.where ?? []).every(({ column, values }) =>
-        values.some(value => compareValues(rows.get(id)?.[column] ?? null, value) === 0),
-      )
-    const places = this.#places(info).filter(([id, seq]) => seq > above && holds(id))
+    const places = this.#places(info).filter(([id, seq]) => seq > above && this.#holds(info, id, query.where))
     const { taken, next } = paged(places, query, this.#order(info))
     return { rows: taken.map(([id]) => this.#row(info, id, form)), next, head: this.#database.head }
+  }
+
+  #holds(info: EntityInfo, id: string, where: readonly Equality[] = []): boolean {
+    const row = this.#database.rows(info.table).get(id) ?? {}
+    return where.every(({ column, values }) =>
+      values.some(value => compareValues(row[column] ?? null, value) === 0),
+    )
   }
 
   places(query: Parameters<ServerStore['places']>[0]): Promise<{
@@ -341,35 +362,4 @@ class MemoryStore implements ServerStore {
       temporary: line?.temporary ?? null,
     }
   }
-}
-
-function shapeOf(spec: TableSpec, definition: EntityDefinition): EntityShape {
-  const columns = Object.entries(spec.columns).map(([name, { kind }]) => [name, kind] as const)
-  const strategy = definition.resolver === undefined ? (definition.strategy ?? 'last-write-wins') : 'resolver'
-  const text = JSON.stringify([columns, spec.key])
-  let hash = 0x811c9dc5
-  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193) >>> 0
-  return { columns, key: spec.key, hash: hash.toString(36), strategy }
-}
-
-function jsonOf(shape: EntityShape, row: Row, form: RowForm): string {
-  const values = shape.columns.map(([name]) => [name, JSON.stringify(row[name] ?? null)] as const)
-  if (form === 'values') return values.map(([, json]) => json).join(',')
-  return `{${values.map(([name, json]) => `${JSON.stringify(name)}:${json}`).join(',')}}`
-}
-
-function idJson(info: EntityInfo, id: string): string {
-  if (info.integerKey && isSeq(Math.abs(Number(id)))) return id
-  return info.shape.key.length > 1 ? id : JSON.stringify(id)
-}
-
-function paged<T extends readonly [string, Json]>(
-  sorted: readonly T[],
-  query: { readonly after: string | null; readonly limit: number },
-  order: (a: string, b: string) => number,
-): { taken: T[]; next: string | null } {
-  const { after } = query
-  const rest = after === null ? sorted : sorted.filter(([id]) => order(id, after) > 0)
-  const taken = rest.slice(0, query.limit)
-  return { taken, next: rest.length > taken.length ? (taken.at(-1)?.[0] ?? null) : null }
 }

@@ -22,12 +22,17 @@ export class Books {
   readonly #noted = new Map<string, Noted>()
   /** Where each mark was written. */
   readonly #columns = new Map<string, string>()
+  /** The number of its mutation, the newest where it was sent again. */
+  readonly #numbers = new Map<string, number>()
   /** Of each disk that was taken away: what had waited there, and how many edits were announced as lost with it. */
   readonly #evictions: {
     readonly owner: string
     readonly waited: Map<string, Noted>
     announced: number | null
   }[] = []
+  /** Rows of which only what had changed was sent. */
+  patches = 0
+  readonly #healed = new Set<string>()
   /** Who speaks on each line. */
   readonly #clients = new WeakMap<object, string>()
   #marks = 0
@@ -50,6 +55,12 @@ export class Books {
   up(owner: string, text: string, _sentAt: number, line: object): void {
     const [, client] = /^\{"type":"hello".*"client":"([\w-]+)"/.exec(text) ?? []
     if (client !== undefined) this.#clients.set(line, client)
+    // all of it once more, although it holds some: nobody who was not healed is sent a change of a row that they lack
+    if (
+      !this.#healed.has(owner) &&
+      /^\{"type":"subscribe".*"cursor":\{[^}]*\},"marks":[^\]]*\],"shape":null/.test(text)
+    )
+      this.problems.push(`[S13] ${owner} was sent a patch of a row that it lacked: ${text}`)
     if (!text.startsWith('{"type":"mutate"')) return
     const { mutations } = JSON.parse(text) as { mutations: Mutation[] } // reason: our own client printed it
     for (const mutation of mutations) this.#of(owner, this.#clients.get(line) ?? '', mutation).sent = true
@@ -57,6 +68,8 @@ export class Books {
 
   /** A frame that reached the client. */
   down(owner: string, text: string, sentAt: number, line: object): void {
+    if (text.includes(',"patches":[')) this.patches += 1
+    if (text.startsWith('{"type":"reset"')) this.#healed.add(owner)
     if (!text.startsWith('{"type":"results"')) return
     const { results } = JSON.parse(text) as { results: MutationResult[] } // reason: our own server printed it
     for (const result of results) {
@@ -110,7 +123,10 @@ export class Books {
     const key = `${owner} ${client} ${mutation.n}`
     const placed = marksIn(mutation)
     const marks = placed.map(([mark]) => mark)
-    for (const [mark, column] of placed) this.#columns.set(mark, column)
+    for (const [mark, column] of placed) {
+      this.#columns.set(mark, column)
+      this.#numbers.set(mark, Math.max(mutation.n ?? 0, this.#numbers.get(mark) ?? 0))
+    }
     const known = this.#noted.get(key)
     if (known === undefined) {
       const made: Noted = { marks, evicted: false, durable: false, sent: false, results: [], branched: false }
@@ -135,10 +151,15 @@ export class Books {
       if (count > Math.max(1, users.get(mark) ?? 1))
         this.problems.push(`[Q3] ${mark} was stored ${count} times`)
     }
+    // a page that goes on as another client sends it again, and is answered under another number
+    const answered = new Set(
+      Array.from(this.#noted.values()).flatMap(({ marks, results }) => (results.length > 0 ? marks : [])),
+    )
     for (const { owner, waited, announced } of this.#evictions) {
       const lost = Array.from(waited).filter(([key, { marks, results, branched }]) => {
         const stored = marks.some(mark => history.has(mark) || blended.has(mark))
-        return marks.length > 0 && !stored && !branched && results.length === 0 && !this.#dead.has(key)
+        const told = results.length > 0 || marks.some(mark => answered.has(mark))
+        return marks.length > 0 && !stored && !branched && !told && !this.#dead.has(key)
       })
       if (lost.length > (announced ?? 0) && !this.#forgetful.has(owner))
         this.problems.push(
@@ -161,18 +182,18 @@ export class Books {
     { results, branched, evicted }: Noted,
     mark: string,
     stored: boolean,
-    inbox: ReadonlyMap<string, readonly number[]>,
+    inbox: ReadonlyMap<string, readonly string[]>,
   ): void {
-    const [, client = ''] = key.split(' ')
     const column = this.#columns.get(mark)
     const lost = results.some(
       ({ status, lost: columns }) =>
         status !== 'rejected' && columns?.some(one => one.columns.includes(column ?? '')),
     )
     if (stored || branched || evicted || !lost) return
-    const [table = '', value = ''] = mark.split(' ')
+    const [, client = '', n] = key.split(' ')
+    const [table = ''] = mark.split(' ')
     const found = inbox.get(`${client} ${table} ${column}`) ?? []
-    if (!found.some(number => number >= numberOf(value)))
+    if (!found.some(value => (this.#numbers.get(`${table} ${value}`) ?? 0) >= Number(n)))
       this.problems.push(`[I1] ${mark} of mutation ${key} was lost without a record`)
   }
 
@@ -216,20 +237,16 @@ function marksIn(mutation: Mutation): [mark: string, column: string][] {
   return marks
 }
 
-/** The numbers of the marks that are on record, by client, table and column. */
-function inboxOf(records: Iterable<Row>): Map<string, number[]> {
-  const inbox = new Map<string, number[]>()
+/** The marks that are on record, by client, table and column. */
+function inboxOf(records: Iterable<Row>): Map<string, string[]> {
+  const inbox = new Map<string, string[]>()
   for (const row of records) {
-    const [client, entity, field, mine] = ['client', 'entity', 'field', 'mine'].map(name =>
-      JSON.stringify(row[name]),
+    const said = ['client', 'entity', 'field', 'mine'].map(name =>
+      JSON.stringify(row[name]).replaceAll(/[\\"]/g, ''),
     )
-    const key = `${client} ${entity} ${field}`.replaceAll('"', '')
-    inbox.set(key, [...(inbox.get(key) ?? []), numberOf(mine ?? '')])
+    const [client, entity, field, mine = ''] = said
+    const key = `${client} ${entity} ${field}`
+    inbox.set(key, [...(inbox.get(key) ?? []), mine])
   }
   return inbox
-}
-
-/** Marks are counted. */
-function numberOf(mark: string): number {
-  return Number(/\.(\d+)\W*$/.exec(mark)?.[1] ?? -1)
 }

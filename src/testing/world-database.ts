@@ -26,14 +26,16 @@ export type MakeDatabase = (world: {
   readonly time: VirtualTime
   readonly random: Random
   readonly clock: Clock
+  /** Of which tables: see `worldTables`. */
+  readonly wide: boolean
   /** Hears of every row that was stored, where the database can tell. */
   readonly wrote?: ((table: string, id: string, row: Row) => void) | undefined
 }) => WorldDatabase
 
-export const memoryWorld: MakeDatabase = ({ time, random, clock, wrote }) => {
+export const memoryWorld: MakeDatabase = ({ time, random, clock, wide, wrote }) => {
   let log: string[] = []
   const database = new MemoryDatabase({
-    tables: worldTables,
+    tables: worldTables(wide),
     env: { now: () => clock.now(), random: () => random.next(), after: (ms, run) => time.after(ms, run) },
     sequenceAfter: () => random.between(0, 40),
     onCommit: changes => {

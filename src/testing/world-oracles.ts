@@ -15,11 +15,12 @@ export interface Truth {
   readonly database: WorldDatabase
   readonly views: WorldViews | null
   readonly scopes: WorldScopes | null
+  readonly bare: { differences(database: WorldDatabase): string[] }
 }
 
 /** Where replicas and queues are not yet what they have to become. */
 export function differences(browsers: readonly Browser[], world: Truth): string[] {
-  const found: string[] = []
+  const found = [...(world.scopes?.unanswered() ?? []), ...world.bare.differences(world.database)]
   for (const { name, user, client } of browsers) {
     const { state, pending } = client.status()
     if (state !== 'ready') found.push(`${name} is ${state}`)
@@ -27,7 +28,9 @@ export function differences(browsers: readonly Browser[], world: Truth): string[
       found.push(`[Q4] ${name} still has ${pending} pending: ${JSON.stringify(client.pending()[0])}`)
     for (const table of worldNames) {
       const seen = truth(user, table, world)
-      const difference = unequal(client.getAll(table), world.scopes?.expected(name, table, seen) ?? seen)
+      const hash = client.shape(table)?.hash ?? ''
+      const expected = world.scopes?.expected(name, table, hash, seen) ?? seen
+      const difference = typeof expected === 'string' ? expected : unequal(client.getAll(table), expected)
       if (difference !== null) found.push(`[S3] ${name} shows ${table} otherwise than it is: ${difference}`)
       if (found.length > 8) return found
     }
@@ -70,7 +73,7 @@ function truth(user: string, table: string, { database, views }: Truth): Readonl
 }
 
 /** The first difference between what is shown and what is. */
-function unequal(shown: readonly Row[], rows: ReadonlyMap<string, Row>): string | null {
+export function unequal(shown: readonly Row[], rows: ReadonlyMap<string, Row>): string | null {
   const left = new Map(rows)
   for (const row of shown) {
     const id = textOf(row)

@@ -6,7 +6,7 @@ import type { EntityDefinition, FieldMergeStrategy, Row } from '../core/index.ts
 import type { TableSpec } from './memory-table.ts'
 import type { Random } from './random.ts'
 
-export const worldTables: readonly TableSpec[] = [
+const narrowTables: readonly TableSpec[] = [
   {
     name: 'lists',
     key: ['id'],
@@ -42,6 +42,19 @@ export const worldTables: readonly TableSpec[] = [
   },
 ]
 
+/** Of some tables, in a world of wide rows: a text beside which a change of the others is little. */
+const wideTables: ReadonlySet<string> = new Set(['items', 'docs'])
+const filling = `wide, "quoted" and [bracketed], {braced: 1}, \\ and \u2028 \u{1F600}, `.repeat(4)
+
+export function worldTables(wide: boolean): readonly TableSpec[] {
+  if (!wide) return narrowTables
+  return narrowTables.map(spec =>
+    wideTables.has(spec.name)
+      ? { ...spec, columns: { ...spec.columns, filling: { kind: 'text', default: filling } } }
+      : spec,
+  )
+}
+
 /** Columns that hold marks, by table. */
 export const markColumns: Readonly<Record<string, readonly string[]>> = {
   lists: ['name', 'note'],
@@ -50,9 +63,17 @@ export const markColumns: Readonly<Record<string, readonly string[]>> = {
   blends: ['title', 'body'],
 }
 
-export const worldNames: readonly string[] = worldTables.map(spec => spec.name)
+export const worldNames: readonly string[] = narrowTables.map(spec => spec.name)
 
-export const worldDdl: readonly string[] = [
+export function worldDdl(wide: boolean): readonly string[] {
+  const widening = Array.from(
+    wideTables,
+    table => `ALTER TABLE ${table} ADD COLUMN filling TEXT DEFAULT '${filling}'`,
+  )
+  return wide ? [...narrowDdl, ...widening] : narrowDdl
+}
+
+const narrowDdl: readonly string[] = [
   'CREATE TABLE lists (id INTEGER PRIMARY KEY, name TEXT NOT NULL, note TEXT)',
   `CREATE TABLE items (id INTEGER PRIMARY KEY, list_id INTEGER REFERENCES lists(id) ON DELETE CASCADE, title TEXT NOT NULL,
      body TEXT, amount INTEGER CHECK (amount >= 0), slug TEXT UNIQUE, revision INTEGER NOT NULL DEFAULT 0)`,

@@ -13,6 +13,8 @@ interface Part {
   /** Absent: every row. */
   readonly where?: Filter<Row>
   readonly holds: (row: Row) => boolean
+  /** Of those, only the first ones. */
+  readonly window?: { readonly by: string; readonly way: 'asc' | 'desc'; readonly limit: number }
 }
 
 interface Opened {
@@ -44,6 +46,12 @@ const parts: Readonly<Record<string, readonly Part[]>> = {
     { where: { title: { lt: 'u1' } }, holds: row => row['title'] !== null && textIn(row, 'title') < 'u1' },
     { where: { body: null }, holds: row => row['body'] === null },
     { where: { not: { body: null } }, holds: row => row['body'] !== null },
+    { window: { by: 'title', way: 'desc', limit: 2 }, holds: () => true },
+    {
+      where: { body: null },
+      window: { by: 'title', way: 'asc', limit: 1 },
+      holds: row => row['body'] === null,
+    },
   ],
   items: [
     whole,
@@ -54,11 +62,23 @@ const parts: Readonly<Record<string, readonly Part[]>> = {
       holds: row => [1, 2, 3, 5, 8, 13].includes(number(row, 'amount') ?? -1),
     },
     { where: { amount: { gte: 6 } }, holds: row => (number(row, 'amount') ?? 0) >= 6 },
+    { window: { by: 'amount', way: 'asc', limit: 3 }, holds: () => true },
+    {
+      where: { amount: { gte: 2 } },
+      window: { by: 'amount', way: 'desc', limit: 2 },
+      holds: row => (number(row, 'amount') ?? 0) >= 2,
+    },
   ],
 }
 
 const routing: Readonly<Record<string, readonly string[]>> = { docs: ['title', 'body'], items: ['amount'] }
-const textOf = ({ where }: Part): string => (where === undefined ? '' : JSON.stringify(where))
+
+/** As the client says it. */
+function textOf({ where, window }: Part): string {
+  if (window === undefined) return where === undefined ? '' : JSON.stringify(where)
+  const { by, way, limit } = window
+  return JSON.stringify({ limit, orderBy: [[by, way]], ...(where && { where }) })
+}
 
 export class WorldScopes {
   readonly problems: string[] = []
@@ -106,7 +126,9 @@ export class WorldScopes {
   /** What a page makes its client with. */
   names(tab: string, definitions: readonly EntityDefinition[]): Named {
     const good = Object.entries(parts).flatMap(([entity, all]): [string, Part][] =>
-      this.#random.chance(0.3) ? [[entity, this.#random.pick(all)]] : [],
+      this.#random.chance(0.3)
+        ? [[entity, this.#random.pick(all.filter(part => part.window === undefined))]]
+        : [],
     )
     const known = this.#tabs.get(tab)
     if (known === undefined) this.#tabs.set(tab, { name: tab, good, open: [] })
@@ -135,7 +157,9 @@ export class WorldScopes {
 
   #open(client: Client, tab: Tab, entity: string, part: Part): void {
     this.#trace(`${tab.name} opens ${entity} ${textOf(part)}`)
-    const scope = client.scope(entity, part.where === undefined ? {} : { where: part.where })
+    const { where, window } = part
+    const first = window && { orderBy: [[window.by, window.way]] as const, limit: window.limit }
+    const scope = client.scope(entity, { ...(where && { where }), ...first })
     const opened: Opened = { entity, part, scope, answered: false }
     const answered = (): void => void (opened.answered = true)
     scope.ready.then(answered, answered)
@@ -174,12 +198,27 @@ export class WorldScopes {
     )
   }
 
+  /** Whether any tab of a browser wants the row as it is. */
+  isWanted(profile: string, table: string, row: Row): boolean {
+    if (parts[table] === undefined) return true
+    const tabs = [...this.#tabs.keys()].filter(name => name.startsWith(`${profile}.`))
+    return tabs.some(tab => this.#wanted(tab, table).some(part => part.holds(row)))
+  }
+
   // ---- the oracles
 
-  /** What a tab has to show. */
-  expected(tab: string, table: string, rows: ReadonlyMap<string, Row>): ReadonlyMap<string, Row> {
+  /** What a tab has to show of what is here for it; or what is wrong with that. */
+  expected(
+    tab: string,
+    table: string,
+    hash: string,
+    rows: ReadonlyMap<string, Row>,
+  ): ReadonlyMap<string, Row> | string {
     if (parts[table] === undefined) return rows
-    return matching(rows, this.#wanted(tab, table))
+    const wanted = this.#wanted(tab, table)
+    if (wanted.length === 0) return new Map<string, Row>()
+    const here = heldOf(table, wanted, hash, rows)
+    return typeof here === 'string' ? here : matching(here, wanted)
   }
 
   unanswered(): string[] {
@@ -200,11 +239,7 @@ export class WorldScopes {
     if (parts[table] === undefined) return rows
     const wanted = tabs.flatMap(tab => this.#wanted(tab, table))
     if (held?.cursor == null) return wanted.length === 0 ? new Map<string, Row>() : 'nothing is held'
-    const [, text = ''] = /^[^|]*\|?(.*)$/.exec(held.shape?.hash ?? '') ?? []
-    const said = partsIn(table, text)
-    if (said === null) return `it is said to hold ${text}`
-    const missing = said.includes(whole) ? undefined : wanted.find(part => !said.includes(part))
-    return missing === undefined ? matching(rows, said) : `${textOf(missing)} is not in ${text}`
+    return heldOf(table, wanted, held.shape?.hash ?? '', rows)
   }
 
   // ---- the wires
@@ -247,6 +282,7 @@ export class WorldScopes {
         name,
         columns.map(([column]) => column),
       ])
+      // reason: they are names, and lists of names
       this.#columns.set(line, Object.fromEntries(names) as Record<string, string[]>)
     }
     if (!text.startsWith('{"type":"batch"')) return
@@ -297,6 +333,46 @@ export class WorldScopes {
 
 function matching(rows: ReadonlyMap<string, Row>, any: readonly Part[]): Map<string, Row> {
   return new Map([...rows].filter(([, row]) => any.some(part => part.holds(row))))
+}
+
+/** The rows for which a shape stands, if all that is wanted is among them. */
+function heldOf(
+  table: string,
+  wanted: readonly Part[],
+  hash: string,
+  rows: ReadonlyMap<string, Row>,
+): ReadonlyMap<string, Row> | string {
+  const [, text = ''] = /^[^|]*\|?(.*)$/.exec(hash) ?? []
+  const said = partsIn(table, text)
+  if (said === null) return `it is said to be ${text}`
+  const missing = said.includes(whole) ? undefined : wanted.find(part => !said.includes(part))
+  if (missing !== undefined) return `${textOf(missing)} is not in ${text}`
+  return new Map(said.flatMap(part => [...firstOf(part, matching(rows, [part]))]))
+}
+
+function firstOf({ window }: Part, rows: ReadonlyMap<string, Row>): ReadonlyMap<string, Row> {
+  if (window === undefined) return rows
+  const { by, way, limit } = window
+  const keyed = [...rows].map(([key, row]) => ({
+    key,
+    row,
+    rank: rank(row[by] ?? null),
+    id: rank(row['id'] ?? null),
+  }))
+  const sign = way === 'asc' ? 1 : -1
+  keyed.sort((a, b) => sign * compare(a.rank, b.rank) || compare(a.id, b.id))
+  return new Map(keyed.slice(0, limit).map(({ key, row }) => [key, row]))
+}
+
+/** NULL, then numbers, then texts. */
+function rank(value: Json): readonly [kind: number, value: number | string] {
+  if (typeof value === 'number') return [1, value]
+  return typeof value === 'string' ? [2, value] : [0, 0]
+}
+
+function compare(a: ReturnType<typeof rank>, b: ReturnType<typeof rank>): number {
+  if (a[0] !== b[0]) return a[0] - b[0]
+  return a[1] < b[1] ? -1 : a[1] > b[1] ? 1 : 0
 }
 
 /** The parts that a filter on the wire was made of; null: it is none of a world's. */

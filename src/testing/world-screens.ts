@@ -11,15 +11,21 @@ export class Screen {
   readonly problems: string[] = []
   readonly #hiding: ReadonlySet<string>
   readonly #partial: boolean
+  readonly #isHere: (entity: string, id: string) => boolean
   #excused = false
 
   /**
    * `hiding`: entities whose pending writes are hidden, and show again, as others write (server-wins). `partial`: rows and
-   * columns may leave its sight, and come back.
+   * columns may leave its sight, and come back. `isHere`: in the table and in sight, now.
    */
-  constructor(hiding: ReadonlySet<string>, partial: boolean) {
+  constructor(
+    hiding: ReadonlySet<string>,
+    partial: boolean,
+    isHere: (entity: string, id: string) => boolean,
+  ) {
     this.#hiding = hiding
     this.#partial = partial
+    this.#isHere = isHere
   }
 
   /** The page began anew. */
@@ -50,6 +56,8 @@ export class Screen {
         // a pending update is not shown while its row is deleted, and again if somebody makes the row anew
         const hidden = this.#hiding.has(change.entity) || before === undefined || row === undefined
         const left = this.#partial && (row === undefined || !Object.hasOwn(row, column))
+        // that it is deleted, or leaves, is told with a change that has no place in the log yet
+        const going = this.#partial && !this.#isHere(change.entity, id)
         const source = hidden && pending(id) ? 'rollback' : change.source
         const backwards = this.#cell(
           `${key} ${column}`,
@@ -59,7 +67,7 @@ export class Screen {
         )
         // what was shown before says nothing of what is there when it comes back
         if (left) this.#replaced.delete(`${key} ${column}`)
-        if (backwards)
+        if (backwards && !going)
           this.problems.push(
             `[R2] ${who} showed ${key}.${column} go back to ${JSON.stringify(row?.[column])} (${change.source})`,
           )

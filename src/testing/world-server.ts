@@ -57,10 +57,10 @@ export class WorldServer implements ServerEnd {
     this.#process = null
   }
 
-  connect(peer: Peer, user?: User): PeerEvents {
+  connect(peer: Peer, user?: User, dialect: 'plain' | 'field' = 'plain'): PeerEvents {
     const engine = this.#process?.engine
     if (engine == null) throw new SyncError('CLOSED', 'nobody is there')
-    return engine.connect(peer, user)
+    return engine.connect(peer, user, undefined, dialect)
   }
 
   /** The engine of the running process. */
@@ -152,6 +152,7 @@ function slowStore(store: ServerStore, wait: (call: string) => Promise<void>): S
     verify: slow('verify', cursors => store.verify(cursors)),
     changes: slow('changes', query => store.changes(query)),
     snapshot: slow('snapshot', query => store.snapshot(query)),
+    ordered: slow('ordered', query => store.ordered(query)),
     rowsAbove: slow('rowsAbove', query => store.rowsAbove(query)),
     places: slow('places', query => store.places(query)),
     rowsById: slow('rowsById', (entity, ids) => store.rowsById(entity, ids)),

@@ -13,13 +13,13 @@ import { worldDdl, worldTables } from './world-schema.ts'
 /** Looks at the log so many times less often than by default: each look is an event of the world. */
 const slowness = 10
 
-export const sqliteWorld: MakeDatabase = ({ clock }) => {
+export const sqliteWorld: MakeDatabase = ({ clock, wide }) => {
   const handle = new DatabaseSync(':memory:')
   // triggers read the clock of the database's machine, which is ours
   handle.function('julianday', { varargs: true }, () => clock.now() / 86_400_000 + 2_440_587.5)
-  for (const statement of worldDdl) handle.exec(statement)
+  for (const statement of worldDdl(wide)) handle.exec(statement)
   return {
-    app: sqlApp(sql => handle.exec(sql), worldTables),
+    app: sqlApp(sql => handle.exec(sql), worldTables(wide)),
     store: env => sqliteStore(handle, { env: slowed(env) }),
     rows: table => rowsOf(handle, table),
     history: () =>

@@ -6,6 +6,7 @@ import type { Network } from './network.ts'
 import type { Random } from './random.ts'
 import type { VirtualTime } from './time.ts'
 import type { WorldDatabase } from './world-database.ts'
+import { worldTables } from './world-schema.ts'
 
 interface Sight {
   readonly rule: Filter<Row> | boolean
@@ -40,11 +41,11 @@ const sights: Readonly<Record<string, readonly [Sight, ...Sight[]]>> = {
     { rule: false, holds: () => false },
   ],
   items: [
-    { rule: true, holds: () => true, columns: ['title', 'body', 'amount', 'list_id'] },
+    { rule: true, holds: () => true, columns: ['title', 'body', 'amount', 'list_id', 'filling'] },
     {
       rule: { or: [{ amount: null }, { amount: { lt: 40 } }] },
       holds: row => row['amount'] === null || Number(row['amount']) < 40,
-      columns: ['title', 'amount', 'list_id', 'revision'],
+      columns: ['title', 'amount', 'list_id', 'revision', 'filling'],
     },
     {
       rule: { amount: { in: [1, 2, 3, 5, 8, 13, 21, 34, 55] } },
@@ -67,9 +68,12 @@ export class WorldViews {
   /** It hears of every row. */
   #complete = false
   #over = false
+  /** All columns of a table. */
+  readonly #columns: ReadonlyMap<string, readonly string[]>
 
-  constructor(random: Random) {
+  constructor(random: Random, wide: boolean) {
     this.random = random
+    this.#columns = new Map(worldTables(wide).map(({ name, columns }) => [name, Object.keys(columns)]))
   }
 
   /** As the server knows them. */
@@ -104,7 +108,7 @@ export class WorldViews {
         ...(name === 'items' ? { by: ['amount', 'revision'] } : {}),
         access: {
           read: user => at(user).rule,
-          columns: user => at(user).columns ?? allColumns[name] ?? [],
+          columns: user => this.#shownOf(name, at(user)),
         },
       })
     })
@@ -140,17 +144,29 @@ export class WorldViews {
     if (!text.startsWith('{"type":"batch"')) return
     // reason: our own server printed it
     const { sets } = JSON.parse(text) as {
-      sets: { entity: string; rows: unknown[][]; gone?: [string, number][] }[]
+      sets: {
+        entity: string
+        rows: unknown[][]
+        patches?: [string, number, Row][]
+        gone?: [string, number][]
+      }[]
     }
-    for (const { entity, rows, gone } of sets) {
+    for (const { entity, rows, patches, gone } of sets) {
       const sight = sights[entity]?.[Number(level)]
       if (sight === undefined) continue
       for (const [, ...values] of rows) {
         this.#seen.add(`${id} ${entity} ${String(values[0])}`)
         this.#shown(id, entity, sight, values)
       }
+      for (const [key, , patch] of patches ?? []) this.#patched(id, entity, sight, [key, patch])
       for (const [key] of gone ?? []) this.#told(id, entity, key)
     }
+  }
+
+  /** As they are listed in frames. */
+  #shownOf(entity: string, { columns }: Sight): string[] {
+    const all = this.#columns.get(entity) ?? []
+    return all.filter(name => name === 'id' || columns === undefined || columns.includes(name))
   }
 
   /** An id that the client named itself is no secret to it. */
@@ -187,24 +203,25 @@ export class WorldViews {
   }
 
   #shown(id: string, entity: string, sight: Sight, values: readonly unknown[]): void {
-    const names = (allColumns[entity] ?? []).filter(
-      name => name === 'id' || sight.columns === undefined || sight.columns.includes(name),
-    )
+    const names = this.#shownOf(entity, sight)
     // reason: what a frame holds is JSON
     const row = Object.fromEntries(names.map((name, i) => [name, values[i] as Json]))
     if (values.length !== names.length || !sight.holds(row))
       this.problems.push(`[V1] ${id} was shown ${entity} ${JSON.stringify(values)}`)
   }
 
+  #patched(id: string, entity: string, sight: Sight, [key, patch]: readonly [string, Row]): void {
+    const names = this.#shownOf(entity, sight)
+    const hidden = Object.keys(patch).filter(name => !names.includes(name))
+    if (hidden.length > 0) this.problems.push(`[V1] ${id} was told of ${hidden.join()} of ${entity} ${key}`)
+    if (this.#complete && !this.#seen.has(`${id} ${entity} ${key}`))
+      this.problems.push(`[V3] ${id} was sent a patch of ${entity} ${key}, which they never saw`)
+  }
+
   #told(id: string, entity: string, key: string): void {
     if (this.#complete && !this.#seen.has(`${id} ${entity} ${key}`))
       this.problems.push(`[V2] ${id} was told that ${entity} ${key} is gone, which they never saw`)
   }
-}
-
-const allColumns: Readonly<Record<string, readonly string[]>> = {
-  docs: ['id', 'title', 'body'],
-  items: ['id', 'list_id', 'title', 'body', 'amount', 'slug', 'revision'],
 }
 
 function projected(row: Row, columns: readonly string[] | undefined): Row {

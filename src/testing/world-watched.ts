@@ -8,6 +8,7 @@ import type { Books } from './world-books.ts'
 import { Browser } from './world-browser.ts'
 import type { BrowserFaults, Profile } from './world-browser.ts'
 import { Screen } from './world-screens.ts'
+import type { WorldDatabase } from './world-database.ts'
 import type { WorldScopes } from './world-scopes.ts'
 import type { WorldServer } from './world-server.ts'
 import type { WorldViews } from './world-views.ts'
@@ -16,6 +17,7 @@ export interface Watch {
   readonly time: VirtualTime
   readonly random: Random
   readonly network: Network
+  readonly database: WorldDatabase
   readonly books: Books
   /** By the name of the tab. */
   readonly screens: Map<string, Screen>
@@ -30,9 +32,8 @@ export interface Watch {
 }
 
 export function watched(name: string, profile: Profile, parts: Watch): Browser {
-  const { time, random, network, books, screens, entities, faults, trace, views, scopes } = parts
-  const hiding = entities.filter(({ strategy }) => strategy === 'server-wins')
-  const screen = new Screen(new Set(hiding.map(entity => entity.name)), views !== null || scopes !== null)
+  const { time, random, network, books, screens, entities, faults, trace, scopes } = parts
+  const screen = screenOf(profile.name, parts)
   screens.set(name, screen)
   const browser: Browser = new Browser({
     name,
@@ -86,4 +87,15 @@ export function watched(name: string, profile: Profile, parts: Watch): Browser {
     },
   })
   return browser
+}
+
+function screenOf(owner: string, { entities, database, views, scopes }: Watch): Screen {
+  const hiding = entities.filter(({ strategy }) => strategy === 'server-wins')
+  const names = new Set(hiding.map(entity => entity.name))
+  return new Screen(names, views !== null || scopes !== null, (table, id) => {
+    const row = database.rows(table).get(id)
+    if (row === undefined) return false
+    const isSeen = views?.expected(owner, table, new Map([[id, row]])).has(id) ?? true
+    return isSeen && scopes?.isWanted(owner, table, row) !== false
+  })
 }

@@ -9,47 +9,25 @@ import type { Random } from './random.ts'
 import { skewedClock, virtualTime } from './time.ts'
 import type { VirtualTime } from './time.ts'
 import { breakLine, userWrites } from './world-actions.ts'
+import { Bares } from './world-bares.ts'
 import { Blocks } from './world-blocks.ts'
 import { Books } from './world-books.ts'
 import { Disks } from './world-disks.ts'
 import { newProfile } from './world-browser.ts'
 import type { Browser, Profile } from './world-browser.ts'
 import { memoryWorld } from './world-database.ts'
-import type { MakeDatabase, WorldDatabase } from './world-database.ts'
+import type { WorldDatabase } from './world-database.ts'
 import { differences, openInspector, unequalDisk } from './world-oracles.ts'
 import { Programs } from './world-programs.ts'
 import { worldEntities, worldNames } from './world-schema.ts'
 import type { Screen } from './world-screens.ts'
 import { worldLimits } from './world-limits.ts'
+import type { WorldOptions, WorldReport } from './world-report.ts'
 import { WorldScopes } from './world-scopes.ts'
 import { WorldServer } from './world-server.ts'
 import { Stamps } from './world-stamps.ts'
 import { WorldViews } from './world-views.ts'
 import { watched } from './world-watched.ts'
-
-export interface WorldOptions {
-  readonly seed: number
-  /** Default: the memory database. */
-  readonly database?: MakeDatabase
-  /** Virtual seconds of trouble. Default: 30. */
-  readonly seconds?: number
-  /** Whether some users do not see everything. Default: in one world of four. */
-  readonly views?: boolean
-  /** Whether tabs want parts of tables. Default: in one world of four. */
-  readonly scopes?: boolean
-  /** Hears of every action and event. */
-  readonly trace?: (line: string) => void
-}
-
-export interface WorldReport {
-  readonly seed: number
-  /** What went wrong; empty: nothing. */
-  readonly problems: readonly string[]
-  readonly steps: number
-  readonly mutations: number
-  /** Virtual seconds until all was quiet. */
-  readonly quietAfter: number
-}
 
 /** Runs one seed; throws with the seed and all problems where there are any. */
 export async function checkWorld(options: WorldOptions): Promise<WorldReport> {
@@ -84,6 +62,7 @@ class World {
   readonly #profiles: Profile[] = []
   readonly #disks: Disks
   readonly #screens = new Map<string, Screen>()
+  readonly bare: Bares
   readonly #stamps = new Stamps()
   readonly #complaints: string[] = []
   readonly #faults = { busy: 0.03, disk: 0 }
@@ -97,17 +76,17 @@ class World {
 
   constructor(options: WorldOptions) {
     this.#options = options
-    const random = seededRandom(options.seed)
-    this.random = random
-    this.time = virtualTime(random)
-    const { time } = this
+    const random = (this.random = seededRandom(options.seed))
+    const time = (this.time = virtualTime(random))
     this.network = new Network({ time, random })
     this.network.blocks = new Blocks(time, options.seed)
     this.network.reachable = owner => !this.#unreachable.has(owner)
+    const wide = options.wide ?? seededRandom(options.seed + 0.375).chance(0.5)
     this.database = (options.database ?? memoryWorld)({
       time,
       random,
       clock: skewedClock(time, random.between(-5000, 5000)),
+      wide,
       wrote: (table, id, row) => {
         this.views?.wrote(table, id, row)
         this.scopes?.wrote(table, id, row)
@@ -115,15 +94,12 @@ class World {
     })
     this.#disks = new Disks(options.seed, time, this.#books, line => this.#trace(line))
     this.#programs = new Programs(this.database, time, random, this.#books, line => this.#trace(line))
-    const drawn = seededRandom(options.seed + 0.5)
     const sighted = seededRandom(options.seed + 0.25)
-    this.views = (options.views ?? sighted.chance(0.25)) ? new WorldViews(sighted) : null
+    this.views = (options.views ?? sighted.chance(0.25)) ? new WorldViews(sighted, wide) : null
     const choosy = seededRandom(options.seed + 0.75)
-    this.scopes =
-      (options.scopes ?? choosy.chance(0.25))
-        ? new WorldScopes(choosy, time, line => this.#trace(line))
-        : null
-    const bare = worldEntities(drawn)
+    const parted = options.scopes ?? choosy.chance(0.25)
+    this.scopes = parted ? new WorldScopes(choosy, time, line => this.#trace(line)) : null
+    const bare = worldEntities(seededRandom(options.seed + 0.5))
     const seen = this.views?.entities(bare) ?? bare
     const definitions = this.scopes?.entities(seen) ?? seen
     this.#entities = () => definitions
@@ -138,6 +114,14 @@ class World {
       complaints: this.#complaints,
     }
     this.servers = Array.from({ length: random.between(1, 2) }, () => new WorldServer(parts))
+    this.bare = new Bares(options.seed, {
+      time,
+      books: this.#books,
+      server: among => among.pick(this.servers),
+      trace: line => this.#trace(line),
+      // who has only a version cannot be told of rights
+      present: this.views === null,
+    })
     for (let i = 0, count = random.between(1, 3); i < count; i++) {
       const profile = newProfile(`u${i}`, time, random)
       this.#profiles.push(profile)
@@ -147,15 +131,15 @@ class World {
   }
 
   #browser(name: string, profile: Profile): Browser {
-    const { time, random, network, views, scopes } = this
+    const { time, random, network, database, views, scopes } = this
     const books = this.#books
     const screens = this.#screens
     const entities = this.#entities()
     const faults = this.#faults
     const trace = this.#options.trace === undefined ? null : (line: string): void => this.#trace(line)
     const server = (): WorldServer => random.pick(this.servers)
-    const parts = { time, random, network, books, screens, entities, faults, trace, server, views, scopes }
-    return watched(name, profile, parts)
+    const seen = { views, scopes, books, screens, trace }
+    return watched(name, profile, { time, random, network, database, entities, faults, server, ...seen })
   }
 
   #trace(line: string): void {
@@ -192,6 +176,7 @@ class World {
       problems,
       steps: this.time.steps,
       mutations: this.#books.size,
+      patches: this.#books.patches,
       quietAfter,
     }
   }
@@ -204,6 +189,7 @@ class World {
     for (let i = 0; i < this.random.int(3); i++)
       await app.insert('docs', { id: `d${i}`, title: this.#books.mark('old') })
     for (const server of this.servers) server.start()
+    this.bare.begin()
     for (const { user } of this.browsers) this.views?.levelOf(user)
     this.views?.survey(this.database)
     this.scopes?.survey(this.database)
@@ -314,6 +300,7 @@ class World {
     const mine = [...this.network.lines].filter(line => line.leadsTo(server))
     server.kill()
     for (const line of mine) line.serverDied()
+    this.bare.died(server)
   }
 
   #backup(): void {
@@ -332,6 +319,7 @@ class World {
     this.views?.survey(this.database)
     this.scopes?.survey(this.database)
     this.#restored = true
+    this.bare.forget()
     for (const server of this.servers) server.start()
   }
 
@@ -347,6 +335,7 @@ class World {
     this.#trace('-- mend')
     this.scopes?.end()
     this.views?.end()
+    this.bare.mend()
     Object.assign(this.#faults, { busy: 0, disk: 0 })
     await this.#programs.end()
     this.#disks.mend(this.#profiles)
@@ -382,7 +371,6 @@ class World {
       ...this.#stamps.problems,
       ...(this.views?.problems ?? []),
       ...(this.scopes?.problems ?? []),
-      ...(this.scopes?.unanswered() ?? []),
       ...this.#complaints,
       ...this.time.errors.map(String),
     )

@@ -1,5 +1,5 @@
 // Mutants of who may see and write what, and of who is there.
-import { client, inClient, inServer, linkTests, rights, sqlite, views } from './kit.mjs'
+import { client, inClient, inServer, linkTests, rights, scopes, sqlite, views, windows } from './kit.mjs'
 
 export const accessMutants = [
   // ---- who may see and write what
@@ -88,6 +88,82 @@ export const accessMutants = [
     'if (stored === null || standsAs(kept, held)) return false',
     'if (stored === null || sameCursor(stored, cursor)) return false',
     ['src/client/crew.test.ts'],
+  ),
+
+  // ---- what they ask for of it
+  inClient(
+    'V10 what is closed is let go at once',
+    'scopes.ts',
+    'engine.env.after(graceMs,',
+    'engine.env.after(0,',
+    scopes,
+  ),
+  inClient(
+    'V10 edits of rows that are let go show nothing',
+    'rows.ts',
+    'evicted ? held.row : null',
+    'evicted ? null : null',
+    scopes,
+  ),
+  inClient(
+    'V10 a page that is loaded anew lets go what it has not asked for yet',
+    'scopes.ts',
+    'if (inherited.size === 0) return',
+    'if (inherited.size >= 0) return',
+    scopes,
+  ),
+  inClient(
+    'V11 what was on its way answers a question about other rows',
+    'ask.ts',
+    'if (kept.shifting) return',
+    'if (kept.shifting === null) return',
+    scopes,
+  ),
+  inServer(
+    'V11 with other wishes all rows are sent again',
+    'session.ts',
+    'const reshaped = unscoped(had) !== unscoped(shape.hash)',
+    'const reshaped = had !== shape.hash',
+    ['src/server/session.test.ts'],
+    'memory',
+  ),
+  inServer(
+    'V12 rows beyond the first ones are told',
+    'viewed.ts',
+    'view.parts === null ? seen : toldOf(',
+    'view.parts !== undefined ? seen : toldOf(',
+    windows,
+    'memory',
+  ),
+  inServer(
+    'V12 what moves up because another left is not sent',
+    'reader.ts',
+    'i < found.entered.length',
+    'i < found.entered.length - 1e6',
+    windows,
+    'memory',
+  ),
+  inServer(
+    'V12 a place beyond that of the look is reached',
+    'viewed.ts',
+    'at === undefined || page.to.seq <= at.seq',
+    'at === undefined || page.to.seq >= 0',
+    [],
+    'memory',
+  ),
+  inClient(
+    'T6 a tab shows what others want',
+    'scopes.ts',
+    'tests.some(test => test(row)) || mine(id)',
+    'tests.length > -1 || mine(id)',
+    scopes,
+  ),
+  inClient(
+    'T3 a repair at the same place is not read',
+    'store.ts',
+    'a?.shape?.turn === b?.shape?.turn',
+    'a?.shape?.turn !== null',
+    scopes,
   ),
 
   // ---- who is there

@@ -14,6 +14,9 @@ export const client = [
 ]
 
 export const views = ['src/server/views.test.ts']
+export const scopes = ['src/client/scopes.test.ts', 'src/client/heal.test.ts']
+export const windows = ['src/server/windows.test.ts']
+export const patches = ['src/server/hub-patches.test.ts', 'src/server/patches.test.ts']
 export const rights = ['src/server/rights.test.ts']
 export const stores = ['src/client/stores.test.ts']
 export const tabs = [
@@ -22,7 +25,7 @@ export const tabs = [
   'src/client/crew-names.test.ts',
   'src/client/eviction.test.ts',
 ]
-export const linkTests = ['src/client/link.test.ts', 'src/client/rivals.test.ts', 'src/client/racing.test.ts']
+export const linkTests = ['src/client/link.test.ts', 'src/client/rivals.test.ts', 'src/faces/racing.test.ts']
 
 export const core = (name, find, replace, file = 'decide.ts', unit = decide) => ({
   name,

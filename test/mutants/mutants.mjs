@@ -2,8 +2,10 @@
 import { accessMutants } from './access.mjs'
 import { fieldMutants } from './fields.mjs'
 import { decidingMutants } from './deciding.mjs'
+import { differentialMutants } from './differential.mjs'
 import { inboxMutants } from './inbox.mjs'
 import { client, core, inClient, inServer, linkTests, sqlite, stores, tabs } from './kit.mjs'
+import { patchMutants } from './patches.mjs'
 
 export const mutants = [
   ...decidingMutants,
@@ -332,7 +334,9 @@ export const mutants = [
     sqlite,
   ),
 
+  ...patchMutants,
   ...fieldMutants,
   ...accessMutants,
+  ...differentialMutants,
   ...inboxMutants,
 ]

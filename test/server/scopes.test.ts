@@ -120,6 +120,46 @@ test('[V11] what comes into a scope is sent, and nothing else: 100 rows to 10,00
   expect(wire.up + wire.down).toBeLessThan(8_000)
 })
 
+test('[V12] the client holds the first rows of a large table, live and after an absence, and reads them by a query', async () => {
+  const rows = `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 5000)
+    INSERT INTO notes SELECT printf('n%05d', i), i % 5, 'title ' || i, '' FROM n`
+  const { url, db } = await startApp({
+    schema: `${schema}; DELETE FROM notes; ${rows}; CREATE INDEX by_list ON notes(list)`,
+    entities: [defineEntity({ name: 'notes', by: ['list'] })],
+  })
+  const store = memoryStore()
+  const open = (): ReturnType<typeof createClient<[]>> => {
+    const client = createClient({ url: `${url}/api/sync`, entities: [], store })
+    later(() => client.close())
+    return client
+  }
+  const window = { where: { list: 3 }, orderBy: [['title', 'desc']] as const, limit: 5 }
+  const expected = (): unknown[] =>
+    db
+      .prepare('SELECT id FROM notes WHERE list = 3 ORDER BY title DESC, id LIMIT 5')
+      .all()
+      .map(row => (row as { id: string }).id)
+  const client = open()
+  await client.scope('notes', window).ready
+  const query = client.query('notes', window)
+  const shown = (): unknown[] => query.rows.map(row => row['id'])
+  expect(shown()).toEqual(expected())
+  expect(client.getAll('notes')).toHaveLength(5)
+  db.exec("UPDATE notes SET title = 'zz' WHERE id = 'n00003'; DELETE FROM notes WHERE id = 'n04998'")
+  await until('the window', () => shown().join() === expected().join())
+  await client.create('notes', { id: 'mine', list: 3, title: 'zzz' }).confirmed
+  expect(shown()[0]).toBe('mine')
+  await until('the window', () => client.getAll('notes').length === 5)
+  await client.close()
+  db.exec(
+    "UPDATE notes SET list = 1 WHERE id IN ('mine', 'n00003'); UPDATE notes SET title = 'zy' WHERE id = 'n00008'",
+  )
+  const again = open()
+  await again.scope('notes', window).ready
+  expect(again.query('notes', window).rows.map(row => row['id'])).toEqual(expected())
+  expect(again.getAll('notes')).toHaveLength(5)
+})
+
 /** A client whose frames are counted: their characters, and the rows in them. */
 function watched(url: string): {
   readonly client: Client

@@ -45,7 +45,11 @@ export interface PageWhat {
   readonly first: boolean
   /** Columns and how many values each may have. */
   readonly where: readonly (readonly [column: string, values: number])[]
+  /** Instead of the key's order: a page then skips, by a last value that it binds. */
+  readonly order?: Order
 }
+
+export type Order = readonly (readonly [column: string, way: 'asc' | 'desc'])[]
 
 export const lineColumns = 'r.seq,r.reading,r.whole,r.cells,r.tmp,r.client,r.mutation'
 export const goneColumns = 'g.seq,g.reading,g.stamp,g.client,g.mutation'
@@ -101,18 +105,20 @@ function statements(ent: number, table: Table, id: IdCodec): EntitySql {
     keys.length > 1 ? `(${keys.join(',')}) > (${keys.map(() => '?').join(',')})` : `${keys[0]} > ?`
   const keyed = table.mayBeNull.map(column => `t.${name(column.name)} IS NOT NULL`)
   const pages = new Map<string, string>()
-  const page = ({ form, first, where }: PageWhat): string => {
-    const known = pages.get(JSON.stringify([form, first, where]))
+  const page = ({ form, first, where, order }: PageWhat): string => {
+    const what = JSON.stringify([form, first, where, order])
+    const known = pages.get(what)
     if (known !== undefined) return known
+    const by = (order ?? []).map(([column, way]) => `t.${name(column)} COLLATE BINARY ${way}`)
     const columns = form === 'place' ? '' : `,coalesce(r.reading,0),${json[form]},r.tmp`
     const any = where.map(([column, count]) => `t.${name(column)} IN (${Array(count).fill('?').join(',')})`)
     const all = [...(first ? [] : [after]), ...any, ...keyed]
     const text =
       `SELECT ${id.canonical('t')},coalesce(r.seq,0)${columns} FROM ${from} ${line}` +
-      `${all.length === 0 ? '' : ` WHERE ${all.join(' AND ')}`} ORDER BY ${keys.join(',')} ${boundLimit}`
+      `${all.length === 0 ? '' : ` WHERE ${all.join(' AND ')}`} ORDER BY ${[...by, ...keys].join(',')} ${boundLimit}${order === undefined ? '' : ' OFFSET ?+0'}`
     // clients choose the lengths of some lists
     if (pages.size > 200) pages.clear()
-    pages.set(JSON.stringify([form, first, where]), text)
+    pages.set(what, text)
     return text
   }
   const lookup = (text: string): string =>

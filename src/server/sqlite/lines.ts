@@ -74,15 +74,18 @@ function cellOf(packed: unknown): Cell {
   return { seq, stamp, by }
 }
 
-/** Columns that were written together share one cell, and are written down together: `[[cell, column, ...], ...]`. */
-export function cellsOf(json: string | null): Record<string, Cell> {
+/**
+ * Columns that were written together share one cell, and are written down together: `[[cell, column, ...], ...]`. Those
+ * above a place, or all.
+ */
+export function cellsOf(json: string | null, above = -1): Record<string, Cell> {
   const cells: Record<string, Cell> = {}
   if (json === null) return cells
   const groups: unknown = JSON.parse(json)
   // reason: packCells wrote it, into a table that is ours alone
   for (const [packed, ...columns] of groups as [PackedCell, ...string[]][]) {
     const cell = cellOf(packed)
-    for (const column of columns) cells[column] = cell
+    if (cell.seq > above) for (const column of columns) cells[column] = cell
   }
   return cells
 }

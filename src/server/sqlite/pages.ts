@@ -4,11 +4,15 @@ import type { RowForm, SnapshotPage } from '../store.ts'
 import { integer, text, textOrNull } from './driver.ts'
 import type { Connection, SqlValue } from './driver.ts'
 import { idJsonOf } from './entity.ts'
-import type { Catalog, Entity, PageWhat } from './entity.ts'
+import type { Catalog, Entity, Order, PageWhat } from './entity.ts'
 import { foldedTo } from './fold.ts'
 import { cursorOf, readHead } from './read.ts'
 import type { PageRow } from './read.ts'
 import { tailHead } from './tail.ts'
+
+export interface OrderedQuery extends Omit<PageQuery, 'form'> {
+  readonly order: Order
+}
 
 export interface PageQuery {
   readonly entity: string
@@ -47,9 +51,24 @@ function pageRows(
 
 export function readSnapshot(db: Connection, catalog: Catalog, query: PageQuery): SnapshotPage {
   const entity = catalog.get(query.entity)
-  const { limit } = query
+  const page = pageOf(db, entity, pageRows(db, entity, query, query.form))
+  return { ...page, next: page.rows.length < query.limit ? null : (page.rows.at(-1)?.id ?? null) }
+}
+
+/** `after`: how many rows come before the page. */
+export function readOrdered(db: Connection, catalog: Catalog, query: OrderedQuery): SnapshotPage {
+  const entity = catalog.get(query.entity)
+  const { limit, order } = query
+  const where = pushed(entity, query.where)
+  const counts = where.map(({ column, values }) => [column, values.length] as const)
+  const sql = entity.sql.page({ form: 'values', first: true, where: counts, order })
+  const skip = Number(query.after ?? 0)
+  const page = pageOf(db, entity, db.all(sql, ...where.flatMap(({ values }) => values), limit, skip))
+  return { ...page, next: page.rows.length < limit ? null : String(skip + limit) }
+}
+
+function pageOf(db: Connection, entity: Entity, found: SqlValue[][]): Omit<SnapshotPage, 'next'> {
   const head = readHead(db)
-  const found = pageRows(db, entity, query, query.form)
   const fresh = newestUnfolded(db, entity, head.seq)
   const rows = found.map((row): PageRow => {
     const id = text(row[0])
@@ -63,7 +82,7 @@ export function readSnapshot(db: Connection, catalog: Catalog, query: PageQuery)
       temporary: newer?.temporary ?? textOrNull(row[4]),
     }
   })
-  return { rows, next: rows.length < limit ? null : (rows.at(-1)?.id ?? null), head: cursorOf(head) }
+  return { rows, head: cursorOf(head) }
 }
 
 export function readPlaces(

@@ -156,9 +156,7 @@ function changedOf({ info }: Entity, row: readonly SqlValue[], query: ChangesQue
     reading: integer(row[2]),
     temporary: textOrNull(row[4]),
     origin: originOf(textOrNull(row[5]), mutationOf(row[6])),
-    ...(query.cells === true && !created
-      ? { cells: cellsAbove({ whole: null, cells: cellsOf(textOrNull(row[8])) }, since) }
-      : {}),
+    ...(query.cells === true && !created ? { cells: cellsOf(textOrNull(row[8]), since) } : {}),
   }
 }
 

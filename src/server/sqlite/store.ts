@@ -27,8 +27,8 @@ import { isBusy, sqliteCode, storeError, textOf } from './failure.ts'
 import { foldBatch, foldedTo } from './fold.ts'
 import { installAll } from './install.ts'
 import { Overlay } from './overlay.ts'
-import { readPlaces, readSnapshot } from './pages.ts'
-import type { PageQuery } from './pages.ts'
+import { readOrdered, readPlaces, readSnapshot } from './pages.ts'
+import type { OrderedQuery, PageQuery } from './pages.ts'
 import { readChanges, readHead, readRows, readStandings } from './read.ts'
 import type { ChangesQuery } from './read.ts'
 import { Behind, maxUnfolded, Poisoned, Surprised } from './request.ts'
@@ -150,6 +150,11 @@ class SqliteStore implements ServerStore {
   async snapshot(query: PageQuery): Promise<SnapshotPage> {
     await this.#catchUp(pageBacklog)
     return this.#access.read(db => readSnapshot(db, this.#catalog, query))
+  }
+
+  async ordered(query: OrderedQuery): Promise<SnapshotPage> {
+    await this.#catchUp(pageBacklog)
+    return this.#access.read(db => readOrdered(db, this.#catalog, query))
   }
 
   async rowsAbove(query: {

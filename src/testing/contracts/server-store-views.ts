@@ -1,7 +1,7 @@
 // Rules V: what views need of a store.
 import { defineEntity } from '../../core/index.ts'
-import type { Row } from '../../core/index.ts'
-import type { ServerStore } from '../../server/index.ts'
+import type { Equality, Row } from '../../core/index.ts'
+import type { ServerStore, SnapshotPage } from '../../server/index.ts'
 import { alice, deciding, mutation, sequenced, update } from './server-store-kit.ts'
 import type { ContractTests, Kit } from './server-store-kit.ts'
 
@@ -118,5 +118,45 @@ export const viewTests: ContractTests = {
       const [accepted] = await store.accept(alice, [judged(now)], deciding(), 0)
       expect(accepted?.kind).toBe('result')
       expect((await store.look('notes', ['a']))[0]?.row?.['title']).toBe('2')
+    },
+  '[V12] rows come in the order of columns, NULL and numbers before texts by code points, then by key, page by page':
+    async kit => {
+      const { app, store, expect } = kit
+      const titles = ['b', 'B', '', '\u{1F600}', '\uFFFD', 'a', 'b']
+      for (const [i, title] of titles.entries())
+        await app.insert('tasks', {
+          id: i + 1,
+          title,
+          rank: i % 3 === 0 ? null : 3 - (i % 3),
+          done: i % 2 === 0,
+        })
+      const { seq } = await sequenced(store)
+      const ordered = async (
+        order: readonly (readonly [string, 'asc' | 'desc'])[],
+        where: readonly Equality[] = [],
+      ): Promise<string> => {
+        const ids: string[] = []
+        for (let after: string | null = null; ;) {
+          const page: SnapshotPage = await store.ordered({ entity: 'tasks', order, after, limit: 3, where })
+          expect(page.rows.length).toBeLessThanOrEqual(3)
+          expect(page.head.seq + 1).toBeGreaterThan(seq)
+          ids.push(...page.rows.map(({ id }) => id))
+          if (page.next === null) return ids.join()
+          after = page.next
+        }
+      }
+      expect(await ordered([['title', 'asc']])).toBe('3,2,6,1,7,5,4')
+      expect(await ordered([['title', 'desc']])).toBe('4,5,1,7,6,2,3')
+      expect(
+        await ordered([
+          ['rank', 'asc'],
+          ['title', 'desc'],
+        ]),
+      ).toBe('4,1,7,6,3,5,2')
+      expect(await ordered([['rank', 'desc']])).toBe('2,5,3,6,1,4,7')
+      expect(await ordered([])).toBe('1,2,3,4,5,6,7')
+      expect(await ordered([['title', 'asc']], [{ column: 'title', values: ['b', 'a'] }])).toBe('6,1,7')
+      const [row] = (await store.ordered({ entity: 'tasks', order: [], after: null, limit: 1 })).rows
+      expect(row?.json).toBe('1,null,"b",true,null,null')
     },
 }

@@ -9,7 +9,7 @@ import { draws, mutated, pick } from './mutate.ts'
 import type { Draw } from './mutate.ts'
 
 const spoken = new Set(
-  'welcome batch results reset mismatch pong ping error subscribed change changes field_change field_changes sync_complete push_ack sync_reset'.split(
+  'welcome batch results reset mismatch pong ping error subscribed change changes field_change field_changes sync_complete push_ack sync_reset sync:response sync:delta sync:ack sync:error sync:pong subscription:confirmed unsubscription:confirmed'.split(
     ' ',
   ),
 )
@@ -64,9 +64,13 @@ function checkFrame(result: Fuzzed, text: string, where: string): void {
   const type = String(frame['type'])
   if (!spoken.has(type)) result.wrong.push(`${where}: ${text.slice(0, 200)} (frame ${result.frames})`)
   note(result, type)
-  if (type === 'error') checkError(result, frame, where)
+  if (type === 'error' || type === 'sync:error') checkError(result, frame, where)
   const results =
-    type === 'results' ? (frame['results'] as { error?: unknown }[]) : type === 'push_ack' ? [frame] : []
+    type === 'results'
+      ? (frame['results'] as { error?: unknown }[])
+      : type === 'push_ack' || type === 'sync:ack'
+        ? [frame]
+        : []
   for (const { error } of results) if (error !== undefined) checkError(result, error, where)
 }
 

@@ -1,6 +1,6 @@
 // Messages as an attacker makes them: each begins as a true one, of every type that there is, and is bent a little. What
 // is random from the first byte on gets no further than the door.
-import type { Up } from 'syncline/protocol'
+import type { DifferentialUp, Up } from 'syncline/protocol'
 
 /** In [0, below), the same for a seed. */
 export type Draw = (below: number) => number
@@ -24,10 +24,24 @@ export function pick<T>(draw: Draw, items: readonly T[]): T {
 const cursor = { epoch: 'e', seq: 3, check: 77 }
 const scope = { entity: 'users', cursor: null, marks: [], shape: null }
 const write = { entity: 'users', id: '1', action: 'update', data: { name: 'Ada' } }
+const clock = {
+  clientId: 'c',
+  versions: { e: 3, 'user-1': 2 },
+  timestamp: 5,
+  lamportCounter: 3,
+  nodeId: 'e',
+}
+const delta = {
+  entityType: 'users',
+  entityId: '1',
+  changes: [{ field: 'name', oldValue: null, newValue: 'Ada', changeType: 'update', timestamp: 5 }],
+  vectorClock: clock,
+  timestamp: 5,
+}
 const mutation = { n: 1, base: null, stamp: null, writes: [write] }
 
 /** The types on the wire; `subscribe` is of both dialects. */
-type Type = Up['type'] | 'sync' | 'push' | 'push_batch' | 'push_fields'
+type Type = Up['type'] | DifferentialUp['type'] | 'sync' | 'push' | 'push_batch' | 'push_fields'
 
 export const corpus: Readonly<Record<Type, readonly object[]>> = {
   hello: [
@@ -104,6 +118,29 @@ export const corpus: Readonly<Record<Type, readonly object[]>> = {
       ],
     },
   ],
+  'sync:request': [
+    { syncId: 'users-1-0.5', data: { clientId: 'c', entityType: 'users' } },
+    {
+      syncId: 's',
+      data: {
+        clientId: 'c',
+        entityType: 'users',
+        lastKnownVectorClock: { ...clock, cursor },
+        deltas: [delta],
+      },
+    },
+    { syncId: 's', data: { clientId: 'c', entityType: 'posts', lastKnownVectorClock: clock } },
+  ],
+  'sync:subscribe': [{ data: { entityTypes: ['users', 'posts'] } }, { entityType: 'users' }],
+  'sync:unsubscribe': [{ data: { entityTypes: ['users'] } }],
+  'sync:delta': [
+    { data: delta },
+    { data: { ...delta, entityId: 2, changes: [{ field: 'id', changeType: 'delete' }] } },
+    {
+      data: { ...delta, changes: [{ field: 'name', newValue: 'x', changeType: 'create' }], mutationId: 'm' },
+    },
+  ],
+  'sync:ping': [{}],
 }
 
 const types = Object.keys(corpus) as Type[] // reason: keyed by Type

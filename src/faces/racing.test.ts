@@ -1,10 +1,10 @@
 // A whole client over two transports of which one can be blocked: what its users and its page see of it.
 import { describe, expect, test } from 'vitest'
-import { wordOf } from '../faces/words.ts'
+import { wordOf } from './words.ts'
 import { FakeEnv, settle } from '../testing/fake-env.ts'
 import { FakeServer } from '../testing/fake-server.ts'
-import { createClient } from './create-client.ts'
-import type { Transport } from './transport.ts'
+import { createClient } from '../client/index.ts'
+import type { Transport } from '../client/index.ts'
 
 type Gate = 'open' | 'refused' | 'silent' | 'missing'
 

@@ -1,0 +1,42 @@
+// Updates that wait for others: merged per type, row by row, and made as one after the last.
+import { isPlain } from './local.ts'
+import type { StatePatch } from './local.ts'
+
+/** Later values win, of rows field by field. */
+export interface DebouncedUpdate {
+  (state: StatePatch, entityType?: string): void
+  /** Makes what waits now. */
+  flush(): void
+}
+
+export function debounced(
+  ms: number,
+  after: (ms: number, run: () => void) => () => void,
+  update: (updates: readonly (readonly [type: string, state: StatePatch])[]) => void,
+  typeOf: (entityType: string | undefined) => string,
+): DebouncedUpdate {
+  const waiting = new Map<string, StatePatch>()
+  let cancel = (): void => {}
+  const flush = (): void => {
+    cancel()
+    const updates = [...waiting]
+    waiting.clear()
+    if (updates.length > 0) update(updates)
+  }
+  const add = (state: StatePatch, entityType?: string): void => {
+    const type = typeOf(entityType)
+    waiting.set(type, over(waiting.get(type) ?? {}, state))
+    cancel()
+    cancel = after(ms, flush)
+  }
+  return Object.assign(add, { flush })
+}
+
+function over(before: StatePatch, patch: StatePatch): StatePatch {
+  const both: Record<string, unknown> = { ...before }
+  for (const [key, value] of Object.entries(patch)) {
+    const known = both[key]
+    both[key] = isPlain(known) && isPlain(value) ? { ...known, ...value } : value
+  }
+  return both
+}

@@ -1,0 +1,163 @@
+// Rows as the client shows them: of each type one object, rows by id, and the fields of the row `$self` beside them. It
+// keeps which rows were told of last, so that a change can be named field by field.
+import { cut, idOfRow, idOfValue, isForbiddenName, keyOfId } from '../../core/index.ts'
+import type { Action, FieldDelta, Json, Row } from '../../core/index.ts'
+import type { BareClient, Encodable, WriteHandle } from '../../client/index.ts'
+
+/** Rows by id; any other value is a field of the type itself. */
+export interface LocalState {
+  readonly [key: string]: Json
+}
+
+/** As it is given: what can be encoded as a column's value. */
+export interface StatePatch {
+  readonly [key: string]: unknown
+}
+
+export const self = '$self'
+
+export interface RowChange {
+  readonly id: string
+  readonly before: Row | undefined
+  readonly changes: readonly FieldDelta[]
+}
+
+export interface Applied {
+  readonly oldState: LocalState
+  readonly newState: LocalState
+  readonly rows: readonly RowChange[]
+}
+
+export class LocalStates {
+  readonly #client: BareClient
+  readonly #now: () => number
+  readonly #rows = new Map<string, Map<string, Row>>()
+  readonly #states = new Map<string, LocalState>()
+
+  constructor(client: BareClient, entityTypes: readonly string[], now: () => number) {
+    this.#client = client
+    this.#now = now
+    for (const type of entityTypes) {
+      this.#rows.set(type, new Map())
+      // what a disk held is there before anything changes
+      const stop = client.subscribe(type, () => {
+        stop()
+        if (client.status().storage !== 'memory') this.#load(type)
+      })
+    }
+  }
+
+  #load(type: string): void {
+    const key = this.keyOf(type)
+    const rows = this.#rows.get(type)
+    for (const row of this.#client.getAll(type)) {
+      const id = idOfRow(row, key)
+      if (id !== null) rows?.set(id, row)
+    }
+    this.#states.delete(type)
+  }
+
+  keyOf(type: string): readonly string[] {
+    return this.#client.shape(type)?.key ?? ['id']
+  }
+
+  /** The row as it was told of last. */
+  row(type: string, id: string): Row | undefined {
+    return this.#rows.get(type)?.get(id)
+  }
+
+  /** The same reference while nothing changed. */
+  get(type: string): LocalState {
+    let state = this.#states.get(type)
+    if (state === undefined) {
+      const made: Record<string, Json> = {}
+      for (const [id, row] of this.#rows.get(type) ?? []) Object.assign(made, this.#shown(type, id, row))
+      this.#states.set(type, (state = made))
+    }
+    return state
+  }
+
+  /** A row's part of the state. */
+  #shown(type: string, id: string, row: Row): LocalState {
+    if (isForbiddenName(id)) return {}
+    if (id !== self) return { [id]: row }
+    const key = this.keyOf(type)
+    return Object.fromEntries(Object.entries(row).filter(([field]) => !key.includes(field)))
+  }
+
+  /** What is different of these rows now; `whole`: somebody wants to see the states as well, which costs a copy. */
+  apply(type: string, ids: Iterable<string>, whole: boolean): Applied {
+    const rows = this.#rows.get(type) ?? new Map<string, Row>()
+    const oldState = whole ? this.get(type) : {}
+    const newState: Record<string, Json> = { ...oldState }
+    const changed: RowChange[] = []
+    for (const id of new Set(ids)) {
+      const before = rows.get(id)
+      const after = this.#client.get(type, id)
+      if (before === after) continue
+      this.#states.delete(type)
+      if (whole && before !== undefined)
+        for (const name of Object.keys(this.#shown(type, id, before))) Reflect.deleteProperty(newState, name)
+      if (after === undefined) rows.delete(id)
+      else rows.set(id, after)
+      if (whole && after !== undefined) Object.assign(newState, this.#shown(type, id, after))
+      const changes = this.#changes(type, id, before, after)
+      if (changes.length > 0) changed.push({ id, before, changes })
+    }
+    if (whole && !this.#states.has(type)) this.#states.set(type, newState)
+    return { oldState, newState, rows: changed }
+  }
+
+  #changes(type: string, id: string, before: Row | undefined, after: Row | undefined): FieldDelta[] {
+    const timestamp = this.#now()
+    const action: Action = after === undefined ? 'delete' : before === undefined ? 'create' : 'update'
+    if (after === undefined) {
+      const [field = 'id'] = this.keyOf(type)
+      return [{ field, oldValue: before?.[field] ?? id, newValue: null, changeType: action, timestamp }]
+    }
+    const written = before === undefined ? after : (cut(before, after) ?? {})
+    // what a write left out the database holds as null: that is no change
+    const news = Object.entries(written).filter(
+      ([field, value]) => value !== null || before === undefined || Object.hasOwn(before, field),
+    )
+    return news.map(([field, newValue]) => ({
+      field,
+      oldValue: before?.[field] ?? null,
+      newValue,
+      changeType: action,
+      timestamp,
+    }))
+  }
+
+  /** Each row a write of its own; of a row that is shown, null is its end. */
+  write(type: string, patch: StatePatch): { id: string; handle: WriteHandle }[] {
+    const written: { id: string; handle: WriteHandle }[] = []
+    const own: Record<string, unknown> = {}
+    for (const [key, value] of Object.entries(patch)) {
+      if (isPlain(value)) written.push({ id: key, handle: this.#put(type, key, value) })
+      else if (value === null && this.#client.get(type, key) !== undefined)
+        written.push({ id: key, handle: this.#client.delete(type, key) })
+      else own[key] = value
+    }
+    if (Object.keys(own).length > 0) written.push({ id: self, handle: this.#put(type, self, own) })
+    return written
+  }
+
+  #put(type: string, id: string, fields: StatePatch): WriteHandle {
+    const key = this.keyOf(type)
+    // pages hand back whole rows, whose key may be text where the column is a number: that is no change of the key
+    const kept = Object.entries(fields).filter(
+      ([name, value]) => !key.includes(name) || idOfValue(value) !== id,
+    )
+    const row = Object.fromEntries(kept) as Record<string, Encodable> // reason: what cannot be encoded is refused by the write
+    if (this.#client.get(type, id) !== undefined) return this.#client.update(type, id, row)
+    return this.#client.create(type, { ...keyOfId(id, this.#client.shape(type)), ...row }, { upsert: true })
+  }
+}
+
+/** A row; any other value is a field's. */
+export function isPlain(value: unknown): value is StatePatch {
+  if (typeof value !== 'object' || value === null) return false
+  const kind: unknown = Object.getPrototypeOf(value)
+  return kind === Object.prototype || kind === null
+}
