@@ -39,10 +39,12 @@ export function prepare(state: State, kept: Kept): boolean {
   const shape = shapeIn(state, kept)
   // another tab may want it, and a tab that follows has what all of them want
   kept.refused = shape === undefined || (kept.where === null && !state.follows)
-  kept.current = kept.refused || !kept.wanted
+  const none = kept.refused || !kept.wanted
+  // while the disk is read it is only not asked for yet: nobody may take it for all that there is
+  kept.current = none && !kept.loading
   kept.asked = false
   if (shape !== undefined && kept.cursor === null) kept.shape = shape
-  return !kept.current
+  return !none
 }
 
 /** As the server calls the shape of the rows that are wanted. */

@@ -6,10 +6,11 @@ import { sql } from './support/processes.ts'
 import { record, told } from './support/recorder.ts'
 import { freshSite } from './support/site.ts'
 
+// before their server goes
+test.afterEach(closeDevices)
 const on = freshSite(
   "INSERT INTO people (id, name, email, notes, motto) VALUES (1, 'Ada', 'ada@old', 'old', 'old'); INSERT INTO users (id, name) VALUES (1, 'Grace')",
 )
-test.afterEach(closeDevices)
 
 const people = { script: 'field-client', attributes: 'data-sync-entities="people"', body: '' }
 const address = (query: Record<string, string> = {}): string =>
