@@ -122,6 +122,7 @@ const onceInParts: readonly (readonly [store: keyof typeof stores, seed: number,
     345,
     '[R2] a tab that woke up showed its edits rolled back where whoever leads had let the rows go',
   ],
+  ['memory', 42_831, '[T6] a tab that woke up put what came of fewer rows on all that it had'],
 ]
 
 if (SEED === undefined) everySeed()

@@ -56,9 +56,17 @@ export interface Conflicts {
 /** What settles a dead letter: sending it again, or letting it go. */
 const refusedPrefix = 'rejected'
 
-export function conflictsOf(client: Client): Conflicts {
+/** `begin`: called when somebody asks for the first time, to ask the server for the records. */
+export function conflictsOf(client: Client, begin = (): void => {}): Conflicts {
+  let begun = false
+  const asked = (): void => {
+    if (begun) return
+    begun = true
+    begin()
+  }
   let known: { rows: readonly Row[]; dead: string; list: readonly Conflict[] } | null = null
   const list = (): readonly Conflict[] => {
+    asked()
     // reason: the entity is the engine's own, and its rows are as it makes them
     const rows = client.getSnapshot(conflictsName) as readonly (Row & ConflictRow)[]
     const letters = client.deadLetters()
@@ -79,6 +87,7 @@ export function conflictsOf(client: Client): Conflicts {
     list,
     get,
     subscribe(listener) {
+      asked()
       const stops = [client.subscribe(conflictsName, listener), client.on('rejected', listener)]
       return () => stops.forEach(stop => stop())
     },

@@ -1,4 +1,5 @@
 // `createClient`: the client with all its parts.
+import { conflictsName } from '../core/index.ts'
 import type { EntitySource, Filter, Row } from '../core/index.ts'
 import { adopt } from './adopt.ts'
 import type { Client, ClientOptions, RowsOf } from './api.ts'
@@ -59,7 +60,9 @@ export function createClient<const S extends readonly EntitySource[]>(
   // reason: `more` adds the query and the scopes
   const client = clientOf({ ...options, where }, allParts()) as Client<RowsOf<S>>
   // reason: what a row is, is the caller's affair; in the inbox every row is a Row
-  return Object.assign(client, { conflicts: conflictsOf(client as unknown as Client) })
+  const plain = client as unknown as Client
+  const begin = (): void => void plain.scope(conflictsName).ready.catch(() => {}) // there may be none to be had
+  return Object.assign(client, { conflicts: conflictsOf(plain, begin) })
 }
 
 function inOrder(wheres: { readonly [entity: string]: Filter<Row> | undefined }): object {

@@ -22,6 +22,8 @@ export function receiveReload(
     const held = entities.get(kept.name)
     if (held !== undefined && isBetter(kept, held, told)) replace(kept, held)
     else if (!state.follows) overwrite(state, kept, held?.cursor ?? null)
+    // whoever leads has let it go, and will bring it again: until then nothing that comes can be put on what is here
+    else if (told !== null && kept.where !== null && (held?.cursor ?? null) === null) kept.cursor = null
     // else who leads waits for it too
     if (told === null || Object.hasOwn(told.places, kept.name)) answered(kept)
   }
@@ -40,9 +42,11 @@ export function receiveReload(
   }
   // what was put after this was read is not in it
   const isGone = (n: number): boolean => n <= (identity?.n ?? 0) && !left.has(n)
-  // whoever leads has let go what is wanted here, and will bring it again: what became of edits comes with it
-  const isLost = ({ entity }: Write): boolean =>
-    told !== null && state.entities.get(entity)?.cursor != null && entities.get(entity)?.cursor == null
+  // what became of edits comes with the rows
+  const isLost = ({ entity }: Write): boolean => {
+    const kept = state.entities.get(entity)
+    return state.follows && kept !== undefined && kept.cursor === null && kept.rows.size > 0
+  }
   for (const entry of state.entries.values())
     if (entry.durable && isGone(entry.record.n) && !entry.record.mutation.writes.some(isLost))
       settledElsewhere(state, entry)

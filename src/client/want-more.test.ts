@@ -4,6 +4,7 @@ import { FakeEnv } from '../testing/fake-env.ts'
 import { server } from './crew-rig.test.ts'
 import { clientOf } from './client.ts'
 import { allParts } from './create-client.ts'
+import type { BareClient } from './api.ts'
 import type { Engine } from './engine.ts'
 import { late } from './late.ts'
 import { newKept } from './replica.ts'
@@ -17,10 +18,10 @@ beforeEach(() => {
   server.put('todos', 't', { id: 't', title: 'first' })
 })
 
-function page(autoConnect: boolean): { client: ReturnType<typeof clientOf>; engine: Engine } {
+function page(autoConnect: boolean): { client: BareClient; engine: Engine } {
   let engine: Engine | null = null
   const client = clientOf(
-    { url: 'http://x', entities: ['todos'], env: new FakeEnv('p'), store: 'memory', autoConnect },
+    { url: 'http://x', entities: ['todos'] as string[], env: new FakeEnv('p'), store: 'memory', autoConnect },
     {
       ...allParts(),
       transports: () => [server.transport()],

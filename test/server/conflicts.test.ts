@@ -227,11 +227,11 @@ describe('[I1] whatever did not survive is on record', () => {
   })
 })
 
-type Device = Client<{ notes: Row; syncline_conflicts: Row }>
+type Device = Client<{ notes: Row }>
 
 async function device({ url }: App): Promise<Device> {
-  const entities = ['notes', 'syncline_conflicts'] as const
-  const client = createClient({ url: `${url}/api/sync`, store: 'memory', entities })
+  const client = createClient({ url: `${url}/api/sync`, store: 'memory', entities: ['notes'] as const })
+  client.conflicts.subscribe(() => {})
   later(() => client.close())
   await client.ready
   return client
@@ -287,6 +287,33 @@ describe('[I2] [I4] the inbox of a client', () => {
     first.connect()
     await settled?.confirmed
     await until('the other', () => second.get('notes', 'a')?.['title'] === 'third')
+  })
+
+  test('records are asked for when somebody asks, and where there are none the list is empty', async () => {
+    const lost = async (more: Partial<SyncOptions>): Promise<Device> => {
+      const app = await begin(more, 'server-wins')
+      const client = createClient({
+        url: `${app.url}/api/sync`,
+        store: 'memory',
+        entities: ['notes'] as const,
+      })
+      later(() => client.close())
+      await client.ready
+      client.disconnect()
+      const edit = client.update('notes', 'a', { title: 'mine' })
+      app.db.exec("UPDATE notes SET title = 'server'")
+      client.connect()
+      await edit.confirmed
+      return client
+    }
+    const client = await lost({})
+    expect(Object.keys(client.status().cursors)).toEqual(['notes'])
+    expect(client.conflicts.list()).toEqual([])
+    await until('the record', () => client.conflicts.list().length === 1)
+    const without = await lost({ conflicts: false })
+    expect(without.conflicts.list()).toEqual([])
+    await without.sync('notes')
+    expect(without.conflicts.list()).toEqual([])
   })
 
   test('a row that was deleted under two edits is made anew of both', async () => {
