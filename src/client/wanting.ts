@@ -41,6 +41,8 @@ export function pursue(engine: Engine, evict?: (state: State, kept: Kept) => voi
         kept.where = where
         if (asks && where === null) evict?.(state, kept)
       }
+      // who leads may have told all that it has before this was known to be wanted
+      if (state.follows) state.out.push({ do: 'reload' })
       if (asks)
         askAll(
           state,
