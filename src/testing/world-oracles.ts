@@ -1,7 +1,7 @@
 // What has to be true of every replica and every disk when a world is quiet: they are what the tables are.
 import type { EntityDefinition, Row } from '../core/index.ts'
 import { sameJson } from '../core/index.ts'
-import { nodeEnv } from '../server/index.ts'
+import { conflictsEntity, nodeEnv } from '../server/index.ts'
 import type { ServerEnv, ServerStore } from '../server/index.ts'
 import type { Random } from './random.ts'
 import type { VirtualTime } from './time.ts'
@@ -106,6 +106,7 @@ export async function openInspector(
     secret: bytes => random.hex(bytes * 2),
   }
   const store = database.store(env)
-  await store.open(entities)
+  // as an engine opens it: a list without it would take the capture of the records away from those who write them
+  await store.open([...entities, conflictsEntity(entities, () => time.now())])
   return store
 }
