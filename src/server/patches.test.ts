@@ -279,4 +279,4 @@ test('[S13] [V1] [V3] live, lagging and coming back, through views and pages: ev
     })
   }
   expect(patches).toBeGreaterThan(900)
-})
+}, 60_000)

@@ -108,8 +108,8 @@ class Browser {
     expect(answer.status).toBe(200)
   }
 
-  /** A socket as a page opens it. */
-  async connect(): Promise<{ closed: Promise<number>; welcome: Promise<Record<string, unknown>> }> {
+  /** A socket as a page opens it. `welcome` waits when asked only: one that is refused gets none. */
+  async connect(): Promise<{ closed: Promise<number>; welcome: () => Promise<Record<string, unknown>> }> {
     const headers = { cookie: this.cookie, origin: this.#url }
     const socket = new WebSocket(`${this.#url.replace('http', 'ws')}/api/sync/ws`, { headers })
     later(() => socket.terminate())
@@ -121,7 +121,7 @@ class Browser {
       (data: Buffer) => void frames.push(JSON.parse(data.toString()) as Record<string, unknown>),
     )
     const closed = new Promise<number>(resolve => socket.on('close', resolve))
-    return { closed, welcome: until('a welcome', () => frames[0]) }
+    return { closed, welcome: () => until('a welcome', () => frames[0]) }
   }
 }
 
@@ -135,7 +135,7 @@ test('T-A01 C14 C41 C49 K71 [A1] the session cookie alone lets a socket in, and 
   expect((await ada.ask('sync/todos')).status).toBe(401)
   await ada.signUp('ada')
   const { welcome } = await ada.connect()
-  expect(await welcome).toMatchObject({ type: 'welcome', user: idOf(on.database, 'ada') })
+  expect(await welcome()).toMatchObject({ type: 'welcome', user: idOf(on.database, 'ada') })
   expect((await ada.ask('sync/todos')).status).toBe(200)
 })
 
@@ -186,7 +186,7 @@ describe('[A5] X51 connections end at once', () => {
     await laptop.signIn('ada')
     await other.signUp('bob')
     const [onPhone, onLaptop, bobs] = [await phone.connect(), await laptop.connect(), await other.connect()]
-    await Promise.all([onPhone.welcome, onLaptop.welcome, bobs.welcome])
+    await Promise.all([onPhone.welcome(), onLaptop.welcome(), bobs.welcome()])
     const left = async (): Promise<number> => (await on.engine.stats()).connections
     expect(await left()).toBe(3)
     return { on, phone, laptop, onPhone, onLaptop, bobs, left }
@@ -209,7 +209,7 @@ describe('[A5] X51 connections end at once', () => {
     expect(await left()).toBe(2)
     await phone.signIn('ada')
     const back = await phone.connect()
-    await back.welcome
+    await back.welcome()
     await phone.ask('auth/revoke-other-sessions', {})
     expect(await onLaptop.closed).toBe(4401)
     expect(await left()).toBe(2)
@@ -256,7 +256,7 @@ test('T-A01 the server of the guide, as it stands there', async () => {
   expect((await ada.ask('sync/todos')).status).toBe(401)
   await ada.signUp('ada')
   const { welcome, closed } = await ada.connect()
-  expect(await welcome).toMatchObject({ type: 'welcome' })
+  expect(await welcome()).toMatchObject({ type: 'welcome' })
   await ada.ask('auth/sign-out', {})
   expect(await closed).toBe(4401)
 })

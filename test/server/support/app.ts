@@ -111,7 +111,7 @@ export async function closeServer(server: Server): Promise<void> {
 export async function until<T>(
   what: string,
   look: () => T | Promise<T>,
-  ms = 10_000,
+  ms = 25_000,
 ): Promise<NonNullable<T>> {
   for (const deadline = Date.now() + ms; ;) {
     const found = await look()
