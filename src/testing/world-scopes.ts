@@ -7,7 +7,7 @@ import type { Random } from './random.ts'
 import type { VirtualTime } from './time.ts'
 import type { Browser, Named } from './world-browser.ts'
 import type { WorldDatabase } from './world-database.ts'
-import { text as textIn } from './world-views.ts'
+import { idsNamedIn, text as textIn } from './world-views.ts'
 
 interface Part {
   /** Absent: every row. */
@@ -246,17 +246,7 @@ export class WorldScopes {
 
   up(profile: string, text: string, line: object): void {
     if (text.startsWith('{"type":"subscribe"')) this.#subscribed(profile, text, line)
-    const names = text.startsWith('{"type":"reconcile"') || text.startsWith('{"type":"mutate"')
-    if (!names) return
-    // reason: our own client printed it
-    const { entity, held, mutations } = JSON.parse(text) as {
-      entity?: string
-      held?: [string, number][]
-      mutations?: { writes: { entity: string; id: string }[] }[]
-    }
-    for (const [key] of held ?? []) this.#seen.add(`${profile} ${entity} ${key}`)
-    for (const { writes } of mutations ?? [])
-      for (const write of writes) this.#seen.add(`${profile} ${write.entity} ${write.id}`)
+    for (const [entity, key] of idsNamedIn(text)) this.#seen.add(`${profile} ${entity} ${key}`)
   }
 
   #subscribed(profile: string, text: string, line: object): void {
@@ -288,9 +278,14 @@ export class WorldScopes {
     if (!text.startsWith('{"type":"batch"')) return
     // reason: our own server printed it
     const { sets } = JSON.parse(text) as {
-      sets: { entity: string; rows: Json[][]; gone?: [string, number][] }[]
+      sets: {
+        entity: string
+        rows: Json[][]
+        patches?: [string, number, Row][]
+        gone?: [string, number][]
+      }[]
     }
-    for (const { entity, rows, gone = [] } of sets) {
+    for (const { entity, rows, patches = [], gone = [] } of sets) {
       if (parts[entity] === undefined) continue
       const asked = [...(this.#asked.get(line)?.get(entity) ?? [])]
       const names = this.#columns.get(line)?.[entity] ?? []
@@ -302,11 +297,9 @@ export class WorldScopes {
             `[V9] ${profile} was sent ${entity} ${JSON.stringify(row)} without asking for it`,
           )
       }
-      for (const [key] of gone)
+      for (const [key] of [...patches, ...gone])
         if (this.#complete && !this.#seen.has(`${profile} ${entity} ${key}`))
-          this.problems.push(
-            `[V9] ${profile} was told that ${entity} ${key} is gone, which they never wanted`,
-          )
+          this.problems.push(`[V9] ${profile} was told of ${entity} ${key}, which they never wanted`)
     }
   }
 

@@ -27,6 +27,26 @@ const everything: Sight = { rule: true, holds: () => true }
 /** What is written in a column that holds a text. */
 export const text = (row: Row, column: string): string => JSON.stringify(row[column]).slice(1, -1)
 
+/** The rows that a client names in a frame of its own, as entity and id. */
+export function idsNamedIn(frame: string): (readonly [entity: string, id: string])[] {
+  if (!frame.startsWith('{"type":"reconcile"') && !frame.startsWith('{"type":"mutate"')) return []
+  // reason: our own client printed it
+  const {
+    entity = '',
+    held = [],
+    mutations = [],
+  } = JSON.parse(frame) as {
+    entity?: string
+    held?: [string, number][]
+    mutations?: { writes: { entity: string; id: string }[] }[]
+  }
+  const written = mutations.flatMap(({ writes }) => writes)
+  return [
+    ...held.map(([key]) => [entity, key] as const),
+    ...written.map(write => [write.entity, write.id] as const),
+  ]
+}
+
 /** By the level of a user. */
 const sights: Readonly<Record<string, readonly [Sight, ...Sight[]]>> = {
   docs: [
@@ -171,17 +191,7 @@ export class WorldViews {
 
   /** An id that the client named itself is no secret to it. */
   up({ id }: AccessUser, text: string): void {
-    const named = text.startsWith('{"type":"reconcile"') || text.startsWith('{"type":"mutate"')
-    if (!named) return
-    // reason: our own client printed it
-    const { entity, held, mutations } = JSON.parse(text) as {
-      entity?: string
-      held?: [string, number][]
-      mutations?: { writes: { entity: string; id: string }[] }[]
-    }
-    for (const [key] of held ?? []) this.#seen.add(`${id} ${entity} ${key}`)
-    for (const { writes } of mutations ?? [])
-      for (const write of writes) this.#seen.add(`${id} ${write.entity} ${write.id}`)
+    for (const [entity, key] of idsNamedIn(text)) this.#seen.add(`${id} ${entity} ${key}`)
   }
 
   /** A row was stored: whoever can see it may be told its id. */

@@ -16,6 +16,7 @@ import {
   mark,
   expectClean,
   hashIn,
+  listening,
 } from './support/tenants.ts'
 
 afterEach(cleanUp)
@@ -73,15 +74,7 @@ test('[V1] [V2] X49 HTTP: whole tables, changes since, bad requests, writes', as
 
 test('[V1] [V2] X49 the bare protocol over WebSocket, event streams and their resumption', async () => {
   const app = await begin()
-  const a = new Ear(app, 'a')
-  const b = new Ear(app, 'b')
-  const line = await a.socket()
-  line.say({ type: 'subscribe', entities: ['notes', 'parts'] })
-  await line.hears('the answer', ({ type }) => type === 'subscribed')
-  const text = await a.stream('/events')
-  await b.stream('/events')
-  await mark(app, a, 'first')
-  const last = await until('an event id', () => /^id: (\d+)$/m.exec(text())?.[1])
+  const { a, b, line, last } = await listening(app)
   for (let round = 0; round < 4; round++) {
     busy(app, round)
     for (const batch of [true, false]) line.say({ type: 'sync', entity: 'notes', since: round * 3, batch })
@@ -102,16 +95,8 @@ test('[V1] [V2] X49 the bare protocol over WebSocket, event streams and their re
 
 test('[V1] [V2] [E4] X49 fields: HTTP, latest, event streams, WebSocket, conflicts', async () => {
   const app = await begin()
-  const a = new Ear(app, 'a', '/api/field-sync')
-  const b = new Ear(app, 'b', '/api/field-sync')
+  const { a, b, line, last } = await listening(app, '/api/field-sync')
   const { version } = JSON.parse((await a.ask('/notes')).text) as { version: number }
-  const line = await a.socket()
-  line.say({ type: 'subscribe', entities: ['notes', 'parts'] })
-  await line.hears('the answer', ({ type }) => type === 'subscribed')
-  const text = await a.stream('/events')
-  await b.stream('/events')
-  await mark(app, a, 'first')
-  const last = await until('an event id', () => /^id: (\d+)$/m.exec(text())?.[1])
   const entry = (id: string, field: string | null, value: unknown, more: object = {}): object => ({
     entity_id: id,
     field,

@@ -52,6 +52,23 @@ export async function begin(): Promise<App> {
   return app
 }
 
+/** Both tenants listen by the bare protocol under one path; `last` is the event that a stream of the first came to. */
+export async function listening(
+  app: App,
+  base?: string,
+): Promise<{ readonly a: Ear; readonly b: Ear; readonly line: Line; readonly last: string }> {
+  const a = new Ear(app, 'a', base)
+  const b = new Ear(app, 'b', base)
+  const line = await a.socket()
+  line.say({ type: 'subscribe', entities: ['notes', 'parts'] })
+  await line.hears('the answer', ({ type }) => type === 'subscribed')
+  const text = await a.stream('/events')
+  await b.stream('/events')
+  await mark(app, a, 'first')
+  const last = await until('an event id', () => /^id: (\d+)$/m.exec(text())?.[1])
+  return { a, b, line, last }
+}
+
 /** All that one tenant is sent, whatever carries it. */
 export class Ear {
   readonly who: string
