@@ -212,7 +212,7 @@ function judgeRow(
 ): Judgement {
   const met = concurrent(cells, attempt)
   const raced = met.length > 0
-  const outcome = raced ? settleRace(met, attempt, rules.resolver ? null : rules.strategy, around) : 'keep'
+  const outcome = raced ? settleRace(met, attempt, ruleOf(rules), around) : 'keep'
   return { ...sort(attempt.columns, outcome), raced }
 }
 
@@ -221,16 +221,22 @@ function judgeFields(standing: Standing, attempt: Attempt, rules: Rules, around:
   const all = { kept: [] as string[], lost: [] as string[], contested: [] as string[], raced: false }
   for (const column of attempt.columns) {
     const met = concurrent([cellOf(standing, column)], attempt)
-    const own =
-      rules.fields !== undefined && Object.hasOwn(rules.fields, column) ? rules.fields[column] : undefined
-    const strategy = own === undefined ? (rules.resolver ? null : rules.strategy) : own
-    const judged = sort([column], met.length === 0 ? 'keep' : settleRace(met, attempt, strategy, around))
+    const judged = sort(
+      [column],
+      met.length === 0 ? 'keep' : settleRace(met, attempt, ruleOf(rules, column), around),
+    )
     all.raced ||= met.length > 0
     all.kept.push(...judged.kept)
     all.lost.push(...judged.lost)
     all.contested.push(...judged.contested)
   }
   return all
+}
+
+/** What settles a race for a column, or for the row; null: a resolver. */
+export function ruleOf({ fields, resolver, strategy }: Rules, column?: string): FieldMergeStrategy | null {
+  const own = column !== undefined && fields && Object.hasOwn(fields, column) ? fields[column] : undefined
+  return own === undefined ? (resolver ? null : strategy) : own
 }
 
 type Outcome = 'keep' | 'lose' | 'contest'

@@ -28,12 +28,10 @@ test('rows are looked up at once, and again only where one was written in betwee
       if (call === 'look' && when === 'before') looks++
     },
   })
-  await store.open([defineEntity({ name: 't' })])
+  await store.open([defineEntity({ name: 't', grain: 'field' })])
   for (let i = 0; i < 100; i++)
     database.write(transaction => transaction.insert('t', { id: `r${i}`, v: 'a' }))
   const acceptor = new Acceptor(store, env, quiet, {
-    strategy: 'last-write-wins',
-    grain: 'field',
     maxDriftMs: 60_000,
     resolverDeadlineMs: 1_000,
   })

@@ -7,25 +7,21 @@ import type {
   EntityDefinition,
   ErrorBody,
   ErrorCode,
-  FieldMergeStrategy,
-  Grain,
   Json,
   Mutation,
   MutationResult,
   ResolveContext,
   Row,
-  Rules,
 } from '../core/index.ts'
 import type { Logger, ServerEnv } from './env.ts'
 import { Draft, independent, plan, rowName, validate } from './plan.ts'
 import type { Plan, PlannedWrite } from './plan.ts'
 import { allowed } from './rights.ts'
+import { rulesOf } from './rules.ts'
 import type { Accepted, LookedUp, Prepared, PreparedWrite, Sender, ServerStore } from './store.ts'
 import type { Views } from './views.ts'
 
 export interface AcceptOptions {
-  readonly strategy: FieldMergeStrategy
-  readonly grain: Grain
   readonly maxDriftMs: number
   /** How long a resolver may take. */
   readonly resolverDeadlineMs: number
@@ -112,23 +108,12 @@ export class Acceptor {
     horizon: number,
   ): ReturnType<typeof decide> => {
     const { maxDriftMs } = this.#options
-    return decide(standing, attempt, this.#rules(entity), {
+    return decide(standing, attempt, rulesOf(this.#store.entities.get(entity)?.definition), {
       nowMs: this.#env.now(),
       maxDriftMs,
       node: 'server',
       horizon,
     })
-  }
-
-  #rules(entity: string): Rules {
-    const definition = this.#store.entities.get(entity)?.definition
-    const fields = definition === undefined ? undefined : strategiesOf(definition)
-    return {
-      ...(fields === undefined ? {} : { fields }),
-      grain: definition?.grain ?? this.#options.grain,
-      strategy: definition?.strategy ?? this.#options.strategy,
-      resolver: definition?.resolver !== undefined,
-    }
   }
 
   async #prepareAll(plans: readonly Plan[], request: Request): Promise<Prepared[]> {
@@ -310,20 +295,6 @@ export class Acceptor {
       Promise.resolve(result).then(resolve, reject).finally(cancel)
     })
   }
-}
-
-const strategies = new WeakMap<EntityDefinition, Rules['fields']>()
-
-/** Of single columns; null: a resolver of the column's own. */
-function strategiesOf(definition: EntityDefinition): Rules['fields'] {
-  if (!strategies.has(definition)) {
-    const named: Record<string, FieldMergeStrategy | null> = {}
-    for (const [column, { strategy = null, resolver }] of Object.entries(definition.fields))
-      if (resolver !== undefined || strategy !== null)
-        named[column] = resolver === undefined ? strategy : null
-    strategies.set(definition, Object.keys(named).length === 0 ? undefined : named)
-  }
-  return strategies.get(definition)
 }
 
 /** The contested columns with a resolver of their own are settled by it, the others by the row's. */

@@ -156,8 +156,6 @@ export interface Settings {
   readonly handle: unknown
   readonly store: ServerStore | undefined
   readonly definitions: readonly EntityDefinition[]
-  readonly strategy: FieldMergeStrategy
-  readonly grain: Grain
   readonly log: Logger
   readonly retentionMs: number
   readonly maxDriftMs: number
@@ -211,8 +209,6 @@ export function readConfig(config: SyncOptions | SyncConfig): Settings {
       options.conflicts === false
         ? definitions
         : [...definitions, conflictsEntity(definitions, () => env.now())],
-    strategy,
-    grain,
     log: options.logger ?? consoleLogger(options.debug === true),
     retentionMs: days === false ? 0 : number('retentionDays', days) * dayMs,
     maxDriftMs: number('maxDrift', options.maxDrift ?? defaultMaxDrift),

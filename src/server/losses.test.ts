@@ -105,6 +105,43 @@ test('[I1] whatever is not there afterwards is named, once, with the client that
   )
 })
 
+test('[I1] what decided is named as it is decided: by row, by field, by a resolver, for a delete', () => {
+  const resolver = (): Row => ({})
+  const fields = {
+    a: { strategy: 'client-wins', resolver: () => 'x' },
+    b: { strategy: 'keep-both' },
+  } as const
+  const outcome = (more: object, write: Partial<Attempt>): unknown[] => {
+    const definition = defineEntity({ name: 'notes', strategy: 'server-wins', ...more })
+    const attempt = {
+      action: 'update',
+      columns: ['a', 'b'],
+      upsert: false,
+      base: 0,
+      stamp: null,
+      client: 'me',
+      ...write,
+    }
+    const cells = { a: { seq: 5, stamp: stampAt(5), by: 'you' } }
+    const standing = { exists: true, whole: null, cells, gone: null, seq: 5 }
+    const judged = {
+      info: { ...infoOf('server-wins', 'field'), definition },
+      id: 'n',
+      write: { entity: 'notes', id: 'n', values: { a: 'mine', b: 'mine' }, attempt: attempt as Attempt },
+      standing,
+      row: { id: 'n', a: 'x', b: 'x' },
+      client: 'me',
+      head: 9,
+    }
+    return refusedLosses(judged, 'CONFLICT', true).map(one => one.outcome)
+  }
+  expect(outcome({}, {})).toEqual(['server-wins', 'server-wins'])
+  expect(outcome({ fields }, {})).toEqual(['resolver', 'keep-both'])
+  expect(outcome({ resolver }, {})).toEqual(['resolver', 'resolver'])
+  // a delete is never asked about
+  expect(outcome({ resolver }, { action: 'delete', columns: [] })).toEqual(['server-wins'])
+})
+
 describe('[I1] records', () => {
   const loss: Loss = {
     entity: 'notes',
@@ -117,6 +154,7 @@ describe('[I1] records', () => {
     theirsAt: null,
     client: 'me',
     against: null,
+    since: 0,
     place: 7,
     stored: false,
     outcome: 'server-wins',

@@ -1,9 +1,10 @@
 // What of a write did not survive, read off what `decide` said of it (rule I1): the values of the writer that were not
 // stored, and those of others that it took the place of without having seen them. Pure; the store asks inside its
 // transaction and stores the records there.
-import { msOfReading, readingOf, sameJson, temporaryPrefix } from '../core/index.ts'
-import type { Cell, ConflictOutcome, Decision, ErrorCode, Json, Row, Stamp, Standing } from '../core/index.ts'
+import { cellOf, msOfReading, readingOf, ruleOf, sameJson, temporaryPrefix } from '../core/index.ts'
+import type { ConflictOutcome, Decision, ErrorCode, Json, Row, Stamp, Standing } from '../core/index.ts'
 import { hashOf } from './hash.ts'
+import { rulesOf } from './rules.ts'
 import type { EntityInfo, PreparedWrite, Sender } from './store.ts'
 
 /** Somebody's value, and what took its place. */
@@ -24,6 +25,8 @@ export interface Loss {
   /** The log's place at which `mine` was stored; of what never was, the one at which it was lost. */
   readonly place: number
   readonly stored: boolean
+  /** The place of what stood there: whoever wrote it saw the row then. */
+  readonly since: number
   readonly outcome: ConflictOutcome
 }
 
@@ -62,7 +65,7 @@ export function lossesOf(judged: Judged, decision: Decision): Loss[] {
     const before = row?.[column] ?? null
     const made = resolved !== null && Object.hasOwn(resolved, column) ? (resolved[column] ?? null) : mine
     const after = columns.includes(column) ? made : before
-    const outcome = strategyOf(judged, column)
+    const outcome = outcomeOf(judged, column)
     // where a resolver made something of both, both live on in it
     if (sameJson(mine, before)) return []
     if (sameJson(after, before)) return [lostBy(judged, column, before, outcome)]
@@ -75,7 +78,7 @@ export function refusedLosses(judged: Judged, code: ErrorCode, alone: boolean): 
   const { write, row } = judged
   const why = (column: string): ConflictOutcome => {
     if (code === 'ROW_DELETED' && row === null) return 'deleted'
-    return alone ? strategyOf(judged, column) : 'transaction'
+    return alone ? outcomeOf(judged, column) : 'transaction'
   }
   if (write.attempt.action === 'delete')
     return row === null ? [] : [{ ...lostBy(judged, '', null, why('')), field: null, mine: null, base: null }]
@@ -84,10 +87,10 @@ export function refusedLosses(judged: Judged, code: ErrorCode, alone: boolean): 
     .map(column => lostBy(judged, column, row?.[column] ?? null, why(column)))
 }
 
-function strategyOf({ info: { definition } }: Judged, column: string): ConflictOutcome {
-  const { fields, strategy = 'last-write-wins', resolver } = definition
-  const rule = Object.hasOwn(fields, column) ? fields[column] : undefined
-  return rule?.strategy ?? (resolver === undefined && rule?.resolver === undefined ? strategy : 'resolver')
+/** What decided: as `decide` has it, which judges a delete by the row's strategy. */
+function outcomeOf({ info, write }: Judged, column: string): ConflictOutcome {
+  const rules = rulesOf(info.definition)
+  return write.attempt.action === 'delete' ? rules.strategy : (ruleOf(rules, column) ?? 'resolver')
 }
 
 function lostBy(
@@ -99,27 +102,35 @@ function lostBy(
   const base = write.was?.[field] ?? null
   const mine = write.values[field] ?? null
   const written = { base, mine, mineAt: write.attempt.stamp, client, place: head, stored: false }
-  const cell = row === null ? null : cellAt(standing, field)
-  const theirsAt = row === null ? standing.gone?.stamp : cell?.stamp
-  const against = cell?.by ?? null
-  return { entity: info.name, id, field, theirs, theirsAt: theirsAt ?? null, against, outcome, ...written }
+  const cell = row === null ? null : cellOf(standing, field)
+  const theirsAt = (row === null ? standing.gone?.stamp : cell?.stamp) ?? null
+  const stood = { theirs, theirsAt, against: cell?.by ?? null, since: cell?.seq ?? 0 }
+  return { entity: info.name, id, field, ...stood, outcome, ...written }
 }
 
 /** What stood there, where a client had written it. */
 function replaced(judged: Judged, field: string, theirs: Json, outcome: ConflictOutcome): Loss[] {
   const { info, id, standing, row, client, write } = judged
-  const cell = cellAt(standing, field)
+  const cell = cellOf(standing, field)
   if (cell === null || cell.by === null || cell.by === client) return []
   // who made a row without a value there wrote none
   if (row?.[field] == null && !Object.hasOwn(standing.cells, field)) return []
   const { by, seq: place, stamp: mineAt } = cell
   const written = { base: null, mine: row?.[field] ?? null, mineAt, client: by, place, stored: true }
-  const now = { theirs, theirsAt: write.attempt.stamp, against: null }
+  const now = { theirs, theirsAt: write.attempt.stamp, against: null, since: place }
   return [{ entity: info.name, id, field, ...now, outcome, ...written }]
 }
 
-function cellAt({ cells, whole }: Standing, field: string): Cell | null {
-  return (Object.hasOwn(cells, field) ? cells[field] : whole) ?? null
+/**
+ * Whoever wrote there before may see the row no more (rule V1): where it moved since, they are not told what somebody else
+ * wrote. `now`: as it stands with all that the transaction stored, its triggers too.
+ */
+export function withinSight(loss: Loss, { definition, routing }: EntityInfo, now: () => Standing): Loss {
+  if (definition.access?.read === undefined || (loss.against === null && !loss.stored)) return loss
+  const standing = now()
+  const moved = !standing.exists || routing.some(column => (cellOf(standing, column)?.seq ?? 0) > loss.since)
+  if (!moved) return loss
+  return loss.stored ? { ...loss, theirs: null, theirsAt: null } : { ...loss, against: null }
 }
 
 function deleted(judged: Judged, met: readonly string[] | 'all'): Loss[] {
@@ -131,7 +142,7 @@ function deleted(judged: Judged, met: readonly string[] | 'all'): Loss[] {
 }
 
 /** The record's id: one of a writer, a row and a field. */
-export function conflictId(user: string, { client, entity, id, field }: Loss): string {
+function conflictId(user: string, { client, entity, id, field }: Loss): string {
   return hashOf(JSON.stringify([user, client, entity, id, field]))
 }
 

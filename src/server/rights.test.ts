@@ -30,8 +30,6 @@ async function begin(access: AccessRules, between: () => void = silent) {
   insert('a1', 'a')
   insert('b1', 'b')
   const options = {
-    strategy: 'last-write-wins',
-    grain: 'entity',
     maxDriftMs: 60_000,
     resolverDeadlineMs: 20,
   } as const

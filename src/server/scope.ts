@@ -105,17 +105,20 @@ function columnsIn(filter: Filter<Row>): Set<string> {
 
 /**
  * Whether a client that says so holds a row, as far as it goes by what is wanted; null: nothing says that it does not.
- * What is wrong here costs a comparison of buckets, and shows nobody anything.
+ * It goes by no more than a wish may: which rows are sent anew tells what they were compared with.
  */
 export function heldBy(
   info: EntityInfo | undefined,
+  rights: View | null,
   had: string | null,
 ): ((row: SnapshotPage['rows'][number]) => boolean) | null {
   const text = had?.slice(unscoped(had)?.length).slice(1)
   if (info === undefined || !text || text.length > maxWhere) return null
   try {
     // reason: whether it is one is found out by making it
-    const matches = matcher(JSON.parse(text) as Filter<Row>)
+    const filter = JSON.parse(text) as Filter<Row>
+    checkWish(info, rights, { filters: [filter], windows: [], text })
+    const matches = matcher(filter)
     return row => matches(routedBy(info, row, row.json, 'values'))
   } catch {
     return null

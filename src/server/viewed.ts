@@ -137,7 +137,8 @@ class ViewedStore implements ReadStore {
       const page = await this.snapshot({ ...query, form: 'values' })
       return { ...page, rows: page.rows.filter(({ seq }) => seq > query.above) }
     }
-    const held = heldBy(this.#store.entities.get(query.entity), had)
+    const rights = this.#views.rights(query.entity)
+    const held = heldBy(this.#store.entities.get(query.entity), rights, had)
     if (view === null && held === null) return this.#store.rowsAbove(query)
     const above = held === null ? query.above : -1
     const page = await this.#store.rowsAbove({ ...query, above, ...(view && { where: view.where }) })

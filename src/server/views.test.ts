@@ -130,6 +130,28 @@ test('[V1] [V5] snapshot, repair, places and rows by id are what the SQL of the 
   app.close()
 })
 
+test('[V1] [V9] what a client says that it held brings no rows anew by a column that is hidden from it', async () => {
+  const app = openHandle('node:sqlite', ':memory:')
+  app.exec(ddl)
+  const access = { read: () => true, columns: () => ['owner', 'team'] }
+  const store = await openStore(app, [entityWith(access)])
+  app.exec("INSERT INTO t(id, owner, secret) VALUES (1, 'u1', 'alpha'), (2, 'u2', 'beta')")
+  const shown = viewed(store, viewsOf(store, { id: 'u' }))
+  const above = (await store.head()).seq
+  const again = (held: object): Promise<string[]> =>
+    all(after => shown.rowsAbove({ entity: 't', limit: 7, after, above, had: `h|${JSON.stringify(held)}` }))
+  for (const held of [
+    { secret: 'alpha' },
+    { secret: { gt: 'b' } },
+    { secret: null },
+    { or: [{ secret: 'beta' }] },
+  ])
+    expect(await again(held), JSON.stringify(held)).toEqual([])
+  expect(await again({ owner: 'u1' })).toEqual(['2'])
+  await store.close()
+  app.close()
+})
+
 test('[V2] [V3] whoever takes in the changes of a view has what its SQL says, and heard of no other id', async () => {
   const random = seededRandom(4)
   const app = openHandle('node:sqlite', ':memory:')

@@ -1,13 +1,6 @@
 // A client's mutations, stored as one transaction of the memory database. Neighbours: the engine's accept before it,
 // the log behind it. Everything here is one synchronous step, as the inside of a transaction has to be.
-import {
-  SyncError,
-  conflictsName,
-  idOfValue,
-  isTemporaryId,
-  readingOf,
-  temporaryPrefix,
-} from '../core/index.ts'
+import { SyncError, idOfValue, isTemporaryId, readingOf, temporaryPrefix } from '../core/index.ts'
 import type { Decision, Json, MutationResult, Row, Standing } from '../core/index.ts'
 import { lossesOf, mayLose, refusedLosses } from '../server/index.ts'
 import type {
@@ -111,8 +104,8 @@ class Accept {
       // a mutation that waits for its resolver holds up those behind it: one client's are processed in order
       if (!this.#mutation(prepared)) break
     }
-    const info = this.#entities.get(conflictsName)
-    if (info !== undefined) noteLosses(info, this.#losses, this.transaction, this.#database, sender)
+    const standing = (info: EntityInfo, id: string): Standing => this.#standing(info, id)
+    noteLosses(this.#entities, this.#losses, standing, this.transaction, this.#database, sender)
   }
 
   /** False: the resolver has to run first. */

@@ -1,6 +1,8 @@
 // The records of what did not survive, in the memory database: the engine's own table, and the rows that a transaction
 // adds to it (rule I1). Neighbours: accept, which says what was lost; `losses` of the server, which says what of it is stored.
-import { recordOver, recordsOf } from '../server/index.ts'
+import { conflictsName } from '../core/index.ts'
+import type { Standing } from '../core/index.ts'
+import { recordOver, recordsOf, withinSight } from '../server/index.ts'
 import type { EntityInfo, Loss, Sender } from '../server/index.ts'
 import type { MemoryDatabase } from './memory-database.ts'
 import type { ColumnSpec, TableSpec } from './memory-table.ts'
@@ -34,20 +36,28 @@ export const conflictsSpec: TableSpec = {
   columns: Object.fromEntries(Object.entries(kinds).map(([column, kind]) => [column, { kind }])),
 }
 
+/** `standing`: of a row, with all that the transaction stored. */
 export function noteLosses(
-  { table }: EntityInfo,
+  entities: ReadonlyMap<string, EntityInfo>,
   losses: readonly Loss[],
+  standing: (info: EntityInfo, id: string) => Standing,
   transaction: MemoryTransaction,
   { clients, env }: Pick<MemoryDatabase, 'clients' | 'env'>,
   sender: Sender,
 ): void {
+  const table = entities.get(conflictsName)?.table
+  if (table === undefined) return
+  const told = losses.map(loss => {
+    const info = entities.get(loss.entity)
+    return info === undefined ? loss : withinSight(loss, info, () => standing(info, loss.id))
+  })
   const userOf = (client: string): string | null => {
     const users = [...clients].flatMap(key =>
       key.endsWith(`\n${client}`) ? [key.slice(0, -client.length - 1)] : [],
     )
     return users.includes(sender.user) ? sender.user : (users[0] ?? null)
   }
-  for (const [id, record] of recordsOf(losses, sender, userOf, env.now())) {
+  for (const [id, record] of recordsOf(told, sender, userOf, env.now())) {
     const known = transaction.read(table, id)
     const values = recordOver(known, record)
     if (values === null) continue

@@ -1,6 +1,6 @@
 // Two tenants, as in `tenants`: by deltas, through parts of tables and windows, and in what is on record of lost values.
 import { afterEach, expect, test } from 'vitest'
-import { cleanUp, until } from './support/app.ts'
+import { cleanUp, rowsOf, until } from './support/app.ts'
 import {
   begin,
   busy,
@@ -155,4 +155,37 @@ test('[V1] [I3] X49 what is on record of the values of others is theirs', async 
   expectClean(a)
   await b.ask('/syncline_conflicts')
   expect(b.heard).toContain(`${theirs} lost`)
+})
+
+test('[V1] [I3] who wrote a row that has left their sight since is not told what others write there', async () => {
+  const app = await begin()
+  const a = new Ear(app, 'a')
+  const b = new Ear(app, 'b')
+  const place = async (): Promise<number> => (await app.engine.stats()).head
+  const start = await place()
+  const push = (ear: Ear, id: number, text: string, timestamp: number): Promise<{ text: string }> =>
+    ear.post('/parts', {
+      client_id: `${ear.who}-device`,
+      changes: [{ id, action: 'update', base_version: start, timestamp, data: { text } }],
+    })
+  const now = Date.now()
+  await push(a, 1, 'mine', now - 3_000)
+  app.db.exec("UPDATE parts SET tenant = 'B' WHERE id = 1")
+  // takes the place of what the first tenant wrote there
+  await push(b, 1, `${theirs} now`, now + 9_000)
+  // of the second tenant's row: what is written to it later, as the first one's, is no business of theirs
+  await push(b, 2, `${theirs} before`, now - 1_000)
+  app.db.exec("UPDATE parts SET tenant = 'A' WHERE id = 2; UPDATE parts SET text = 'clean' WHERE id = 2")
+  await push(a, 2, 'private', now - 3_000)
+  const records = rowsOf(
+    app.db,
+    'SELECT row_id, writer, other, mine, theirs FROM _syncline_conflicts ORDER BY row_id',
+  )
+  expect(records).toEqual([
+    { row_id: '1', writer: 'a', other: 'b', mine: '"mine"', theirs: null },
+    { row_id: '2', writer: 'a', other: null, mine: '"private"', theirs: '"clean"' },
+  ])
+  for (const ear of [a, b]) await ear.ask('/syncline_conflicts')
+  expect(b.heard).not.toContain('private')
+  expectClean(a)
 })

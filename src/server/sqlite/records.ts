@@ -38,9 +38,8 @@ export function* recordWrites(
 ): Generator<PreparedWrite> {
   const users = new Map<string, string | null>()
   const user = (client: string): string | null => {
-    const known = users.get(client) ?? userOf(db, client, sender.user)
-    users.set(client, known)
-    return known
+    if (!users.has(client)) users.set(client, userOf(db, client, sender.user))
+    return users.get(client) ?? null
   }
   for (const [id, record] of recordsOf(losses, sender, user, nowMs)) {
     const values = recordOver(rowAt(db, entity, id), record)

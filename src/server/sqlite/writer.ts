@@ -2,7 +2,7 @@
 // all (rule D13): one with several writes runs in a savepoint, a single write is whole by SQLite's own rules.
 import { conflictsName, isTemporaryId, SyncError } from '../../core/index.ts'
 import type { Decision, Json, Standing } from '../../core/index.ts'
-import { lossesOf, mayLose, refusedLosses } from '../losses.ts'
+import { lossesOf, mayLose, refusedLosses, withinSight } from '../losses.ts'
 import type { Loss } from '../losses.ts'
 import type { Prepared, PreparedWrite } from '../store.ts'
 import type { ClientKey } from './clients.ts'
@@ -249,7 +249,9 @@ export class Writer {
     const { db, catalog, request, place } = this.#parts
     const entity = catalog.byName.get(conflictsName)
     if (entity === undefined || this.#losses.length === 0) return
-    for (const write of recordWrites(db, entity, this.#losses, request)) {
+    this.#readLog()
+    const losses = this.#losses.map(loss => this.#withinSight(loss))
+    for (const write of recordWrites(db, entity, losses, request)) {
       const { id, standing } = this.#standing(write)
       const decision = request.decide(conflictsName, standing, write.attempt, place.horizon)
       if (decision.kind !== 'insert' && decision.kind !== 'update') continue
@@ -260,6 +262,11 @@ export class Writer {
         if (!(error instanceof Refused)) throw error
       }
     }
+  }
+
+  #withinSight(loss: Loss): Loss {
+    const entity = this.#entity(loss.entity)
+    return withinSight(loss, entity.info, () => standingOf(this.#parts.rows.get(entity, loss.id)))
   }
 
   #namedRows({ attempts }: Prepared): Set<string> {
