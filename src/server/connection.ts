@@ -2,7 +2,7 @@
 // and what it writes) and joins the hub. Neighbours: a peer (WebSocket, event stream) in front, hub, reader and
 // acceptor behind.
 import type { Cursor, Mutate, Mutation } from '../core/index.ts'
-import { SyncError } from '../core/index.ts'
+import { printConfirmed, printSubscribed, SyncError } from '../core/index.ts'
 import { asErrorBody } from './accept.ts'
 import type { BareDialect } from './bare.ts'
 import type { EngineParts } from './engine-parts.ts'
@@ -10,7 +10,7 @@ import { ackFields } from './fields.ts'
 import { Frame, printAcks, withoutId } from './frames.ts'
 import type { Hub, Lane, Subscriber } from './hub.ts'
 import { Hold } from './hold.ts'
-import { about, answerTo, failureOf, Inbox, isPing, Refusal } from './inbox.ts'
+import { about, answerTo, failureOf, Inbox, isPing, pongAt, Refusal } from './inbox.ts'
 import type { About } from './inbox.ts'
 import { classOf } from './meter.ts'
 import type { Meter } from './meter.ts'
@@ -18,7 +18,6 @@ import type { Peer, PeerEvents } from './peer.ts'
 import { Pulse } from './pulse.ts'
 import { Readings } from './readings.ts'
 import type { Reached } from './readings.ts'
-import { confirmed } from './session-bare.ts'
 import type { LiveReply } from './session-bare.ts'
 import { openSession, step } from './session.ts'
 import type { Effect, Session, SessionEvent } from './session.ts'
@@ -251,7 +250,7 @@ export class Connection implements Subscriber, PeerEvents {
   #answerPings(): void {
     for (const message of this.#inbox.takePings())
       for (const effect of step(this.session, { type: 'up', message }, this.views))
-        if (effect.type === 'send') this.#send(this.#complete(effect.message))
+        if (effect.type === 'send') this.#send(pongAt(effect.message, this.#parts.env.now()))
   }
 
   #failed(error: unknown, what: About): void {
@@ -268,7 +267,7 @@ export class Connection implements Subscriber, PeerEvents {
   async #perform(effect: Effect): Promise<void> {
     switch (effect.type) {
       case 'send':
-        return this.#send(this.#complete(effect.message))
+        return this.#send(pongAt(effect.message, this.#parts.env.now()))
       case 'fail':
         return this.#send(failureOf(effect.error, effect.about))
       case 'close':
@@ -336,7 +335,8 @@ export class Connection implements Subscriber, PeerEvents {
     const head = await this.#parts.store.head()
     if (!this.#open) return
     if (entities.length > 0) hub.join(this, entities, head)
-    if (reply !== null) this.#send(confirmed(reply, entities, head, this.#parts.env.now()))
+    if (reply === 'subscribed') this.#print(printSubscribed(entities, head.seq, head.epoch))
+    else if (reply !== null) this.#print(printConfirmed(entities, this.#parts.env.now()))
     hub.flushOne(this)
     void this.#parts.wake()
   }
@@ -352,15 +352,15 @@ export class Connection implements Subscriber, PeerEvents {
       this.#parts.acceptor.accept(sender, mutations, acked, this.views),
     )
     this.#hold.passed(mutations, acked)
+    const settled = Math.max(0, ...results.map(result => result.version))
+    this.#settledAt = Math.max(this.#settledAt, settled)
+    for (const lane of this.lanes) lane.owed = Math.max(lane.owed, settled)
     if (first.reply === 'results') this.#results.push(new Frame(JSON.stringify({ type: 'results', results })))
     else if (typeof first.reply === 'object')
       this.#results.push(await ackFields(this.#parts.store, first.reply, results, sender, this.views))
     else
       for (const [i, result] of results.entries())
         this.#results.push(...printAcks(mutations[i], result, first.reply, this.#parts.store.entities))
-    const settled = Math.max(0, ...results.map(result => result.version))
-    this.#settledAt = Math.max(this.#settledAt, settled)
-    for (const lane of this.lanes) lane.owed = Math.max(lane.owed, settled)
     await this.#parts.wake()
     this.#hub().flushOne(this)
   }
@@ -384,14 +384,12 @@ export class Connection implements Subscriber, PeerEvents {
     return acked
   }
 
-  #complete(message: object): object {
-    if (!('type' in message)) return message
-    if (message.type === 'pong') return { ...message, server_time: this.#parts.env.now() }
-    return message.type === 'sync:pong' ? { ...message, timestamp: this.#parts.env.now() } : message
+  #send(message: object): void {
+    this.#print(JSON.stringify(message))
   }
 
-  #send(message: object): void {
-    if (this.#open) this.#peer.write([new Frame(JSON.stringify(message))])
+  #print(frame: string): void {
+    if (this.#open) this.#peer.write([new Frame(frame)])
   }
 
   #hub(): Hub {

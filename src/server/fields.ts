@@ -67,7 +67,8 @@ async function settled(
     if (id !== undefined && (status === 'conflict' || status === 'merged')) met.set(place, id)
   }
   const ids = [...new Set(met.values())]
-  const found = ids.length === 0 ? [] : await store.look(push.entity, ids, sender)
+  // stored is stored, also where what stands there cannot be said for a moment
+  const found = ids.length === 0 ? [] : await store.look(push.entity, ids, sender).catch(() => [])
   const view = views.rights(push.entity)
   const byId = new Map(found.map((row, i) => [ids[i], asSeen(view, row)]))
   const stored = new Map<number, StoredRow>()

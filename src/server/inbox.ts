@@ -76,6 +76,13 @@ export function answerTo(error: unknown): object {
   return failureOf(asErrorBody(error.error), about)
 }
 
+/** The machine has no clock: its pongs get their time here, each in the words of its dialect. */
+export function pongAt(message: object, nowMs: number): object {
+  if (!('type' in message)) return message
+  if (message.type === 'pong') return { ...message, server_time: nowMs }
+  return message.type === 'sync:pong' ? { ...message, timestamp: nowMs } : message
+}
+
 export function isPing({ type }: Message): boolean {
   return type === 'ping' || type === 'sync:ping'
 }

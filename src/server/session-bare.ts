@@ -2,7 +2,6 @@
 // `session`, the machine that they are a part of.
 import { SyncError } from '../core/index.ts'
 import type {
-  Cursor,
   ErrorBody,
   Listen,
   Pull,
@@ -27,18 +26,6 @@ export function listen(session: Session, message: Listen, known: Known): Effect[
 }
 
 export type LiveReply = 'subscribed' | 'subscription:confirmed'
-
-/** What is said to whoever is live from `head` on. */
-export function confirmed(
-  reply: LiveReply,
-  entities: readonly string[],
-  { seq: version, epoch }: Pick<Cursor, 'seq' | 'epoch'>,
-  timestamp: number,
-): object {
-  return reply === 'subscribed'
-    ? { type: reply, entities, version, epoch }
-    : { type: reply, entityTypes: entities, timestamp }
-}
 
 /** Live from now on, whatever was before. */
 function live(session: Session, wanted: readonly string[], known: Known, reply: LiveReply): Effect[] {
@@ -77,16 +64,17 @@ export function push({ mutations }: Push | SyncPush | SyncRequest, reply: 'acks'
   return [{ type: 'accept', mutations, acked: 0, reply }]
 }
 
-export function unknownEntity(entity: string, re: string, { syncId }: { syncId?: string } = {}): Effect {
-  const { error } = fail('UNKNOWN_ENTITY', `no entity '${entity.slice(0, 80)}' is synced here`, re)
-  const about = { re, entity: entity.slice(0, 128) }
-  return { type: 'fail', error, about: syncId === undefined ? about : { ...about, syncId } }
+export function unknownEntity(entity: string, re: string, request: { syncId?: string } = {}): Effect {
+  const failed = fail('UNKNOWN_ENTITY', `no entity '${entity.slice(0, 80)}' is synced here`, re, request)
+  return { ...failed, about: { ...failed.about, entity: entity.slice(0, 128) } }
 }
 
 export function fail(
   code: ErrorBody['code'],
   message: string,
   re: string,
+  { syncId }: { syncId?: string } = {},
 ): Extract<Effect, { type: 'fail' }> {
-  return { type: 'fail', error: new SyncError(code, message).toJSON(), about: { re } }
+  const error = new SyncError(code, message).toJSON()
+  return { type: 'fail', error, about: syncId === undefined ? { re } : { re, syncId } }
 }

@@ -198,3 +198,13 @@ test('[W6] a question of a client is answered once, unless it follows', () => {
   follower.scopes.set('notes', { phase: 'live', turn: 0 })
   expect(ask(follower)).toEqual([{ type: 'join', entities: ['notes'], at: at(9) }])
 })
+
+test('[W6] a part is asked for after a hello: without one the whole table would come', () => {
+  const scope = { entity: 'notes', cursor: null, marks: [], shape: null, where: { done: true } }
+  const quality = { qualityScore: 1, latency: 0, packetLoss: 0, jitter: 0, connectionStability: 1 }
+  const asked = { syncId: 's', clientId: 'c', quality }
+  const message = { type: 'sync:request', ...asked, clock: null, scope, mutations: [] } as const
+  expect(step(openSession('u'), { type: 'up', message }, known)).toMatchObject([
+    { type: 'fail', error: { code: 'INVALID_MESSAGE' }, about: { re: 'sync:request', syncId: 's' } },
+  ])
+})

@@ -361,9 +361,8 @@ function reconcile(session: Session, message: Reconcile, known: Known): Effect[]
   if (!session.scopes.has(message.entity))
     return [fail('INVALID_MESSAGE', 'subscribe to the entity before reconciling it', 'reconcile')]
   session.clamps.delete(message.entity)
-  if (message.hashes !== undefined) {
+  if (message.hashes !== undefined)
     return [{ type: 'compare', entity: message.entity, cursor: message.cursor, hashes: message.hashes }]
-  }
   return [{ type: 'repairHeld', message }]
 }
 
@@ -390,7 +389,11 @@ function request(session: Session, message: SyncRequest, known: Known): Effect[]
   const { entity } = scope
   if (known.shapeOf(entity) === undefined) return [unknownEntity(entity, 'sync:request', message)]
   const pushed = mutations.length > 0 ? push(message, 'sync:ack') : []
-  if (session.dialect !== 'canonical') return [...pushed, { type: 'request', request: message }]
+  if (session.dialect !== 'canonical') {
+    // nothing is remembered of whoever said no hello: what leaves their part could not be told
+    if (scope.where === undefined) return [...pushed, { type: 'request', request: message }]
+    return [fail('INVALID_MESSAGE', 'say hello before asking for a part', 'sync:request', message)]
+  }
   const live = session.scopes.get(entity)
   const asked: ScopeRequest = live === undefined || live.once === true ? { ...scope, once: true } : scope
   return [...pushed, ...subscribe(session, { type: 'subscribe', scopes: [asked] }, known, message)]

@@ -151,6 +151,19 @@ describe('[W5] what is no message is refused with a code', () => {
       { type: 'sync:subscribe', data: {} },
       { type: 'sync:delta', data: { entityType: 'users', entityId: 'u', changes: [] } },
       { type: 'sync:delta', data: { entityType: 'users', entityId: 'u', changes: [{ field: '__proto__' }] } },
+      // one field that is deleted would take the row, and with it the other
+      {
+        type: 'sync:delta',
+        data: {
+          entityType: 'users',
+          entityId: 'u',
+          timestamp: 1,
+          changes: [
+            { field: 'note', newValue: null, changeType: 'delete' },
+            { field: 'title', newValue: 'kept' },
+          ],
+        },
+      },
     ])
       expect(() => decode(message), JSON.stringify(message)).toThrow(
         expect.objectContaining({ code: 'INVALID_MESSAGE' }),

@@ -184,6 +184,11 @@ function decodeTypes(message: Unknown, limits: Limits): string[] {
   return asArray(all, 'entityTypes', limits).map(name => asString(name, 'an entity type'))
 }
 
+/** A delta is one write: a field that is deleted among others would take the row with it. */
+export function ofOneType(types: readonly unknown[]): void {
+  if (new Set(types).size > 1) throw invalid('the changes of a delta must be of one type')
+}
+
 /** A change without a cursor goes by its timestamp (rule D3). */
 function decodeDelta(item: unknown, limits: Limits, nowMs: number): Mutation {
   const delta = asObject(item, 'a delta')
@@ -191,6 +196,7 @@ function decodeDelta(item: unknown, limits: Limits, nowMs: number): Mutation {
   const [first] = changes
   if (first === undefined) throw invalid('a delta needs at least one change')
   const action: Action = decodeAction(first['changeType'] ?? 'update')
+  ofOneType(changes.map(change => change['changeType'] ?? 'update'))
   const entries = changes.map(change => [asString(change['field'], 'field'), change['newValue'] ?? null])
   const clock = delta['vectorClock'] == null ? null : readClock(delta['vectorClock'])
   return {
@@ -300,6 +306,11 @@ export function printResponse(
     `,"qualityMetrics":${JSON.stringify(quality)},"timestamp":${nowMs}` +
     `${hasMore ? ',"hasMore":true' : ''}${reset ? ',"reset":true' : ''}}}`
   )
+}
+
+/** What is said to whoever follows from now on. */
+export function printConfirmed(entityTypes: readonly string[], timestamp: number): string {
+  return JSON.stringify({ type: 'subscription:confirmed', entityTypes, timestamp })
 }
 
 /** What became of a pushed delta. */

@@ -131,8 +131,10 @@ export function printPlainChange(change: PlainChange): string {
   )
 }
 
-/** A frame of one change, which is printed already, as those below. */
-/** `more`: what was written up to that version is not told to its end. */
+/**
+ * A frame of one change, which is printed already, as those below. `more`: what was written up to that version is not told
+ * to its end.
+ */
 export function printChangeFrame(type: 'change' | 'field_change', change: string, more = false): string {
   return `{"type":"${type}","change":${change}${more ? ',"more":true' : ''}}`
 }
