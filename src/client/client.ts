@@ -19,6 +19,7 @@ import { check, createEngine, linkOf, settle, tell } from './engine.ts'
 import type { Engine, Parts } from './engine.ts'
 import { platformEnv } from './env.ts'
 import { deferred, failHandle, newHandle } from './handles.ts'
+import type { Handle } from './handles.ts'
 import { cleared, forget, openDatabase, shut, switchUser, welcomed } from './opening.ts'
 
 type AnyClient = BareClient
@@ -100,11 +101,11 @@ function writing(engine: Engine): Writing {
         error: dead?.error ?? { code: 'INTERNAL', message: '' },
         at: dead?.at ?? 0,
       })),
-    retry(n) {
+    retry(n, writes) {
       const id = engine.replica.state.dead.get(n)?.record.mutation.writes[0]?.id
       if (id === undefined) throw new SyncError('NOT_FOUND', `no dead letter ${n}`)
-      const handle = newHandle(id)
-      engine.handles.set(tell(engine, { type: 'retry', n }), handle)
+      const handle = writes ? submit(engine, writes, n) : newHandle(id)
+      if (!writes) engine.handles.set(tell(engine, { type: 'retry', n }), handle)
       post(engine, { type: 'discarded', ns: [n] })
       return handle
     },
@@ -150,11 +151,11 @@ function withRealIds(engine: Engine, row: Row): Row {
   return real
 }
 
-function submit(engine: Engine, writes: readonly Write[]): WriteHandle {
+function submit(engine: Engine, writes: readonly Write[], instead?: number): Handle {
   const [first] = writes
   const handle = newHandle(first?.id ?? '')
   const go = (): void => {
-    const n = tell(engine, { type: 'write', writes })
+    const n = tell(engine, { type: 'write', writes, instead })
     engine.handles.set(n, handle)
     if (n > 0) return
     // nothing changed: nothing to send, settled as it stands

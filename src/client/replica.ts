@@ -22,7 +22,8 @@ import type { Wants } from './wants.ts'
 export type ReplicaEvent =
   /** What the disk held; first of all. */
   | { readonly type: 'loaded'; readonly loaded: Loaded }
-  | { readonly type: 'write'; readonly writes: readonly Write[] }
+  /** `instead`: of a dead letter, which goes with it. */
+  | { readonly type: 'write'; readonly writes: readonly Write[]; readonly instead?: number | undefined }
   /** The newest records of these are durable, drafts under the numbers that they got; `others` were put by other tabs. */
   | {
       readonly type: 'durable'
@@ -185,6 +186,7 @@ function handle(state: State, box: Outbox, event: ReplicaEvent): number {
       load(state, event.loaded)
       return 0
     case 'write':
+      if (event.instead !== undefined) discard(state, event.instead)
       return write(state, event.writes)
     case 'durable':
     case 'reloaded':
