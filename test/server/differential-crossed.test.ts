@@ -78,3 +78,18 @@ test('[W7] [W9] T-D16 T-D25 of updates that wait, what cannot be stored is told,
   await time.pass(0)
   expect([made().length, it.of('error').length, time.timers()]).toEqual([12, 4, []])
 })
+
+test('[W7] the state of all types is the same reference while nothing changed, and shares those that did not', async () => {
+  const app = await startTables()
+  const it = await connected(app.url)
+  const before = it.client.getLocalState()
+  expect(it.client.getLocalState()).toBe(before)
+  it.client.updateLocalState({ u: { name: 'a' } }, 'users')
+  const after = it.client.getLocalState()
+  expect(after).not.toBe(before)
+  expect([after['orders'] === before['orders'], after['users']]).toEqual([
+    true,
+    { u: { name: 'a', id: 'u' } },
+  ])
+  expect(it.client.getLocalState()).toBe(after)
+})

@@ -247,8 +247,7 @@ export class DifferentialSyncClient {
   getLocalState(): { readonly [entityType: string]: LocalState }
   getLocalState(entityType: string): LocalState
   getLocalState(entityType?: string): LocalState | { readonly [entityType: string]: LocalState } {
-    if (entityType !== undefined) return this.#locals.get(this.#typeOf(entityType))
-    return Object.fromEntries(this.#settings.entityTypes.map(type => [type, this.#locals.get(type)]))
+    return entityType === undefined ? this.#locals.all() : this.#locals.get(this.#typeOf(entityType))
   }
 
   /** How far this client has what the server has: of a type, or the furthest of all. */

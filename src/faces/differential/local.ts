@@ -33,6 +33,7 @@ export class LocalStates {
   readonly #now: () => number
   readonly #rows = new Map<string, Map<string, Row>>()
   readonly #states = new Map<string, LocalState>()
+  #all: { readonly [entityType: string]: LocalState } = {}
 
   constructor(client: BareClient, entityTypes: readonly string[], now: () => number) {
     this.#client = client
@@ -75,6 +76,13 @@ export class LocalStates {
       this.#states.set(type, (state = made))
     }
     return state
+  }
+
+  /** Of all types by name. The same reference while nothing changed. */
+  all(): { readonly [entityType: string]: LocalState } {
+    const states = Array.from(this.#rows.keys(), (type): [string, LocalState] => [type, this.get(type)])
+    if (states.some(([type, state]) => this.#all[type] !== state)) this.#all = Object.fromEntries(states)
+    return this.#all
   }
 
   /** A row's part of the state. */
