@@ -22,8 +22,7 @@ import type { Wants } from './wants.ts'
 export type ReplicaEvent =
   /** What the disk held; first of all. */
   | { readonly type: 'loaded'; readonly loaded: Loaded }
-  /** `instead`: of a dead letter, which goes with it. */
-  | { readonly type: 'write'; readonly writes: readonly Write[]; readonly instead?: number | undefined }
+  | { readonly type: 'write'; readonly writes: readonly Write[] }
   /** The newest records of these are durable, drafts under the numbers that they got; `others` were put by other tabs. */
   | {
       readonly type: 'durable'
@@ -52,7 +51,8 @@ export type ReplicaEvent =
   | { readonly type: 'ask'; readonly entity: string; readonly again?: boolean }
   /** From now on it is followed, or not. */
   | { readonly type: 'want'; readonly entity: string; readonly wanted: boolean }
-  | { readonly type: 'retry'; readonly n: number }
+  /** `writes`: in the place of its own. */
+  | { readonly type: 'retry'; readonly n: number; readonly writes?: readonly Write[] | undefined }
   | { readonly type: 'discard'; readonly n: number }
 
 export interface ReplicaOptions {
@@ -186,7 +186,6 @@ function handle(state: State, box: Outbox, event: ReplicaEvent): number {
       load(state, event.loaded)
       return 0
     case 'write':
-      if (event.instead !== undefined) discard(state, event.instead)
       return write(state, event.writes)
     case 'durable':
     case 'reloaded':
@@ -233,7 +232,7 @@ function handle(state: State, box: Outbox, event: ReplicaEvent): number {
       event.step(state)
       return 0
     case 'retry':
-      return retry(state, event.n)
+      return retry(state, event.n, event.writes)
     case 'discard':
       discard(state, event.n)
       return 0
