@@ -135,6 +135,7 @@ function newState({ wants, identity, node, strategy = null, healing = null }: Re
     refusals: [],
     commits: [],
     replaced: new Map(),
+    was: undefined,
     saveIdentity: false,
   }
 }
