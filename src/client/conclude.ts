@@ -56,7 +56,7 @@ function concludeEntity(
   overlays: Overlay[],
 ): void {
   const seen = new Set<string>()
-  const groups = new Map<string, string[]>()
+  const groups = new Map<string, { readonly ids: string[]; was?: Row | undefined }>()
   const replaced = state.replaced.get(kept)
   for (const [id, { before: there, seen: shown, had, source: cause }] of kept.touched) {
     const after = shownOf(kept, id, refold(state, kept, id, there, overlays))
@@ -65,18 +65,20 @@ function concludeEntity(
     if ((cause === null || cause === 'gone') && before === after) continue
     const source = cause === 'gone' ? 'rollback' : cause
     const server = source === 'server'
-    const now = (server ? shownOf(kept, id, kept.rows.get(id)?.row) : after) !== undefined
-    const was = server ? had : before !== undefined
-    if ((!now && !was) || replaced?.has(id) === true) continue
+    const now = server ? shownOf(kept, id, kept.rows.get(id)?.row) : after
+    const was = server ? had : before
+    if (!(now ?? was) || replaced?.has(id) === true) continue
     const key = `${source ?? 'server'} ${now ? (was ? 'update' : 'create') : 'delete'}`
-    const group = groups.get(key)
-    if (group === undefined) groups.set(key, [id])
-    else group.push(id)
+    const group = groups.get(key) ?? { ids: [] }
+    groups.set(key, group)
+    group.ids.push(id)
+    group.was = was
   }
   kept.touched.clear()
   if (seen.size > 0) views.set(kept.name, seen)
   const version = kept.cursor?.seq ?? 0
-  for (const [key, ids] of groups) {
+  for (const [key, { ids, was }] of groups) {
+    state.was = was
     const [source, action] = key.split(' ') as [Source, ChangeAction] // reason: the key was made of them above
     const renamed = new Set(ids)
     const mine = Array.from(replaced ?? [], ([from, to]) => ({ from, to })).filter(({ to }) =>

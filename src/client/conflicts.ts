@@ -1,9 +1,9 @@
 // The inbox: values that somebody wrote and that did not survive, and one call that settles each (rules I2, I4). Records
 // are rows like any other, of an entity of the server's; what the server refused outright is a dead letter of this device,
 // and reads the same. Neighbours: the client's writes and views behind it, faces before it.
-import type { ConflictOutcome, ConflictRow, Json, Row, Write } from '../core/index.ts'
+import type { ConflictOutcome, ConflictRow, Json, Row } from '../core/index.ts'
 import { conflictsName, isTemporaryId, sameJson, SyncError } from '../core/index.ts'
-import type { BareClient as Client, DeadLetter, Id, Transaction, WriteHandle } from './api.ts'
+import type { BareClient as Client, DeadLetter, Transaction, WriteHandle } from './api.ts'
 import { encodeRow } from './encode.ts'
 import type { Encodable } from './encode.ts'
 
@@ -184,7 +184,16 @@ function refused(client: Client, { n, writes, error, at }: DeadLetter): Conflict
       error,
       keepMine: () => client.retry(n),
       keepTheirs: () => dropped(client, n),
-      resolve: value => rewritten(client, n, writes, write, field, value),
+      resolve(value) {
+        // ids may have become real ones since
+        const now = client.deadLetters().find(letter => letter.n === n)?.writes ?? []
+        return client.retry(
+          n,
+          now.map((one, j) =>
+            j === i && field !== null ? { ...one, data: encodeRow({ ...one.data, [field]: value }) } : one,
+          ),
+        )
+      },
     }))
   })
 }
@@ -193,28 +202,4 @@ function refused(client: Client, { n, writes, error, at }: DeadLetter): Conflict
 function dropped(client: Client, n: number): WriteHandle {
   client.discard(n)
   return client.transaction(() => {})
-}
-
-/** The same mutation with another value in that place. */
-function rewritten(
-  client: Client,
-  n: number,
-  writes: readonly Write[],
-  changed: Write,
-  field: string | null,
-  value: Encodable,
-): WriteHandle {
-  client.discard(n)
-  return client.transaction(tx => {
-    for (const write of writes) {
-      const { entity, action, upsert = false } = write
-      const id: Id = write.id
-      // reason: what came as JSON can go as JSON
-      const data = { ...write.data } as Record<string, Encodable>
-      if (write === changed && field !== null) data[field] = value
-      if (action === 'delete') tx.delete(entity, id)
-      else if (action === 'update') tx.update(entity, id, data)
-      else tx.create(entity, data, { upsert })
-    }
-  })
 }

@@ -53,8 +53,6 @@ export interface Parts {
   adopt(engine: Engine): Promise<number>
   /** Whether it opens the client in its own way, and has. */
   open?(engine: Engine): boolean
-  /** Before what the server says is taken in. */
-  hears?(engine: Engine, message: Down): void
   /** How this page says it to the other tabs, which understand every spelling. */
   spelled?(engine: Engine, message: TabMessage): TabMessage
   /** Adds methods to the client. */
@@ -328,7 +326,6 @@ function receive(engine: Engine, message: Down | undefined, text: string): 'welc
   if (message === undefined) return null
   quietly(() => engine.options.debug?.('received', message))
   if (message.type === 'ping') send(engine.connector, '{"type":"ping"}')
-  engine.parts.hears?.(engine, message)
   engine.changes = []
   tell(engine, { type: 'frame', message })
   forward(engine, message, text, engine.changes)

@@ -65,7 +65,6 @@ export { tokenTransports } from './transport-token.ts'
 export { webSocketTransport } from './transport-websocket.ts'
 export type { LinkState } from './link.ts'
 export { firstDraft } from './store.ts'
-export { rowReader } from './rows.ts'
 export type { ChangedField, ChangedRow, Channel, Lock, LockEvents, Posted, TabMessage, Tabs } from './tabs.ts'
 export type { Change, ChangeAction, Source } from './state.ts'
 export type {

@@ -51,7 +51,8 @@ export type ReplicaEvent =
   | { readonly type: 'ask'; readonly entity: string; readonly again?: boolean }
   /** From now on it is followed, or not. */
   | { readonly type: 'want'; readonly entity: string; readonly wanted: boolean }
-  | { readonly type: 'retry'; readonly n: number }
+  /** `writes`: in the place of its own. */
+  | { readonly type: 'retry'; readonly n: number; readonly writes?: readonly Write[] | undefined }
   | { readonly type: 'discard'; readonly n: number }
 
 export interface ReplicaOptions {
@@ -134,6 +135,7 @@ function newState({ wants, identity, node, strategy = null, healing = null }: Re
     refusals: [],
     commits: [],
     replaced: new Map(),
+    was: undefined,
     saveIdentity: false,
   }
 }
@@ -231,7 +233,7 @@ function handle(state: State, box: Outbox, event: ReplicaEvent): number {
       event.step(state)
       return 0
     case 'retry':
-      return retry(state, event.n)
+      return retry(state, event.n, event.writes)
     case 'discard':
       discard(state, event.n)
       return 0

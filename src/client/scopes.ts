@@ -107,6 +107,7 @@ function open(book: Book, engine: Engine, entity: string, options: ScopeOptions<
     closed = true
     book.asks.delete(ask)
     ask.done.reject(new SyncError('CLOSED', 'the scope is closed'))
+    if (engine.closed) return
     later(book, engine, () => hold(book, ask, -1))
   }
   return { ready: ask.done.promise, close, [Symbol.dispose]: close }

@@ -127,9 +127,10 @@ type Cause = Source | 'gone'
 
 interface Touched {
   readonly before: Row | undefined
-  /** It was shown, and so was what lies under pending writes. */
+  /** It was shown. */
   readonly seen: boolean
-  readonly had: boolean
+  /** What lay under pending writes, if it was shown. */
+  readonly had: Row | undefined
   source: Cause | null
 }
 
@@ -223,6 +224,8 @@ export interface State {
   commits: EntityCommit[]
   /** Per entity: the temporary id of each real one. */
   replaced: Map<Kept, Map<string, string>>
+  /** The last row of the last change, as it was before: of the server's changes what the server had. */
+  was: Row | undefined
   saveIdentity: boolean
 }
 
@@ -245,8 +248,13 @@ export function touch(kept: Kept, id: string, source: Cause | null): void {
   const known = kept.touched.get(id)
   if (known === undefined) {
     const before = viewOf(kept, id)
-    const shown = (row: Row | undefined): boolean => shownOf(kept, id, row) !== undefined
-    kept.touched.set(id, { before, seen: shown(before), had: shown(kept.rows.get(id)?.row), source })
+    const shown = (row: Row | undefined): Row | undefined => shownOf(kept, id, row)
+    kept.touched.set(id, {
+      before,
+      seen: shown(before) !== undefined,
+      had: shown(kept.rows.get(id)?.row),
+      source,
+    })
   } else if (source !== null && known.source !== 'rollback') known.source = source
 }
 
