@@ -3,7 +3,6 @@
 import type { Batch, Cursor } from '../core/index.ts'
 import { contiguity, patched, sameCursor } from '../core/index.ts'
 import { ask, answered } from './ask.ts'
-import { rename } from './rename.ts'
 import { advance, dropRow, putRow, rowReader } from './rows.ts'
 import type { Kept, Part, State } from './state.ts'
 import type { StoredRow } from './store.ts'
@@ -76,7 +75,7 @@ function applyParts(state: State, kept: Kept, parts: readonly Part[], replace: b
   // the first snapshot: nothing was there that could have changed
   kept.fresh = replace && kept.rows.size + kept.queue.size === 0
   for (const { renamed, rows, patches, gone } of parts) {
-    for (const [from, real] of renamed) rename(state, kept, from, real)
+    for (const [from, real] of renamed) state.desk?.rename(state, kept, from, real)
     for (const read of rows) {
       if (kept.fresh) {
         kept.rows.set(read.id, read)

@@ -14,13 +14,11 @@ import type {
 } from './api.ts'
 import { drive } from './connector.ts'
 import { encodeId, encodeRow } from './encode.ts'
-import { leads, need, post, rejoin, suspend } from './crew.ts'
-import { check, createEngine, linkOf, settle, tell } from './engine.ts'
+import { connects, leads } from './crew-state.ts'
+import { callHome, check, createEngine, linkOf, tell } from './engine.ts'
 import type { Engine, Parts } from './engine.ts'
-import { platformEnv } from './env.ts'
+import { defaultName } from './env.ts'
 import { deferred, failHandle, newHandle } from './handles.ts'
-import type { ReplicaEvent } from './replica.ts'
-import { cleared, forget, openDatabase, shut, switchUser, welcomed } from './opening.ts'
 
 type AnyClient = BareClient
 
@@ -29,24 +27,17 @@ export function clientOf<const S extends readonly EntitySource[]>(
   options: ClientOptions<S>,
   parts: Parts,
 ): BareClient<RowsOf<S>> {
-  const env = options.env ?? platformEnv()
-  const engine = createEngine(options, env, parts, {
-    user: user => switchUser(engine, user),
-    welcome: user => welcomed(engine, user),
-    cleared: () => cleared(engine),
-    asked(what, entity) {
-      if (what !== 'sync') client[what]()
-      else tell(engine, { type: 'ask', entity })
-    },
-  })
+  const env = options.env ?? parts.env()
+  const engine = createEngine(options, env, parts)
   const stopHints = env.onHint(hint => {
-    if (hint === 'suspend') suspend(engine)
-    if (hint === 'resume') rejoin(engine)
-    if (leads(engine)) drive(engine.connector, { type: 'hint', hint })
+    const { home } = engine
+    if (hint === 'suspend') home?.suspend(engine)
+    if (hint === 'resume') home?.rejoin(engine)
+    if (connects(engine)) drive(engine.connector, { type: 'hint', hint })
     // who slept may have missed something
-    else if (hint !== 'hide' && hint !== 'suspend') need(engine, hint === 'resume')
+    else if (hint !== 'hide' && hint !== 'suspend') home?.need(engine, hint === 'resume')
   })
-  openDatabase(engine, options.user ?? null)
+  begin(engine)
   const client: AnyClient = {
     ...writing(engine),
     ...reading(engine),
@@ -59,8 +50,8 @@ export function clientOf<const S extends readonly EntitySource[]>(
         (state === 'ready' || (hope && state !== 'stopped' && state !== 'waiting'))
       )
     },
-    clear: () => forget(engine),
-    adopt: () => parts.adopt(engine),
+    clear: async () => (await callHome(engine)).forget(engine),
+    adopt: async () => (await callHome(engine)).adopt(engine),
     close: () => {
       stopHints()
       return shut(engine)
@@ -71,6 +62,43 @@ export function clientOf<const S extends readonly EntitySource[]>(
   return Object.assign(client, parts.more?.(engine)) as unknown as BareClient<RowsOf<S>>
 }
 
+/**
+ * Where nothing says that there is a database of this name, and what it takes to open one is not loaded yet, the first copy
+ * comes from the server.
+ */
+function begin(engine: Engine): void {
+  const { options, home, notes } = engine
+  if (home !== null) return home.open(engine, options.user ?? null)
+  if (!engine.wanted || notes.get(options.name ?? defaultName) !== null) return void callHome(engine)
+  engine.visiting = true
+  // where it will be kept; if it cannot be, that is told then
+  if (typeof indexedDB !== 'undefined') engine.storage = 'indexeddb'
+  engine.opening = Promise.resolve().then(() => {
+    if (engine.wanted && !engine.closed) drive(engine.connector, { type: 'start' })
+  })
+}
+
+async function shut(engine: Engine): Promise<void> {
+  if (engine.closed) return
+  engine.closed = true
+  drive(engine.connector, { type: 'stop' })
+  await engine.opening
+  try {
+    await engine.home?.leave(engine)
+  } finally {
+    // nobody will take what waits for a home
+    if (engine.home === null) for (const run of engine.early ?? []) run()
+    const error = closedError()
+    for (const handles of engine.shelves.values())
+      for (const handle of handles.values()) failHandle(handle, error)
+    check(engine)
+    // it will never be, and nobody need wait for it
+    engine.ready.resolve()
+  }
+}
+
+const closedError = (): SyncError => new SyncError('CLOSED', 'the client is closed')
+
 type Writing = Pick<
   AnyClient,
   'create' | 'update' | 'delete' | 'transaction' | 'pending' | 'deadLetters' | 'retry' | 'discard'
@@ -80,38 +108,20 @@ function writing(engine: Engine): Writing {
   const one = (run: (tx: Transaction<Record<string, Row>>) => void): WriteHandle => {
     const writes: Write[] = []
     run(collector(engine, writes))
-    return submit(engine, { type: 'write', writes }, writes[0])
+    return submit(engine, writes)
   }
   return {
     create: (entity, row, options) => one(tx => tx.create(entity, row, options)),
     update: (entity, id, patch) => one(tx => tx.update(entity, id, patch)),
     delete: (entity, id) => one(tx => tx.delete(entity, id)),
     transaction: one,
-    pending: () =>
-      Array.from(engine.replica.state.entries.values(), ({ record, sent }) => ({
-        n: record.n,
-        writes: record.mutation.writes,
-        at: record.timestamp,
-        sent,
-      })),
-    deadLetters: () =>
-      Array.from(engine.replica.state.dead.values(), ({ record: { n, mutation, dead } }) => ({
-        n,
-        writes: mutation.writes,
-        error: dead?.error ?? { code: 'INTERNAL', message: '' },
-        at: dead?.at ?? 0,
-      })),
+    pending: () => engine.home?.pending(engine) ?? [],
+    deadLetters: () => engine.home?.deadLetters(engine) ?? [],
     retry(n, writes) {
-      const first = engine.replica.state.dead.get(n)?.record.mutation.writes[0]
-      if (!first) throw new SyncError('NOT_FOUND', `no dead letter ${n}`)
-      const handle = submit(engine, { type: 'retry', n, writes }, first)
-      post(engine, { type: 'discarded', ns: [n] })
-      return handle
+      if (engine.home === null) throw new SyncError('NOT_FOUND', `no dead letter ${n}`)
+      return engine.home.retry(engine, n, writes)
     },
-    discard(n) {
-      tell(engine, { type: 'discard', n })
-      post(engine, { type: 'discarded', ns: [n] })
-    },
+    discard: n => engine.home?.discard(engine, n),
   }
 }
 
@@ -150,21 +160,19 @@ function withRealIds(engine: Engine, row: Row): Row {
   return real
 }
 
-/** `first`: of what is written. */
-function submit(engine: Engine, event: ReplicaEvent, first?: Write): WriteHandle {
+function submit(engine: Engine, writes: readonly Write[]): WriteHandle {
+  const [first] = writes
   const handle = newHandle(first?.id ?? '')
   const go = (): void => {
-    const n = tell(engine, event)
-    engine.handles.set(n, handle)
-    if (n > 0) return
-    // nothing changed: nothing to send, settled as it stands
-    handle.onDisk.resolve()
-    const version = engine.replica.state.entities.get(first?.entity ?? '')?.cursor?.seq ?? 0
-    settle(engine, 0, { status: 'applied', version, ids: {} })
+    if (engine.home === null) failHandle(handle, closedError())
+    else engine.home.put(engine, handle, { type: 'write', writes }, first)
   }
-  if (engine.closed) failHandle(handle, new SyncError('CLOSED', 'the client is closed'))
+  if (engine.closed) failHandle(handle, closedError())
   else if (engine.early === null) go()
-  else engine.early.push(go)
+  else {
+    engine.early.push(go)
+    void callHome(engine)
+  }
   return handle
 }
 
@@ -236,25 +244,28 @@ function connecting(engine: Engine): Connecting {
       checkEntity(engine, entity)
       const done = deferred<void>()
       // a welcome asks for everything
-      if (!leads(engine)) post(engine, { type: 'do', what: 'sync', entity })
+      if (!connects(engine)) engine.home?.post(engine, { type: 'do', what: 'sync', entity })
       if (linkOf(engine).state === 'ready') tell(engine, { type: 'ask', entity })
       engine.syncs.push({ entity, done })
       check(engine)
       return done.promise
     },
-    connect() {
-      engine.wanted = true
-      if (leads(engine)) {
-        if (engine.early === null) drive(engine.connector, { type: 'start' })
-        return
-      }
-      post(engine, { type: 'do', what: 'connect', entity: '' })
-      need(engine, false)
-    },
-    disconnect() {
-      engine.wanted = false
-      if (!leads(engine)) post(engine, { type: 'do', what: 'disconnect', entity: '' })
-      else drive(engine.connector, { type: 'stop' })
-    },
+    connect: () => connect(engine),
+    disconnect: () => disconnect(engine),
   }
+}
+
+export function connect(engine: Engine): void {
+  engine.wanted = true
+  const { home, early, visiting } = engine
+  if (!connects(engine)) {
+    home?.post(engine, { type: 'do', what: 'connect', entity: '' })
+    home?.need(engine, false)
+  } else if (early === null || visiting) drive(engine.connector, { type: 'start' })
+}
+
+export function disconnect(engine: Engine): void {
+  engine.wanted = false
+  if (connects(engine)) drive(engine.connector, { type: 'stop' })
+  else engine.home?.post(engine, { type: 'do', what: 'disconnect', entity: '' })
 }

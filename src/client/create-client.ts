@@ -1,38 +1,37 @@
 // `createClient`: the client with all its parts.
 import { conflictsName } from '../core/index.ts'
 import type { EntitySource, Filter, Row } from '../core/index.ts'
-import { adopt } from './adopt.ts'
 import type { Client, ClientOptions, RowsOf } from './api.ts'
 import { checkEntity, clientOf } from './client.ts'
 import { conflictsOf } from './conflicts.ts'
 import type { Parts } from './engine.ts'
-import { exclusive } from './exclusive.ts'
 import { textOf } from './filters.ts'
 import type { ScopeOptions } from './filters.ts'
 import { healing } from './heal.ts'
-import { foldPages } from './idb-fold.ts'
-import { indexedDBStore } from './idb.ts'
-import { late } from './late.ts'
-import { openMemory } from './open-memory.ts'
+import { home } from './home.ts'
+import type { Home } from './home.ts'
 import { queryOf } from './query.ts'
 import type { QueryOptions } from './query.ts'
 import { pruning } from './prune.ts'
-import { rivals } from './rivals.ts'
 import { newScopes } from './scopes.ts'
 import type { Scopes } from './scopes.ts'
+import { platformEnv } from './tabs.ts'
 import { sseTransport } from './transport-sse.ts'
 import { webSocketTransport } from './transport-websocket.ts'
 
 /** Of one client. */
-export function allParts(): Parts {
+export function allParts(): Parts & { readonly home: Home } {
   let scopes: Scopes | null = null
   return {
+    env: platformEnv,
     transports: (url, compress) => [webSocketTransport(url, compress), sseTransport(url)],
-    database: (name, after) => indexedDBStore(name, after, async () => foldPages),
-    healing: pruning(healing),
-    late(engine) {
-      scopes?.follow()
-      late(engine)
+    home: {
+      ...home,
+      healing: pruning(healing),
+      late(engine) {
+        scopes?.follow()
+        home.late(engine)
+      },
     },
     more(engine) {
       const open = (scopes = newScopes(engine))
@@ -44,10 +43,6 @@ export function allParts(): Parts {
         scope: (entity: string, options: ScopeOptions<Row> = {}) => open.open(entity, options),
       }
     },
-    rivals,
-    exclusive,
-    adopt,
-    open: openMemory,
   }
 }
 

@@ -1,7 +1,6 @@
 // The world as the client sees it. Machines never look at it; the root and the transports do, so that one seed replays
 // a whole run and ladders are tested without waiting.
 
-import { platformTabs } from './tabs.ts'
 import type { Tabs } from './tabs.ts'
 
 export interface ClientEnv {
@@ -31,6 +30,9 @@ interface Thrifty {
   readonly connection?: { readonly saveData?: boolean }
 }
 
+/** What databases and notes are called by, unless a page says otherwise. */
+export const defaultName = 'syncline'
+
 /** Short texts that outlive a page, and its databases. */
 export interface Notes {
   get(key: string): string | null
@@ -59,7 +61,8 @@ export const pageNotes: Notes = {
  */
 export type Hint = 'online' | 'offline' | 'visible' | 'resume' | 'hide' | 'suspend'
 
-export function platformEnv(): ClientEnv {
+/** A page by itself: `platformEnv` knows of the others, too. */
+export function pageEnv(): ClientEnv {
   return {
     now: () => Date.now(),
     random: () => Math.random(),
@@ -76,7 +79,6 @@ export function platformEnv(): ClientEnv {
     online: () => (globalThis.navigator as Navigator | undefined)?.onLine !== false,
     saveData: (globalThis.navigator as Thrifty | undefined)?.connection?.saveData === true, // reason: as above
     visible: () => typeof document === 'undefined' || document.visibilityState === 'visible',
-    tabs: platformTabs,
     onHint: listenToPage,
   }
 }

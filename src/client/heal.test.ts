@@ -3,6 +3,7 @@ import { bucketOf } from '../core/index.ts'
 import type { Down } from '../core/index.ts'
 import { textShape } from '../testing/fake-tables.ts'
 import { askAll } from './ask.ts'
+import { desk } from './desk.ts'
 import { healing } from './heal.ts'
 import { at, rig, shape, synced } from './rig.test.ts'
 import { standsAs } from './store.ts'
@@ -133,7 +134,7 @@ describe('healing', () => {
     r.frame(reset({ state: 'old', common: at(10) }))
     r.batch(null, at(20), [[13, 'a', 'A13', 'no']], { repair: true })
     expect(r.log).toEqual([{ do: 'heal' }])
-    r.step({ type: 'healing', healing })
+    r.step({ type: 'home', desk, healing })
     expect(r.sent).toMatchObject([{ type: 'subscribe', scopes: [{ entity: 't', cursor: at(10) }] }])
     r.frame(reset({ state: 'old', common: at(10) }))
     r.batch(null, at(20), [[13, 'a', 'A13', 'no']], { repair: true })

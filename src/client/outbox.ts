@@ -3,7 +3,7 @@
 // cannot be sent waits (K2).
 import type { Failure } from '../core/index.ts'
 import { isRetryable } from '../core/index.ts'
-import { ackedOf } from './greet.ts'
+import type { Frame, Outbox } from './replica.ts'
 import { die, refused } from './settle.ts'
 import type { Entry, State } from './state.ts'
 
@@ -12,23 +12,15 @@ const maxMutations = 1000
 const frameChars = 256 * 1024
 const maxFrames = 4
 
-/** A frame in flight: its first and its last `n`. */
-interface Frame {
-  readonly first: number
-  readonly last: number
-}
-
-export interface Outbox {
-  /** Welcomed, every scope answered, not paused: frames may go. */
-  open: boolean
-  paused: boolean
-  frames: Frame[]
-  /** A frame was refused as a whole: one mutation at a time until this `n`, to find the one. */
-  single: number
-}
-
-export function newOutbox(): Outbox {
-  return { open: false, paused: false, frames: [], single: 0 }
+/** Every result up to here is on disk or needed no more. */
+export function ackedOf(state: State): number {
+  let first = state.identity.n + 1
+  for (const n of state.entries.keys()) {
+    first = Math.min(first, n)
+    break // they are in `n` order
+  }
+  for (const [n, { durable }] of state.dead) if (!durable) first = Math.min(first, n)
+  return first - 1
 }
 
 /** The one decision: called after every event that may open the way. */

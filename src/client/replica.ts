@@ -5,18 +5,13 @@ import { isRetryable, SyncError } from '../core/index.ts'
 import { receiveBatch } from './apply.ts'
 import { answered, ask, askAll, want } from './ask.ts'
 import { hello, lost, receiveWelcome } from './greet.ts'
-import { frameRefused, newOutbox, pump } from './outbox.ts'
-import type { Outbox } from './outbox.ts'
-import { bury, dieWith, discard, drop, receiveResults, retry, sweep } from './settle.ts'
 import { conclude } from './conclude.ts'
-import { enqueue, register, shownOf, unheard, viewOf } from './state.ts'
+import type { Desk } from './desk.ts'
+import { shownOf, unheard, viewOf } from './state.ts'
 import type { Effect, Healing, Kept, State } from './state.ts'
 import type { Numbers } from './disk.ts'
-import { receiveReload } from './reload.ts'
-import { firstDraft } from './store.ts'
 import type { Told } from './tabs.ts'
 import type { Identity, Loaded, PendingRecord } from './store.ts'
-import { know, newEntry, place, write } from './write.ts'
 import type { Wants } from './wants.ts'
 
 export type ReplicaEvent =
@@ -36,6 +31,8 @@ export type ReplicaEvent =
   | { readonly type: 'gone'; readonly ns: readonly number[] }
   /** On as another client, with what has no number yet; what has one is another tab's affair. */
   | { readonly type: 'moult'; readonly client: string }
+  /** Numbers are given under it from now on; nothing has one yet. */
+  | { readonly type: 'identity'; readonly identity: Identity }
   | { readonly type: 'role'; readonly follows: boolean; readonly lead: number }
   /** A step of a part that not every page has; pure like all others. */
   | { readonly type: 'part'; readonly step: (state: State) => void }
@@ -45,8 +42,8 @@ export type ReplicaEvent =
   | { readonly type: 'closed' }
   /** The pause is over. */
   | { readonly type: 'resume' }
-  /** It is loaded: what waits for it asks again. */
-  | { readonly type: 'healing'; readonly healing: Healing }
+  /** It is loaded: what was to be healed meanwhile is asked for again. */
+  | { readonly type: 'home'; readonly desk: Desk; readonly healing: Healing }
   /** `again`: whatever was asked before is lost. */
   | { readonly type: 'ask'; readonly entity: string; readonly again?: boolean }
   /** From now on it is followed, or not. */
@@ -62,9 +59,30 @@ export interface ReplicaOptions {
   readonly node: string
   /** Overrides, for display only, what the server says of an entity. */
   readonly strategy?: string | null
+  /** Null: to come. */
+  readonly desk: Desk | null
   readonly healing?: Healing | null
   /** So many milliseconds edits wait for others to go with. */
   readonly gather?: number | undefined
+}
+
+/** A frame in flight: its first and its last `n`. */
+export interface Frame {
+  readonly first: number
+  readonly last: number
+}
+
+export interface Outbox {
+  /** Welcomed, every scope answered, not paused: frames may go. */
+  open: boolean
+  paused: boolean
+  frames: Frame[]
+  /** A frame was refused as a whole: one mutation at a time until this `n`, to find the one. */
+  single: number
+}
+
+function newOutbox(): Outbox {
+  return { open: false, paused: false, frames: [], single: 0 }
 }
 
 export interface Replica {
@@ -86,13 +104,7 @@ export function createReplica(options: ReplicaOptions): Replica {
     step(event, nowMs) {
       state.now = nowMs
       const n = handle(state, box, event)
-      if (options.gather !== undefined && event.type === 'durable' && !box.paused) {
-        box.paused = true
-        state.out.push({ do: 'pause', ms: options.gather })
-      }
-      sweep(state)
-      // what was written just now is not durable yet
-      if (event.type !== 'write') pump(state, box)
+      state.desk?.after(state, box, event, options.gather)
       return { n, effects: conclude(state) }
     },
     view(entity, id) {
@@ -105,7 +117,7 @@ export function createReplica(options: ReplicaOptions): Replica {
   }
 }
 
-function newState({ wants, identity, node, strategy = null, healing = null }: ReplicaOptions): State {
+function newState({ wants, identity, node, strategy = null, desk, healing = null }: ReplicaOptions): State {
   return {
     entities: new Map(
       Object.entries(wants).map(([name, filters]) => [name, newKept(name, filters[0] ?? null)]),
@@ -126,6 +138,7 @@ function newState({ wants, identity, node, strategy = null, healing = null }: Re
     maxPayload: Infinity,
     alias: new Map(),
     temporary: new Map(),
+    desk,
     healing,
     waiting: 0,
     out: [],
@@ -134,6 +147,7 @@ function newState({ wants, identity, node, strategy = null, healing = null }: Re
     discards: [],
     refusals: [],
     commits: [],
+    overlays: [],
     replaced: new Map(),
     was: undefined,
     saveIdentity: false,
@@ -183,18 +197,6 @@ function rowsOf(kept: Kept | undefined): Row[] {
 
 function handle(state: State, box: Outbox, event: ReplicaEvent): number {
   switch (event.type) {
-    case 'loaded':
-      load(state, event.loaded)
-      return 0
-    case 'write':
-      return write(state, event.writes)
-    case 'durable':
-    case 'reloaded':
-    case 'gone':
-    case 'moult':
-    case 'role':
-      fromDisk(state, event)
-      return 0
     case 'opened':
       hello(state)
       return 0
@@ -213,9 +215,13 @@ function handle(state: State, box: Outbox, event: ReplicaEvent): number {
         [...state.entities.values()].filter(kept => kept.again),
       )
       return 0
-    case 'healing':
+    case 'home':
+      state.desk = event.desk
       state.healing = event.healing
-      for (const kept of state.entities.values()) if (kept.asked) askAll(state, [kept])
+      askAll(
+        state,
+        [...state.entities.values()].filter(kept => kept.again),
+      )
       return 0
     case 'ask': {
       const kept = state.entities.get(event.entity)
@@ -232,54 +238,8 @@ function handle(state: State, box: Outbox, event: ReplicaEvent): number {
     case 'part':
       event.step(state)
       return 0
-    case 'retry':
-      return retry(state, event.n, event.writes)
-    case 'discard':
-      discard(state, event.n)
-      return 0
-  }
-}
-
-/** What the disk has taken, and what other tabs have put there. */
-function fromDisk(
-  state: State,
-  event: Extract<ReplicaEvent, { type: 'durable' | 'reloaded' | 'gone' | 'moult' | 'role' }>,
-): void {
-  switch (event.type) {
-    case 'durable':
-      place(state, event.numbers ?? [], event.others ?? [])
-      bury(state, event.others ?? [])
-      for (const n of event.ns) {
-        const entry = state.entries.get(n) ?? state.dead.get(n)
-        if (entry === undefined) continue
-        entry.durable = true
-        if (entry.doomed && !entry.sent && entry.result === null) dieWith(state, entry)
-      }
-      return
-    case 'reloaded':
-      receiveReload(state, event.loaded, event.told)
-      return
-    case 'gone':
-      for (const n of event.ns) {
-        // its result was missed: the disk has it and the rows that go with it
-        if (state.entries.get(n)?.result === null) state.out.push({ do: 'reload' })
-        state.dead.delete(n)
-      }
-      return
-    case 'moult':
-      state.follows = false
-      state.identity = { ...state.identity, client: event.client, lead: 1 }
-      state.saveIdentity = true
-      for (const entry of state.entries.values()) {
-        if (entry.record.n >= firstDraft) state.puts.set(entry.record.n, entry.record)
-        else drop(state, entry)
-      }
-      return
-    case 'role':
-      state.follows = event.follows
-      state.head = unheard
-      state.identity = { ...state.identity, lead: event.lead }
-      return
+    default:
+      return state.desk?.handle(state, event) ?? 0
   }
 }
 
@@ -293,13 +253,13 @@ function receive(state: State, box: Outbox, message: Down): void {
       receiveBatch(state, message)
       break
     case 'results':
-      receiveResults(state, message.results)
+      state.desk?.results(state, message.results)
       break
     case 'reset': {
       const kept = state.entities.get(message.entity)
       if (state.healing !== null) state.healing.reset(state, message)
       else if (kept !== undefined) {
-        kept.asked = true
+        kept.asked = kept.again = true
         state.out.push({ do: 'heal' })
       }
       break
@@ -308,7 +268,7 @@ function receive(state: State, box: Outbox, message: Down): void {
       state.healing?.mismatch(state, message)
       break
     case 'error':
-      if (message.re === 'mutate') frameRefused(state, box, message)
+      if (message.re === 'mutate') state.desk?.refused(state, box, message)
       if (message.re === 'subscribe' || (message.re === 'reconcile' && message.entity !== undefined))
         scopesFailed(state, message)
       state.out.push({
@@ -341,34 +301,4 @@ function scopesFailed(state: State, failure: Failure): void {
     }
   }
   if (again) state.out.push({ do: 'pause', ms })
-}
-
-function load(state: State, { entities, pending, identity }: Loaded): void {
-  if (identity !== null) state.identity = identity
-  for (const [name, held] of entities) {
-    const kept = state.entities.get(name)
-    if (kept === undefined) continue
-    kept.cursor = held.cursor
-    kept.marks = held.marks
-    kept.shape = held.shape
-    kept.rows = new Map(held.rows.map(row => [row.id, row]))
-  }
-  for (const record of pending) {
-    const entry = newEntry(record, true)
-    know(state, record.n)
-    if (record.dead !== undefined) {
-      state.dead.set(record.n, entry)
-      register(state, entry)
-      continue
-    }
-    state.entries.set(record.n, entry)
-    enqueue(state, entry, null)
-    for (const { entity, id, action } of record.mutation.writes) {
-      const kept = state.entities.get(entity)
-      const base = record.mutation.base?.seq ?? -1
-      // what was updated and is not there now was deleted since
-      if (action === 'update' && kept?.rows.has(id) === false && base < (kept.cursor?.seq ?? -1))
-        kept.gone.set(id, null)
-    }
-  }
 }

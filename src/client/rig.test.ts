@@ -12,6 +12,7 @@ import type {
 } from '../core/index.ts'
 import { textShape } from '../testing/fake-tables.ts'
 import { healing } from './heal.ts'
+import { desk } from './desk.ts'
 import { createReplica } from './replica.ts'
 import type { ReplicaEvent } from './replica.ts'
 import type { Change, Effect, Work } from './state.ts'
@@ -35,6 +36,7 @@ export function rig(
     wants: options.wants ?? Object.fromEntries(entities.map(name => [name, ['']])),
     identity: { client: 'c', n: 0, lead: 1, user: null, reading: 0 },
     node: 'n',
+    desk,
     healing: options.healing === undefined ? healing : options.healing,
     strategy: options.strategy ?? null,
   })

@@ -2,6 +2,8 @@
 // one of them has. Neighbour: `crew`, which decides nothing about either. The messages are documented for users who
 // listen on the channel themselves: `change` and `optimistic`, and the same by fields, carry what they say, and more.
 import type { Cursor, ErrorBody, Json, Row } from '../core/index.ts'
+import { pageEnv } from './env.ts'
+import type { ClientEnv } from './env.ts'
 import type { LinkState } from './link.ts'
 import type { ChangeAction } from './state.ts'
 import type { PendingRecord } from './store.ts'
@@ -183,4 +185,9 @@ export const platformTabs: Tabs = {
       },
     }
   },
+}
+
+/** The world as it is. */
+export function platformEnv(): ClientEnv {
+  return { ...pageEnv(), tabs: platformTabs }
 }

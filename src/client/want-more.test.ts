@@ -6,7 +6,6 @@ import { clientOf } from './client.ts'
 import { allParts } from './create-client.ts'
 import type { BareClient } from './api.ts'
 import type { Engine } from './engine.ts'
-import { late } from './late.ts'
 import { newKept } from './replica.ts'
 import { rig } from './rig.test.ts'
 import { wantMore } from './want-more.ts'
@@ -25,7 +24,6 @@ function page(autoConnect: boolean): { client: BareClient; engine: Engine } {
     {
       ...allParts(),
       transports: () => [server.transport()],
-      late,
       more: made => ({ engine: (engine = made) }),
     },
   )

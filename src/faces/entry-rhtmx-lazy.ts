@@ -1,21 +1,20 @@
 // What a page seldom needs, loaded a little after it is ready or when it is needed first: a script of its own, served as
 // `lazy.<hash>.js` beside `client.js`. It works on the state of the script that loads it, so both are of one release.
 import {
-  adopt,
-  exclusive,
-  foldPages,
-  healing,
-  late,
+  conflictsOf,
+  home,
   longPollTransport,
-  rivals,
+  platformTabs,
   sseTransport,
   wantMore,
 } from '../client/index.ts'
 import { bindElements } from './bind.ts'
+import { tellConflicts } from './conflict-events.ts'
 import { queueForm } from './forms.ts'
 import type { Joining, Lazy, Lent } from './lazy.ts'
 import { watchLoops } from './loops.ts'
 import { autoRefresh } from './refresh.ts'
+import { fieldSpelling } from './spelling.ts'
 
 /** For each entity once, whichever script names it. */
 function once(run: (entities: readonly string[]) => void): (entities: readonly string[]) => void {
@@ -25,8 +24,8 @@ function once(run: (entities: readonly string[]) => void): (entities: readonly s
 
 const rhtmxLazy = (lent: Lent): Lazy => {
   const { engine } = lent
-  engine.late = late
-  late(engine)
+  const conflicts = conflictsOf(lent.client)
+  Object.assign(engine.env, { tabs: platformTabs })
   const bind = once(bindElements(lent))
   const refresh = once(entities => autoRefresh(lent, entities))
   const watch = once(entities => watchLoops(lent, entities))
@@ -37,13 +36,11 @@ const rhtmxLazy = (lent: Lent): Lazy => {
   }
   see(lent)
   return {
-    adopt,
-    exclusive,
-    foldPages,
-    healing,
-    rivals,
+    home: lent.kind === 'field' ? { ...home, ...fieldSpelling } : home,
     sseTransport,
     longPollTransport,
+    conflicts,
+    tellConflicts: tell => tellConflicts(conflicts, tell),
     queueForm: event => queueForm(lent, event),
     async join(more) {
       const { entities, url } = more

@@ -1,27 +1,21 @@
 // Loads the second script when it is needed. A tag and a global instead of `import()`: it works from other origins
 // without CORS, and what failed once can be tried again in every browser.
-import type {
-  BareClient as Client,
-  Engine,
-  Fold,
-  Healing,
-  Parts,
-  Rivals,
-  Transport,
-} from '../client/index.ts'
+import type { BareClient as Client, Conflicts, Engine, Home, Transport } from '../client/index.ts'
+import type { PageEvents, ReadyDetail } from './events.ts'
 import type { ScriptOptions } from './script.ts'
 
 /** What the second script makes of a page. */
-export interface Lazy extends Pick<Parts, 'exclusive' | 'adopt'> {
-  readonly healing: Healing
-  readonly foldPages: Fold
-  readonly rivals: Rivals
+export interface Lazy {
+  readonly home: Home
   sseTransport(url: string): Transport
   longPollTransport(url: string): Transport
   /** What a marked form was about to send becomes a queued write. */
   queueForm(event: Event): void
   /** Another script of the page names more. Resolves when that may be written to, with what waits for its first sync. */
   join(more: Joining): Promise<() => Promise<void>>
+  readonly conflicts: Conflicts
+  /** From now on, of each that is open. */
+  tellConflicts(tell: PageEvents['tell']): void
 }
 
 export type Joining = Pick<ScriptOptions, 'url' | 'entities' | 'where' | 'autoRefresh' | 'debug'>
@@ -35,6 +29,8 @@ export interface Lent {
   readonly entities: readonly string[]
   readonly autoRefresh: boolean
   readonly debug: boolean
+  /** Whose script made the client. */
+  readonly kind: ReadyDetail['client']
   /** Entities that have changed before the second script was there to see it. */
   readonly changed: ReadonlySet<string>
   /** Of which nothing was here when they were named: the first copy is no change. */

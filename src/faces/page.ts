@@ -1,11 +1,11 @@
 // What the scripts of a page have in common: one client, with one connection, one copy and one queue. Whichever script
 // runs first makes it, and the other one finds it here (rule F12).
 // Neighbours on the line: the faces before it, the client behind it.
-import { clientOf, indexedDBStore, lazyTransport, platformEnv, webSocketTransport } from '../client/index.ts'
+import { clientOf, lazyTransport, pageEnv, webSocketTransport } from '../client/index.ts'
 import type { BareClient as Client, Engine, Parts } from '../client/index.ts'
 import type { Row } from '../core/index.ts'
 import { pageEvents } from './events.ts'
-import type { PageEvents } from './events.ts'
+import type { PageEvents, ReadyDetail } from './events.ts'
 import { lazily } from './lazy.ts'
 import type { Lazy } from './lazy.ts'
 import { lent } from './lent.ts'
@@ -33,6 +33,8 @@ export interface Page {
   word(): ConnectionState
   readonly log: (...message: readonly unknown[]) => void
   join(options: ScriptOptions): Pick<Place, 'named' | 'ready'>
+  /** The second script, as soon as it is there. */
+  readonly loaded: Promise<Lazy>
 }
 
 declare global {
@@ -41,25 +43,22 @@ declare global {
   }
 }
 
-/** What the script that makes the client gives it. */
-export type Spelling = Pick<Parts, 'spelled'>
-
-export function placeOf(options: ScriptOptions, document: Document, spelling: Spelling = {}): Place {
+export function placeOf(options: ScriptOptions, document: Document, kind: ReadyDetail['client']): Place {
   const { rhtmxPage: page = null } = window
   if (page === null) {
-    const made = newPage(options, document, spelling)
+    const made = newPage(options, document, kind)
     Object.assign(window, { rhtmxPage: made, rhtmxLent: lent })
     return { page: made, named: null, ready: made.client.ready }
   }
   return { page, ...page.join(options) }
 }
 
-function newPage(options: ScriptOptions, document: Document, spelling: Spelling): Page {
+function newPage(options: ScriptOptions, document: Document, kind: ReadyDetail['client']): Page {
   let { debug } = options
   const log = (...message: readonly unknown[]): void => {
     if (debug) print(...message)
   }
-  const env = platformEnv()
+  const env = pageEnv()
   const changed = new Set<string>()
   /** Of which nothing was here when it was named: the first copy is no change, `rhtmx:sync:ready` tells of it. */
   const fresh = new Set<string>()
@@ -68,6 +67,7 @@ function newPage(options: ScriptOptions, document: Document, spelling: Spelling)
     ...options,
     client,
     engine,
+    kind,
     page: document,
     changed,
     fresh,
@@ -75,10 +75,10 @@ function newPage(options: ScriptOptions, document: Document, spelling: Spelling)
     complain,
   }))
   const client = clientOf(
-    { ...options, env, debug: log, onError: error => complain(error.message, error) },
+    { ...options, debug: log, onError: error => complain(error.message, error) },
     {
-      ...spelling,
       ...scriptParts(options, load),
+      env: () => env,
       more: made => ({ engine: (engine = made) }),
     },
   )
@@ -103,6 +103,7 @@ function newPage(options: ScriptOptions, document: Document, spelling: Spelling)
     tell: events.tell,
     word,
     log,
+    loaded,
     join(more) {
       debug ||= more.debug
       prefetch()
@@ -141,7 +142,7 @@ function whenParsed(page: Document, run: () => void): void {
   else run()
 }
 
-function scriptParts({ websocket, longPoll }: ScriptOptions, load: () => Promise<Lazy>): Parts {
+function scriptParts({ websocket, longPoll }: ScriptOptions, load: () => Promise<Lazy>): Omit<Parts, 'env'> {
   return {
     transports(url, compress) {
       const all = [lazyTransport('sse', async () => (await load()).sseTransport(url))]
@@ -149,11 +150,7 @@ function scriptParts({ websocket, longPoll }: ScriptOptions, load: () => Promise
       if (longPoll) all.push(lazyTransport('long-poll', async () => (await load()).longPollTransport(url)))
       return all
     },
-    database: (name, after) => indexedDBStore(name, after, async () => (await load()).foldPages),
-    healing: async () => (await load()).healing,
-    rivals: async () => (await load()).rivals,
-    exclusive: async (engine, name) => (await load()).exclusive(engine, name),
-    adopt: async engine => (await load()).adopt(engine),
+    home: async () => (await load()).home,
   }
 }
 

@@ -1,19 +1,6 @@
 // The one client, made for this face: one WebSocket with the dialect before it and a meter behind it, and hints of the page
 // only while somebody wants a connection.
-import {
-  adopt,
-  clientOf,
-  exclusive,
-  foldPages,
-  healing,
-  indexedDBStore,
-  late,
-  measured,
-  openMemory,
-  platformEnv,
-  rivals,
-  webSocketTransport,
-} from '../../client/index.ts'
+import { clientOf, home, measured, platformEnv, webSocketTransport } from '../../client/index.ts'
 import type { BareClient, ClientEnv, Engine, Hint, Quality } from '../../client/index.ts'
 import { differential } from './codec.ts'
 import type { CodecHost } from './codec.ts'
@@ -70,7 +57,6 @@ export function makeCore(
     {
       url: settings.url,
       entities: settings.entityTypes,
-      env,
       store: settings.store,
       name: `differential-${settings.clientId}`,
       strategy: settings.strategy ?? null,
@@ -82,17 +68,12 @@ export function makeCore(
       ...(debug && { debug }),
     },
     {
+      env: () => env,
       transports(url, compress) {
         const open = (): WebSocket => webSocket(addressOf(url, compress))
         return [differential(measured(webSocketTransport(url, compress, open), quality), host)]
       },
-      database: (name, after) => indexedDBStore(name, after, async () => foldPages),
-      healing,
-      late,
-      rivals,
-      exclusive,
-      adopt,
-      open: openMemory,
+      home,
       more(made) {
         engine = made
         return {}

@@ -1,0 +1,84 @@
+// Where a client lives: its disk, the tabs beside it, its own writes, and what it does when something goes wrong. All that a
+// page can be ready without on its first visit, and so a part that a small script loads a moment later. Neighbours: the
+// engine, which asks it; the files that it is made of.
+import type { Down, Write } from '../core/index.ts'
+import { adopt } from './adopt.ts'
+import type { DeadLetter, PendingWrite, WriteHandle } from './api.ts'
+import { announce, forward, need, post, rejoin, suspend } from './crew.ts'
+import { desk } from './desk.ts'
+import type { Desk } from './desk.ts'
+import type { Engine } from './engine.ts'
+import { exclusive } from './exclusive.ts'
+import type { Handle } from './handles.ts'
+import { healing } from './heal.ts'
+import { late } from './late.ts'
+import { forget, leave, openDatabase, switchUser, welcomed } from './opening.ts'
+import type { ReplicaEvent } from './replica.ts'
+import { rivals } from './rivals.ts'
+import type { Rivals } from './rivals.ts'
+import type { Change, Effect, Healing } from './state.ts'
+import type { TabMessage } from './tabs.ts'
+import { carry, deadLetters, discard, pending, put, retry } from './writing.ts'
+
+export interface Home {
+  readonly desk: Desk
+  readonly healing: Healing
+  readonly rivals: Rivals
+  /** `user` null: the last one of this browser. Connects when the store is open and a connection is wanted. */
+  open(engine: Engine, user: string | null): void
+  /** The server takes this connection for somebody else: on with that user's own database. */
+  switchUser(engine: Engine, user: string): void
+  welcomed(engine: Engine, user: string): void
+  forget(engine: Engine): Promise<void>
+  leave(engine: Engine): Promise<void>
+  /** How many edits were moved. */
+  adopt(engine: Engine): Promise<number>
+  /** Where tabs cannot hear each other: whether this one has the disk alone; null: nobody knows. */
+  exclusive(engine: Engine, name: string): Promise<boolean | null>
+  /** What it does beside its work: after every event, and once when it comes. */
+  late(engine: Engine): void
+  /** To the other tabs: how the connection is; with `stored` when all of it is on disk. */
+  announce(engine: Engine, stored: boolean): void
+  /** A frame of the server has been taken in. */
+  forward(engine: Engine, message: Down, text: string, changes: readonly Change[]): void
+  /** Something is awaited of the leader; `stale`: and what it has is to be read again. */
+  need(engine: Engine, stale: boolean): void
+  post(engine: Engine, message: TabMessage): void
+  /** How this page says it to the other tabs, which understand every spelling. */
+  spelled?(engine: Engine, message: TabMessage): TabMessage
+  suspend(engine: Engine): void
+  rejoin(engine: Engine): void
+  /** `first`: of what is written. */
+  put(engine: Engine, handle: Handle, event: ReplicaEvent, first?: Write): void
+  carry(engine: Engine, effect: Effect): void
+  pending(engine: Engine): PendingWrite[]
+  deadLetters(engine: Engine): DeadLetter[]
+  retry(engine: Engine, n: number, writes?: readonly Write[]): WriteHandle
+  discard(engine: Engine, n: number): void
+}
+
+export const home: Home = {
+  desk,
+  healing,
+  rivals,
+  open: openDatabase,
+  switchUser,
+  welcomed,
+  forget,
+  leave,
+  adopt,
+  exclusive,
+  late,
+  announce,
+  forward,
+  need,
+  post,
+  suspend,
+  rejoin,
+  put,
+  carry,
+  pending,
+  deadLetters,
+  retry,
+  discard,
+}
