@@ -2,13 +2,15 @@
 // tabs of one browser share it, hear each other, and have one lock.
 import { SyncError } from '../core/index.ts'
 import type { EntityDefinition, Filter, Row } from '../core/index.ts'
-import { createClient, memoryStore } from '../client/index.ts'
+import { allParts, clientOf, createClient, memoryStore } from '../client/index.ts'
 import type {
   Change,
   Client,
   ClientEnv,
+  ClientOptions,
   ClientStore,
   Hint,
+  Home,
   PendingRecord,
   Transport,
 } from '../client/index.ts'
@@ -231,19 +233,40 @@ export class Browser {
         return () => hints.delete(listener)
       },
     }
-    const client = createClient({
+    const options = {
       url: '/api/sync',
       ...(names?.() ?? { entities }),
       env,
       transports: transports.map(transport => mortal(transport, disk, run => this.#run(run))),
       store: () => this.#disk(disk),
-    })
+    }
+    // as the small script does; what it has not is of no use to those who change what they want
+    const client = names === null && random.chance(0.3) ? this.#visitor(options) : createClient(options)
     const mine = (): boolean => !disk.dead
     client.on('changed', change => mine() && events.changed(change))
     client.on('rejected', letter => mine() && events.rejected(letter.n))
     client.on('storage', ({ reason, lost = 0 }) => mine() && reason === 'evicted' && events.evicted(lost))
     this.#page = { client, timers, hints, disk }
     events.loaded(client)
+  }
+
+  /** A page whose home is loaded when it is ready, or fails to. Now and then nothing says that it was here before. */
+  #visitor({ env, ...options }: ClientOptions & { readonly env: ClientEnv }): Client {
+    const { time, random, profile } = this.#parts
+    const parts = allParts()
+    const knows = random.chance(0.7)
+    const notes = {
+      get: (key: string) => (key === 'syncline' && !knows ? null : (profile.notes.get(key) ?? null)),
+      set: (key: string, value: string) => void profile.notes.set(key, value),
+    }
+    const home = async (): Promise<Home> => {
+      await time.sleep(random.between(0, random.chance(0.2) ? 5_000 : 200))
+      if (this.#held !== null) await new Promise<void>(go => this.#run(go))
+      if (random.chance(0.1)) throw new SyncError('INTERNAL', 'no script in this world for a moment')
+      return parts.home
+    }
+    // reason: the parts are those of a client
+    return clientOf({ ...options, env: { ...env, notes } }, { ...parts, home }) as unknown as Client
   }
 
   #run(run: () => void): void {
