@@ -29,14 +29,6 @@ export function clientOf<const S extends readonly EntitySource[]>(
 ): BareClient<RowsOf<S>> {
   const env = options.env ?? parts.env()
   const engine = createEngine(options, env, parts)
-  const stopHints = env.onHint(hint => {
-    const { home } = engine
-    if (hint === 'suspend') home?.suspend(engine)
-    if (hint === 'resume') home?.rejoin(engine)
-    if (connects(engine)) drive(engine.connector, { type: 'hint', hint })
-    // who slept may have missed something
-    else if (hint !== 'hide' && hint !== 'suspend') home?.need(engine, hint === 'resume')
-  })
   begin(engine)
   const client: AnyClient = {
     ...writing(engine),
@@ -52,10 +44,7 @@ export function clientOf<const S extends readonly EntitySource[]>(
     },
     clear: async () => (await callHome(engine)).forget(engine),
     adopt: async () => (await callHome(engine)).adopt(engine),
-    close: () => {
-      stopHints()
-      return shut(engine)
-    },
+    close: () => shut(engine),
     [Symbol.asyncDispose]: () => client.close(),
   }
   // reason: inside, every row is a Row; what they are outside is the caller's definition
@@ -81,6 +70,7 @@ function begin(engine: Engine): void {
 async function shut(engine: Engine): Promise<void> {
   if (engine.closed) return
   engine.closed = true
+  engine.deafen()
   drive(engine.connector, { type: 'stop' })
   await engine.opening
   try {

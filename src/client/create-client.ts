@@ -15,7 +15,7 @@ import type { QueryOptions } from './query.ts'
 import { pruning } from './prune.ts'
 import { newScopes } from './scopes.ts'
 import type { Scopes } from './scopes.ts'
-import { platformEnv } from './tabs.ts'
+import { platformEnv } from './platform.ts'
 import { sseTransport } from './transport-sse.ts'
 import { webSocketTransport } from './transport-websocket.ts'
 

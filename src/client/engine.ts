@@ -79,6 +79,8 @@ export interface Engine {
   readonly marked: Map<string, number>
   /** The database, by its key, that was emptied on purpose. */
   cleared: string | null
+  /** Nothing more is heard of the page. */
+  deafen: () => void
   /** Ends the wait for housekeeping. */
   tidying: () => void
   /** The part of the database's name that says whose it is. */
@@ -129,6 +131,7 @@ export function createEngine(options: ClientOptions, env: ClientEnv, parts: Part
     notes: env.notes ?? pageNotes,
     marked: new Map(),
     cleared: null,
+    deafen: () => {},
     tidying: () => {},
     key: '',
     storage: 'memory',
@@ -169,9 +172,16 @@ function newConnector(engine: () => Engine, options: ClientOptions, env: ClientE
       moved(engine(), previous)
     },
   }
-  const rivals =
-    typeof parts.home === 'function' ? async () => (await callHome(engine())).rivals : parts.home.rivals
-  return createConnector(env, transports ?? parts.transports(url, compress), rivals, events, options)
+  const home = typeof parts.home === 'function' ? null : parts.home
+  const load = (): Promise<unknown> => callHome(engine())
+  return createConnector(
+    env,
+    transports ?? parts.transports(url, compress),
+    home?.upkeep ?? null,
+    load,
+    events,
+    options,
+  )
 }
 
 /** The connection's state, attempt or transport is another than before; for a follower, the leader's. */
@@ -279,6 +289,7 @@ export function callHome(engine: Engine, attempt = 1): Promise<Home> {
     home => {
       if (engine.closed) throw new SyncError('CLOSED', 'the client is closed')
       engine.home = home
+      drive(connector, { type: 'loaded', upkeep: home.upkeep })
       tell(engine, { type: 'home', ...home })
       home.open(engine, engine.options.user ?? null)
       return home

@@ -61,7 +61,7 @@ export const pageNotes: Notes = {
  */
 export type Hint = 'online' | 'offline' | 'visible' | 'resume' | 'hide' | 'suspend'
 
-/** A page by itself: `platformEnv` knows of the others, too. */
+/** A page as it begins: it knows of no others, and hears of nothing. See `platformEnv`. */
 export function pageEnv(): ClientEnv {
   return {
     now: () => Date.now(),
@@ -79,31 +79,6 @@ export function pageEnv(): ClientEnv {
     online: () => (globalThis.navigator as Navigator | undefined)?.onLine !== false,
     saveData: (globalThis.navigator as Thrifty | undefined)?.connection?.saveData === true, // reason: as above
     visible: () => typeof document === 'undefined' || document.visibilityState === 'visible',
-    onHint: listenToPage,
-  }
-}
-
-/** Null: what the page's visibility says. */
-const pageHints: Readonly<Record<string, Hint | null>> = {
-  online: 'online',
-  offline: 'offline',
-  pageshow: 'resume',
-  resume: 'resume',
-  pagehide: null,
-  visibilitychange: null,
-}
-
-function listenToPage(listener: (hint: Hint) => void): () => void {
-  if (typeof window === 'undefined') return () => {}
-  const handle = (event: Event): void => {
-    const left = 'persisted' in event && event.persisted === true ? 'suspend' : 'hide'
-    const shown = document.visibilityState === 'visible' && event.type !== 'pagehide'
-    listener(pageHints[event.type] ?? (shown ? 'visible' : left))
-  }
-  const types = Object.keys(pageHints)
-  // captured: some of them are the document's and do not bubble
-  for (const type of types) window.addEventListener(type, handle, true)
-  return () => {
-    for (const type of types) window.removeEventListener(type, handle, true)
+    onHint: () => () => {},
   }
 }

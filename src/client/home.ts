@@ -4,7 +4,7 @@
 import type { Down, Write } from '../core/index.ts'
 import { adopt } from './adopt.ts'
 import type { DeadLetter, PendingWrite, WriteHandle } from './api.ts'
-import { announce, forward, need, post, rejoin, suspend } from './crew.ts'
+import { announce, forward, need, post } from './crew.ts'
 import { desk } from './desk.ts'
 import type { Desk } from './desk.ts'
 import type { Engine } from './engine.ts'
@@ -14,16 +14,16 @@ import { healing } from './heal.ts'
 import { late } from './late.ts'
 import { forget, leave, openDatabase, switchUser, welcomed } from './opening.ts'
 import type { ReplicaEvent } from './replica.ts'
-import { rivals } from './rivals.ts'
-import type { Rivals } from './rivals.ts'
 import type { Change, Effect, Healing } from './state.ts'
 import type { TabMessage } from './tabs.ts'
+import { upkeep } from './upkeep.ts'
+import type { Upkeep } from './upkeep.ts'
 import { carry, deadLetters, discard, pending, put, retry } from './writing.ts'
 
 export interface Home {
   readonly desk: Desk
   readonly healing: Healing
-  readonly rivals: Rivals
+  readonly upkeep: Upkeep
   /** `user` null: the last one of this browser. Connects when the store is open and a connection is wanted. */
   open(engine: Engine, user: string | null): void
   /** The server takes this connection for somebody else: on with that user's own database. */
@@ -46,8 +46,6 @@ export interface Home {
   post(engine: Engine, message: TabMessage): void
   /** How this page says it to the other tabs, which understand every spelling. */
   spelled?(engine: Engine, message: TabMessage): TabMessage
-  suspend(engine: Engine): void
-  rejoin(engine: Engine): void
   /** `first`: of what is written. */
   put(engine: Engine, handle: Handle, event: ReplicaEvent, first?: Write): void
   carry(engine: Engine, effect: Effect): void
@@ -60,7 +58,7 @@ export interface Home {
 export const home: Home = {
   desk,
   healing,
-  rivals,
+  upkeep,
   open: openDatabase,
   switchUser,
   welcomed,
@@ -73,8 +71,6 @@ export const home: Home = {
   forward,
   need,
   post,
-  suspend,
-  rejoin,
   put,
   carry,
   pending,

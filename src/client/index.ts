@@ -56,7 +56,7 @@ export { tokenTransports } from './transport-token.ts'
 export { webSocketTransport } from './transport-websocket.ts'
 export type { LinkState } from './link.ts'
 export { firstDraft } from './store.ts'
-export { platformEnv, platformTabs } from './tabs.ts'
+export { platform, platformEnv } from './platform.ts'
 export type { ChangedField, ChangedRow, Channel, Lock, LockEvents, Posted, TabMessage, Tabs } from './tabs.ts'
 export type { Change, ChangeAction, Source } from './state.ts'
 export type {

@@ -1,7 +1,7 @@
 // Opening, changing and leaving the database: which store, whose, and what when it cannot be had.
 import { SyncError } from '../core/index.ts'
-import { leave as leaveCrew, post } from './crew.ts'
-import { leads } from './crew-state.ts'
+import { leave as leaveCrew, need, post, rejoin, suspend } from './crew.ts'
+import { connects, leads } from './crew-state.ts'
 import { boot } from './boot.ts'
 import { asError, emit } from './engine.ts'
 import { storageFailed } from './engine-disk.ts'
@@ -12,13 +12,23 @@ import { noStore } from './memory.ts'
 import { openMemory } from './open-memory.ts'
 import type { ClientStore } from './store.ts'
 import { defaultName } from './env.ts'
+import type { Hint } from './env.ts'
 import { databaseKey, rememberUser } from './users.ts'
 import { failHandles } from './writing.ts'
 
 /** `user` null: the last one of this browser. Connects when the store is open and a connection is wanted. */
 export function openDatabase(engine: Engine, user: string | null): void {
+  engine.deafen = engine.env.onHint(hint => hear(engine, hint))
   if (openMemory(engine)) return
   void begin(engine, () => openStore(engine, user))
+}
+
+function hear(engine: Engine, hint: Hint): void {
+  if (hint === 'suspend') suspend(engine)
+  if (hint === 'resume') rejoin(engine)
+  if (connects(engine)) drive(engine.connector, { type: 'hint', hint })
+  // who slept may have missed something
+  else if (hint !== 'hide' && hint !== 'suspend') need(engine, hint === 'resume')
 }
 
 /**

@@ -1,7 +1,7 @@
 import { IDBFactory, IDBKeyRange, IDBObjectStore } from 'fake-indexeddb'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { clientStoreContract } from '../testing/contracts/client-store.ts'
-import { platformEnv } from './tabs.ts'
+import { platformEnv } from './platform.ts'
 import { indexedDBStore } from './idb.ts'
 import { memoryStore } from './memory.ts'
 import type { ClientStore, Saving } from './store.ts'

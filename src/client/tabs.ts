@@ -2,8 +2,6 @@
 // one of them has. Neighbour: `crew`, which decides nothing about either. The messages are documented for users who
 // listen on the channel themselves: `change` and `optimistic`, and the same by fields, carry what they say, and more.
 import type { Cursor, ErrorBody, Json, Row } from '../core/index.ts'
-import { pageEnv } from './env.ts'
-import type { ClientEnv } from './env.ts'
 import type { LinkState } from './link.ts'
 import type { ChangeAction } from './state.ts'
 import type { PendingRecord } from './store.ts'
@@ -135,59 +133,4 @@ export interface Tabs {
   channel(name: string, hear: (message: Posted) => void): Channel | null
   /** Waits for its turn until `release`. */
   lock(name: string, events: LockEvents): Lock | null
-}
-
-/** Messages of another release are not understood: a tab hears only its own kind. */
-const version = 1
-
-export const platformTabs: Tabs = {
-  channel(name, hear) {
-    if (typeof BroadcastChannel === 'undefined') return null
-    const channel = new BroadcastChannel(name)
-    channel.onmessage = ({ data }: MessageEvent<(Posted & { readonly v: number }) | null>) => {
-      if (data?.v === version) hear(data)
-    }
-    return {
-      post: message => channel.postMessage({ v: version, ...message }),
-      close: () => channel.close(),
-    }
-  },
-  lock(name, holder) {
-    const locks = typeof navigator === 'undefined' ? undefined : navigator.locks
-    if (locks === undefined) return null
-    let release = (): void => {}
-    const request = (options: LockOptions): void => {
-      let held = false
-      let over = false
-      release = () => void (over = true)
-      locks
-        .request(name, options, () => {
-          if (over) return undefined
-          held = true
-          holder.granted()
-          return new Promise<void>(resolve => (release = resolve))
-        })
-        .catch(() => {
-          if (held) holder.lost()
-        })
-    }
-    let waiting = new AbortController()
-    request({ signal: waiting.signal })
-    return {
-      steal() {
-        waiting.abort()
-        waiting = new AbortController()
-        request({ steal: true })
-      },
-      release() {
-        waiting.abort()
-        release()
-      },
-    }
-  },
-}
-
-/** The world as it is. */
-export function platformEnv(): ClientEnv {
-  return { ...pageEnv(), tabs: platformTabs }
 }

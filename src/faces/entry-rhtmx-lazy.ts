@@ -1,18 +1,12 @@
 // What a page seldom needs, loaded a little after it is ready or when it is needed first: a script of its own, served as
 // `lazy.<hash>.js` beside `client.js`. It works on the state of the script that loads it, so both are of one release.
-import {
-  conflictsOf,
-  home,
-  longPollTransport,
-  platformTabs,
-  sseTransport,
-  wantMore,
-} from '../client/index.ts'
+import { conflictsOf, home, longPollTransport, platform, sseTransport, wantMore } from '../client/index.ts'
 import { bindElements } from './bind.ts'
 import { tellConflicts } from './conflict-events.ts'
 import { queueForm } from './forms.ts'
 import type { Joining, Lazy, Lent } from './lazy.ts'
 import { watchLoops } from './loops.ts'
+import { push } from './push.ts'
 import { autoRefresh } from './refresh.ts'
 import { fieldSpelling } from './spelling.ts'
 
@@ -25,7 +19,7 @@ function once(run: (entities: readonly string[]) => void): (entities: readonly s
 const rhtmxLazy = (lent: Lent): Lazy => {
   const { engine } = lent
   const conflicts = conflictsOf(lent.client)
-  Object.assign(engine.env, { tabs: platformTabs })
+  Object.assign(engine.env, platform)
   const bind = once(bindElements(lent))
   const refresh = once(entities => autoRefresh(lent, entities))
   const watch = once(entities => watchLoops(lent, entities))
@@ -41,6 +35,7 @@ const rhtmxLazy = (lent: Lent): Lazy => {
     longPollTransport,
     conflicts,
     tellConflicts: tell => tellConflicts(conflicts, tell),
+    push: (...change) => push(lent.client, ...change),
     queueForm: event => queueForm(lent, event),
     async join(more) {
       const { entities, url } = more

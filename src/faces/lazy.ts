@@ -1,7 +1,9 @@
 // Loads the second script when it is needed. A tag and a global instead of `import()`: it works from other origins
 // without CORS, and what failed once can be tried again in every browser.
-import type { BareClient as Client, Conflicts, Engine, Home, Transport } from '../client/index.ts'
+import type { BareClient as Client, Conflicts, Engine, Home, Id, Transport } from '../client/index.ts'
+import type { Action } from '../core/index.ts'
 import type { PageEvents, ReadyDetail } from './events.ts'
+import type { PushResult, RowData } from './face.ts'
 import type { ScriptOptions } from './script.ts'
 
 /** What the second script makes of a page. */
@@ -9,6 +11,7 @@ export interface Lazy {
   readonly home: Home
   sseTransport(url: string): Transport
   longPollTransport(url: string): Transport
+  push(entity: string, id: Id | null | undefined, action: Action, data: RowData): Promise<PushResult>
   /** What a marked form was about to send becomes a queued write. */
   queueForm(event: Event): void
   /** Another script of the page names more. Resolves when that may be written to, with what waits for its first sync. */

@@ -35,6 +35,8 @@ export interface Page {
   join(options: ScriptOptions): Pick<Place, 'named' | 'ready'>
   /** The second script, as soon as it is there. */
   readonly loaded: Promise<Lazy>
+  /** Loads it. */
+  second(): Promise<Lazy>
 }
 
 declare global {
@@ -104,6 +106,10 @@ function newPage(options: ScriptOptions, document: Document, kind: ReadyDetail['
     word,
     log,
     loaded,
+    second() {
+      prefetch()
+      return loaded
+    },
     join(more) {
       debug ||= more.debug
       prefetch()
