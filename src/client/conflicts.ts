@@ -18,7 +18,10 @@ export interface Conflict {
   readonly base: Json
   /** The value that did not survive. */
   readonly mine: Json
-  /** What took its place then; null where the row was deleted. */
+  /**
+   * What took its place then; null where the row was deleted. Of what was refused, and where that was hidden from its writer
+   * then: what stands now.
+   */
   readonly theirs: Json
   /** When the two were written; null where that is not known. Milliseconds since 1970. */
   readonly mineAt: number | null
@@ -64,17 +67,18 @@ export function conflictsOf(client: Client, begin = (): void => {}): Conflicts {
     begun = true
     begin()
   }
-  let known: { rows: readonly Row[]; dead: string; list: readonly Conflict[] } | null = null
+  let known: { rows: readonly Row[]; now: string; list: readonly Conflict[] } | null = null
   const list = (): readonly Conflict[] => {
     asked()
     // reason: the entity is the engine's own, and its rows are as it makes them
     const rows = client.getSnapshot(conflictsName) as readonly (Row & ConflictRow)[]
-    const letters = client.deadLetters()
-    const dead = letters.map(({ n }) => n).join()
-    if (known?.rows === rows && known.dead === dead) return known.list
-    const open = rows.filter(({ status }) => status === 'open').map(row => recorded(client, row))
-    const all = [...open, ...letters.flatMap(letter => refused(client, letter))].sort((a, b) => b.at - a.at)
-    known = { rows, dead, list: all }
+    const letters = client.deadLetters().flatMap(letter => refused(client, letter))
+    const open = rows.filter(({ status }) => status === 'open')
+    // what else may change of it than the records
+    const now = JSON.stringify([letters, open.filter(isUntold).map(row => theirsOf(client, row))])
+    if (known?.rows === rows && known.now === now) return known.list
+    const all = [...open.map(row => recorded(client, row)), ...letters].sort((a, b) => b.at - a.at)
+    known = { rows, now, list: all }
     return all
   }
   const get = (id: string): Conflict | undefined => list().find(conflict => conflict.id === id)
@@ -88,7 +92,14 @@ export function conflictsOf(client: Client, begin = (): void => {}): Conflicts {
     get,
     subscribe(listener) {
       asked()
-      const stops = [client.subscribe(conflictsName, listener), client.on('rejected', listener)]
+      let before = list()
+      const check = (): void => {
+        const now = list()
+        if (now === before) return
+        before = now
+        listener()
+      }
+      const stops = [client.subscribe(conflictsName, check), client.on('changed', check)]
       return () => stops.forEach(stop => stop())
     },
     keepMine: id => find(id).keepMine(),
@@ -123,6 +134,7 @@ function recorded(client: Client, record: ConflictRow): Conflict {
     entity,
     rowId,
     field,
+    theirs: theirsOf(client, record),
     keepMine: () => settle(record.mine),
     keepTheirs() {
       open(client, id)
@@ -130,6 +142,19 @@ function recorded(client: Client, record: ConflictRow): Conflict {
     },
     resolve: settle,
   }
+}
+
+/** Neither the value that stands nor when it was written: whoever lost could not see it then. */
+function isUntold({ theirs, theirs_at: at, field }: ConflictRow): boolean {
+  return theirs === null && at === null && field !== null
+}
+
+function theirsOf(client: Client, record: ConflictRow): Json {
+  return isUntold(record) ? standing(client, record.entity, record.row_id, record.field) : record.theirs
+}
+
+function standing(client: Client, entity: string, rowId: string, field: string | null): Json {
+  return field === null ? null : (client.get(entity, rowId)?.[field] ?? null)
 }
 
 /** The row is gone: it is made anew of what is known, which is all that did not survive of it. */
@@ -173,7 +198,7 @@ function refused(client: Client, { n, writes, error, at }: DeadLetter): Conflict
       field,
       base: field === null ? null : (was[field] ?? null),
       mine: field === null ? null : (data[field] ?? null),
-      theirs: field === null ? null : (client.get(entity, rowId)?.[field] ?? null),
+      theirs: standing(client, entity, rowId, field),
       mineAt: null,
       theirsAt: null,
       writer: user,

@@ -9,7 +9,7 @@ import { frameRefused, newOutbox, pump } from './outbox.ts'
 import type { Outbox } from './outbox.ts'
 import { bury, dieWith, discard, drop, receiveResults, retry, sweep } from './settle.ts'
 import { conclude } from './conclude.ts'
-import { enqueue, register, shownOf, unheard, viewOf } from './state.ts'
+import { enqueue, nothingYet, register, shownOf, unheard, viewOf } from './state.ts'
 import type { Effect, Healing, Kept, State } from './state.ts'
 import type { Numbers } from './disk.ts'
 import { receiveReload } from './reload.ts'
@@ -112,6 +112,7 @@ function newState({ wants, identity, node, strategy = null, healing = null }: Re
     ),
     entries: new Map(),
     dead: new Map(),
+    letters: '',
     identity,
     strategy,
     node,
@@ -128,15 +129,7 @@ function newState({ wants, identity, node, strategy = null, healing = null }: Re
     temporary: new Map(),
     healing,
     waiting: 0,
-    out: [],
-    puts: new Map(),
-    removes: [],
-    discards: [],
-    refusals: [],
-    commits: [],
-    replaced: new Map(),
-    was: undefined,
-    saveIdentity: false,
+    ...nothingYet(),
   }
 }
 
