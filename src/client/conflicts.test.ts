@@ -5,6 +5,7 @@ import type { ErrorBody } from '../core/index.ts'
 import { crew, server } from './crew-rig.test.ts'
 import type { Tab } from './crew-rig.test.ts'
 import type { Conflict } from './index.ts'
+import { textShape } from '../testing/fake-tables.ts'
 
 const error: ErrorBody = { code: 'FORBIDDEN', message: 'no' }
 
@@ -63,6 +64,21 @@ describe('[I2] [Q5] another value in the place of one that was refused', () => {
     expect(await letters(page)[0]?.resolve('first').confirmed).toMatchObject({ status: 'applied', id: 'a' })
     expect([letters(page), page.client.pending()]).toEqual([[], []])
   })
+})
+
+test('[I4] a row that is made anew has its key as its column spells it', async () => {
+  const columns = [
+    ['id', 'integer'],
+    ['title', 'text'],
+  ] as const
+  server.define('todos', textShape(['id', 'title'], { columns }))
+  server.define(conflictsName, ['id', 'entity', 'row_id', 'field', 'mine', 'status'])
+  const record = { id: 'c', entity: 'todos', row_id: '7', field: 'title', mine: 'mine', status: 'open' }
+  server.put(conflictsName, 'c', record)
+  const [page] = (await crew(1)) as [Tab]
+  await vi.waitFor(() => expect(letters(page)).toHaveLength(1))
+  letters(page)[0]?.keepMine()
+  expect(page.client.get('todos', '7')).toEqual({ id: 7, title: 'mine' })
 })
 
 /** What each page is told of its list, as the values that did not survive, each with the one that stands. */

@@ -2,7 +2,7 @@
 // are rows like any other, of an entity of the server's; what the server refused outright is a dead letter of this device,
 // and reads the same. Neighbours: the client's writes and views behind it, faces before it.
 import type { ConflictOutcome, ConflictRow, Json, Row } from '../core/index.ts'
-import { conflictsName, isTemporaryId, sameJson, SyncError } from '../core/index.ts'
+import { conflictsName, isTemporaryId, keyOfId, sameJson, SyncError } from '../core/index.ts'
 import type { BareClient as Client, DeadLetter, Transaction, WriteHandle } from './api.ts'
 import { encodeRow } from './encode.ts'
 import type { Encodable } from './encode.ts'
@@ -165,17 +165,14 @@ function revive(
   rowId: string,
   values: { readonly [column: string]: Encodable },
 ): void {
-  const key = isTemporaryId(rowId) ? [] : (client.shape(entity)?.key ?? ['id'])
-  // reason: so composite ids are spelled
-  const parts = (key.length > 1 ? JSON.parse(rowId) : [rowId]) as Encodable[]
-  const named = Object.fromEntries(key.map((column, i) => [column, parts[i] ?? null]))
+  const key = isTemporaryId(rowId) ? {} : keyOfId(rowId, client.shape(entity))
   // reason: as in `list`
   const rows = client.getSnapshot(conflictsName) as readonly (Row & ConflictRow)[]
   const others = rows.filter(
     row => row.entity === entity && row.row_id === rowId && row.status === 'open' && row.field !== null,
   )
   const lost = Object.fromEntries(others.map(({ field, mine }) => [String(field), mine]))
-  tx.create(entity, { ...lost, ...values, ...named })
+  tx.create(entity, { ...lost, ...values, ...key })
   for (const { id, field } of others)
     if (!Object.hasOwn(values, String(field))) tx.update(conflictsName, id, { status: 'resolved' })
 }
