@@ -20,6 +20,7 @@ import type { Engine, Parts } from './engine.ts'
 import { platformEnv } from './env.ts'
 import { deferred, failHandle, newHandle } from './handles.ts'
 import type { ReplicaEvent } from './replica.ts'
+import { letterOf } from './settle.ts'
 import { cleared, forget, openDatabase, shut, switchUser, welcomed } from './opening.ts'
 
 type AnyClient = BareClient
@@ -94,13 +95,7 @@ function writing(engine: Engine): Writing {
         at: record.timestamp,
         sent,
       })),
-    deadLetters: () =>
-      Array.from(engine.replica.state.dead.values(), ({ record: { n, mutation, dead } }) => ({
-        n,
-        writes: mutation.writes,
-        error: dead?.error ?? { code: 'INTERNAL', message: '' },
-        at: dead?.at ?? 0,
-      })),
+    deadLetters: () => Array.from(engine.replica.state.dead.values(), ({ record }) => letterOf(record)),
     retry(n, writes) {
       const first = engine.replica.state.dead.get(n)?.record.mutation.writes[0]
       if (!first) throw new SyncError('NOT_FOUND', `no dead letter ${n}`)
@@ -159,8 +154,11 @@ function submit(engine: Engine, event: ReplicaEvent, first?: Write): WriteHandle
     if (n > 0) return
     // nothing changed: nothing to send, settled as it stands
     handle.onDisk.resolve()
-    const version = engine.replica.state.entities.get(first?.entity ?? '')?.cursor?.seq ?? 0
-    settle(engine, 0, { status: 'applied', version, ids: {} })
+    settle(engine, 0, {
+      status: 'applied',
+      version: engine.replica.state.entities.get(first?.entity ?? '')?.cursor?.seq ?? 0,
+      ids: {},
+    })
   }
   if (engine.closed) failHandle(handle, new SyncError('CLOSED', 'the client is closed'))
   else if (engine.early === null) go()

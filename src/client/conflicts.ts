@@ -61,10 +61,8 @@ const refusedPrefix = 'rejected'
 
 /** `begin`: called when somebody asks for the first time, to ask the server for the records. */
 export function conflictsOf(client: Client, begin = (): void => {}): Conflicts {
-  let begun = false
-  const asked = (): void => {
-    if (begun) return
-    begun = true
+  let asked = (): void => {
+    asked = (): void => {}
     begin()
   }
   let known: { rows: readonly Row[]; now: string; list: readonly Conflict[] } | null = null
@@ -145,16 +143,16 @@ function recorded(client: Client, record: ConflictRow): Conflict {
 }
 
 /** Neither the value that stands nor when it was written: whoever lost could not see it then. */
-function isUntold({ theirs, theirs_at: at, field }: ConflictRow): boolean {
-  return theirs === null && at === null && field !== null
+function isUntold({ theirs, theirs_at: at }: ConflictRow): boolean {
+  return (theirs ?? at) === null
 }
 
 function theirsOf(client: Client, record: ConflictRow): Json {
-  return isUntold(record) ? standing(client, record.entity, record.row_id, record.field) : record.theirs
+  return isUntold(record) ? valueIn(client.get(record.entity, record.row_id), record.field) : record.theirs
 }
 
-function standing(client: Client, entity: string, rowId: string, field: string | null): Json {
-  return field === null ? null : (client.get(entity, rowId)?.[field] ?? null)
+function valueIn(row: Row | undefined, field: string | null): Json {
+  return field === null ? null : (row?.[field] ?? null)
 }
 
 /** The row is gone: it is made anew of what is known, which is all that did not survive of it. */
@@ -193,9 +191,9 @@ function refused(client: Client, { n, writes, error, at }: DeadLetter): Conflict
       entity,
       rowId,
       field,
-      base: field === null ? null : (was[field] ?? null),
-      mine: field === null ? null : (data[field] ?? null),
-      theirs: standing(client, entity, rowId, field),
+      base: valueIn(was, field),
+      mine: valueIn(data, field),
+      theirs: valueIn(client.get(entity, rowId), field),
       mineAt: null,
       theirsAt: null,
       writer: user,

@@ -21,6 +21,7 @@ import { noStore } from './memory.ts'
 import { createReplica } from './replica.ts'
 import type { Replica, ReplicaEvent } from './replica.ts'
 import type { Rivals } from './rivals.ts'
+import { letterOf } from './settle.ts'
 import type { Change, Effect, Healing, Settled } from './state.ts'
 import type { ClientStore, Identity } from './store.ts'
 import type { LinkView, Lock, TabMessage } from './tabs.ts'
@@ -265,13 +266,7 @@ function carry(engine: Engine, effect: Effect): void {
       if (leads(engine)) tellOthers(engine, [record])
       engine.handles.get(n)?.done.reject(error)
       engine.handles.delete(n)
-      emit(engine, 'rejected', {
-        n,
-        writes: record.mutation.writes,
-        error: error.toJSON(),
-        at: record.dead?.at ?? 0,
-        cause: error,
-      })
+      emit(engine, 'rejected', { ...letterOf(record), cause: error })
       break
     }
     case 'pause':

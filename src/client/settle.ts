@@ -7,6 +7,7 @@ import { rename } from './rename.ts'
 import { dequeue } from './state.ts'
 import type { Entry, Source, State } from './state.ts'
 import { firstDraft } from './store.ts'
+import type { DeadLetter } from './api.ts'
 import type { PendingRecord } from './store.ts'
 import { admit, newEntry, write } from './write.ts'
 
@@ -176,6 +177,10 @@ function reached(state: State, entity: string, version: number): boolean {
   // nobody tells of what is not followed
   if (!kept.wanted) ask(state, kept)
   return false
+}
+
+export function letterOf({ n, mutation: { writes }, dead }: PendingRecord): DeadLetter {
+  return { n, writes, error: dead?.error ?? { code: 'INTERNAL', message: '' }, at: dead?.at ?? 0 }
 }
 
 /**
