@@ -129,7 +129,7 @@ function collector(engine: Engine, writes: Write[]): Transaction<Record<string, 
       const values = key.map(column => data[column] ?? null)
       const named = !values.includes(null)
       const id = named
-        ? encodeId(values.length > 1 ? JSON.stringify(values) : values[0])
+        ? encodeId(values.length > 1 ? values : values[0])
         : temporaryPrefix + engine.env.unique()
       add(entity, { id, action: 'create', data, ...(options?.upsert === true ? { upsert: true } : {}) })
       return id

@@ -26,7 +26,7 @@ export function conclude(state: State): Effect[] {
     })
   }
   const { out } = state
-  const work = state.desk?.work(state)
+  const work = state.desk?.work(state, views)
   // before frames and promises: what is said was saved first, where the order matters
   if (work) out.unshift({ do: 'save', work })
   if (changes.length > 0 || views.size > 0) out.unshift({ do: 'changed', changes, views })
@@ -42,11 +42,10 @@ function concludeEntity(
   changes: Change[],
 ): void {
   const seen = new Set<string>()
-  const groups = new Map<string, { readonly ids: string[]; was?: Row | undefined }>()
+  const groups = new Map<string, { readonly ids: string[]; was: Row | undefined }>()
   const replaced = state.replaced.get(kept)
-  for (const [id, { before: there, seen: shown, had, source: cause }] of kept.touched) {
+  for (const [id, { before: there, seen: before, had, source: cause }] of kept.touched) {
     const after = shownOf(kept, id, refold(state, kept, id, there))
-    const before = shown ? there : undefined
     if (before !== after) seen.add(id)
     if ((cause === null || cause === 'gone') && before === after) continue
     const source = cause === 'gone' ? 'rollback' : cause
@@ -55,7 +54,7 @@ function concludeEntity(
     const was = server ? had : before
     if (!(now ?? was) || replaced?.has(id) === true) continue
     const key = `${source ?? 'server'} ${now ? (was ? 'update' : 'create') : 'delete'}`
-    const group = groups.get(key) ?? { ids: [] }
+    const group = groups.get(key) ?? { ids: [], was }
     groups.set(key, group)
     group.ids.push(id)
     group.was = was

@@ -10,6 +10,7 @@ import type { ScopeOptions } from './filters.ts'
 import { healing } from './heal.ts'
 import { home } from './home.ts'
 import type { Home } from './home.ts'
+import { chores } from './late.ts'
 import { queryOf } from './query.ts'
 import type { QueryOptions } from './query.ts'
 import { pruning } from './prune.ts'
@@ -30,7 +31,7 @@ export function allParts(): Parts & { readonly home: Home } {
       healing: pruning(healing),
       late(engine) {
         scopes?.follow()
-        home.late(engine)
+        chores(engine)
       },
     },
     more(engine) {

@@ -2,7 +2,7 @@
 // own: a page that has just come reads without it, and what is written there waits until it is loaded. Neighbours: `replica`,
 // which asks it; `write`, `outbox`, `settle`, `rename` and `reload`, which know how.
 import type { Cursor, Failure, MutationResult, Row, Welcome } from '../core/index.ts'
-import { sameCursor, sameJson } from '../core/index.ts'
+import { conflictsName, sameCursor, sameJson } from '../core/index.ts'
 import { ackedOf, frameRefused, pump } from './outbox.ts'
 import { enqueue, fold, register } from './queue.ts'
 import { receiveReload } from './reload.ts'
@@ -45,6 +45,8 @@ export interface Step {
 }
 
 export interface Desk {
+  /** From here on there are books. */
+  begin(state: object): void
   /** The number of the mutation that it made, or 0. */
   handle(state: State, event: DeskEvent): number
   /** Every result up to here is on disk or needed no more. */
@@ -60,11 +62,22 @@ export interface Desk {
   after(state: State, box: Outbox, event: ReplicaEvent, gather: number | undefined): void
   /** A row as its pending writes make it; null: deleted; undefined: it has none. */
   fold(state: State, kept: Kept, id: string, before: Row | undefined): Row | null | undefined
-  /** What has come together for the disk; null: nothing. */
-  work(state: State): Work | null
+  /** What has come together for the disk; null: nothing. Views of what is lost change with dead letters (rule I2). */
+  work(state: State, views: Map<string, ReadonlySet<string> | null>): Work | null
 }
 
 export const desk: Desk = {
+  begin(state) {
+    const books: Books = {
+      ...nothing(),
+      behind: false,
+      drafts: 0,
+      temporary: new Map(),
+      waiting: 0,
+      letters: '',
+    }
+    Object.assign(state, books)
+  },
   handle(state, event) {
     switch (event.type) {
       case 'write':
@@ -118,7 +131,10 @@ export const desk: Desk = {
     if (old === undefined || !sameJson(old, after)) state.overlays.push({ entity, id, row: after })
     return after
   },
-  work(state) {
+  work(state, views) {
+    const letters = [...state.dead.keys()].join()
+    if (letters !== state.letters) views.set(conflictsName, null)
+    state.letters = letters
     const { puts, removes, discards, refusals, commits, overlays, saveIdentity } = state
     if (puts.size + removes.length + commits.length + overlays.length === 0 && !saveIdentity) return null
     const identity = saveIdentity ? state.identity : null
@@ -127,7 +143,23 @@ export const desk: Desk = {
   },
 }
 
-const nothing = (): Pick<State, 'puts' | 'removes' | 'discards' | 'refusals' | 'commits' | 'overlays'> => ({
+/** What the desk alone keeps of a replica's state. */
+export type Books = Pick<
+  State,
+  | 'behind'
+  | 'drafts'
+  | 'temporary'
+  | 'waiting'
+  | 'letters'
+  | 'puts'
+  | 'removes'
+  | 'discards'
+  | 'refusals'
+  | 'commits'
+  | 'overlays'
+>
+
+const nothing = (): Pick<Books, 'puts' | 'removes' | 'discards' | 'refusals' | 'commits' | 'overlays'> => ({
   puts: new Map(),
   removes: [],
   discards: [],

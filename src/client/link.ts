@@ -4,7 +4,7 @@
 //
 // Two lanes: `best` tries the first transport, on the documented ladder of delays; `spare` tries the others while that
 // one does not answer. One lane at most is the carrier: it has said hello and carries data.
-import { afterClose, backoffPolicies, nominalDelay } from '../core/index.ts'
+import { afterClose, backoffPolicies, noAnswer, nominalDelay } from '../core/index.ts'
 import type { BackoffPolicy } from '../core/index.ts'
 import type { Hint } from './env.ts'
 import type { Upkeep } from './upkeep.ts'
@@ -356,5 +356,5 @@ function fired(link: Link, name: Timer, at: number, buffered: number): void {
   if (name === 'race') return carries(link) ? undefined : onwards(link, true)
   if (link.upkeep?.fired(link, name, at, buffered) ?? name === 'ping') return
   link.out.push({ do: 'close', lane: name })
-  closed(link, name, 1006, 'no answer', null)
+  closed(link, name, 1006, noAnswer, null)
 }

@@ -84,4 +84,7 @@ function listenToPage(listener: (hint: Hint) => void): () => void {
   }
 }
 
-export const platform: Pick<ClientEnv, 'tabs' | 'onHint'> = { tabs: platformTabs, onHint: listenToPage }
+export const platform: Required<Pick<ClientEnv, 'tabs' | 'onHint'>> = {
+  tabs: platformTabs,
+  onHint: listenToPage,
+}

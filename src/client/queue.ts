@@ -1,7 +1,7 @@
 // Pending writes by row: linked to their rows, unlinked, and folded over what is confirmed. Neighbours: `write`, `settle` and
 // `rename`, which change the queue; `conclude`, which shows what comes of it.
-import type { Json, Row } from '../core/index.ts'
-import { cut, hides, isTemporaryId, patched } from '../core/index.ts'
+import type { Row } from '../core/index.ts'
+import { cut, hides, isTemporaryId, nativeId, patched } from '../core/index.ts'
 import { touch } from './state.ts'
 import type { Cause, Entry, Kept, Queued, Source, State } from './state.ts'
 
@@ -77,12 +77,5 @@ export function fold(state: State, kept: Kept, id: string, queued: readonly Queu
 
 function withKey(kept: Kept, id: string, data: Row): Row {
   const key = kept.shape === null ? 'id' : kept.shape.key.length === 1 ? (kept.shape.key[0] ?? 'id') : null
-  return key === null || Object.hasOwn(data, key) ? data : { [key]: nativeId(kept, key, id), ...data }
-}
-
-/** An id as its column spells it. */
-export function nativeId(kept: Kept, column: string, id: string): Json {
-  const number = Number(id)
-  const integer = kept.shape?.columns.some(([name, kind]) => name === column && kind === 'integer') === true
-  return integer && Number.isSafeInteger(number) ? number : id
+  return key === null || Object.hasOwn(data, key) ? data : { [key]: nativeId(kept.shape, key, id), ...data }
 }

@@ -6,7 +6,7 @@ import { receiveBatch } from './apply.ts'
 import { answered, ask, askAll, want } from './ask.ts'
 import { hello, lost, receiveWelcome } from './greet.ts'
 import { conclude } from './conclude.ts'
-import type { Desk } from './desk.ts'
+import type { Books, Desk } from './desk.ts'
 import { shownOf, unheard, viewOf } from './state.ts'
 import type { Effect, Healing, Kept, State } from './state.ts'
 import type { Numbers } from './disk.ts'
@@ -118,7 +118,7 @@ export function createReplica(options: ReplicaOptions): Replica {
 }
 
 function newState({ wants, identity, node, strategy = null, desk, healing = null }: ReplicaOptions): State {
-  return {
+  const state: Omit<State, keyof Books> = {
     entities: new Map(
       Object.entries(wants).map(([name, filters]) => [name, newKept(name, filters[0] ?? null)]),
     ),
@@ -128,8 +128,6 @@ function newState({ wants, identity, node, strategy = null, desk, healing = null
     strategy,
     node,
     now: 0,
-    behind: false,
-    drafts: 0,
     follows: false,
     shapes: {},
     parted: false,
@@ -137,21 +135,15 @@ function newState({ wants, identity, node, strategy = null, desk, healing = null
     head: unheard,
     maxPayload: Infinity,
     alias: new Map(),
-    temporary: new Map(),
     desk,
     healing,
-    waiting: 0,
     out: [],
-    puts: new Map(),
-    removes: [],
-    discards: [],
-    refusals: [],
-    commits: [],
-    overlays: [],
     replaced: new Map(),
-    was: undefined,
     saveIdentity: false,
   }
+  desk?.begin(state)
+  // reason: without a desk nobody asks for its books
+  return state as State
 }
 
 export function newKept(name: string, where: string | null): Kept {
@@ -216,6 +208,7 @@ function handle(state: State, box: Outbox, event: ReplicaEvent): number {
       )
       return 0
     case 'home':
+      event.desk.begin(state)
       state.desk = event.desk
       state.healing = event.healing
       askAll(

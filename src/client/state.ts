@@ -134,9 +134,8 @@ export type Cause = Source | 'gone'
 
 interface Touched {
   readonly before: Row | undefined
-  /** It was shown. */
-  readonly seen: boolean
-  /** What lay under pending writes, if it was shown. */
+  /** The same, and what lay under pending writes, each if it was shown. */
+  readonly seen: Row | undefined
   readonly had: Row | undefined
   source: Cause | null
 }
@@ -194,6 +193,8 @@ export interface State {
   /** By `n`, in `n` order. */
   readonly entries: Map<number, Entry>
   readonly dead: Map<number, Entry>
+  /** Their numbers, as those who watch were told of last. */
+  letters: string
   identity: Identity
   readonly strategy: string | null
   /** Names this page load in stamps. */
@@ -219,7 +220,7 @@ export interface State {
   readonly alias: Map<string, string>
   /** The mutations that name a temporary id. */
   readonly temporary: Map<string, Set<Entry>>
-  /** Null: not loaded yet, and nothing of what it does is there to be done. */
+  /** Null: not loaded yet, and nothing of what it does is there to be done: of this, nothing of its `Books`. */
   desk: Desk | null
   /** Null: not loaded yet. */
   healing: Healing | null
@@ -235,9 +236,9 @@ export interface State {
   overlays: Overlay[]
   /** Per entity: the temporary id of each real one. */
   replaced: Map<Kept, Map<string, string>>
-  /** The last row of the last change, as it was before: of the server's changes what the server had. */
-  was: Row | undefined
   saveIdentity: boolean
+  /** The last row of the last change, as it was before: of the server's changes what the server had. */
+  was?: Row | undefined
 }
 
 export function send(state: State, message: Up): void {
@@ -259,12 +260,7 @@ export function touch(kept: Kept, id: string, source: Cause | null): void {
   const known = kept.touched.get(id)
   if (known === undefined) {
     const before = viewOf(kept, id)
-    const shown = (row: Row | undefined): Row | undefined => shownOf(kept, id, row)
-    kept.touched.set(id, {
-      before,
-      seen: shown(before) !== undefined,
-      had: shown(kept.rows.get(id)?.row),
-      source,
-    })
+    const had = shownOf(kept, id, kept.rows.get(id)?.row)
+    kept.touched.set(id, { before, seen: shownOf(kept, id, before), had, source })
   } else if (source !== null && known.source !== 'rollback') known.source = source
 }

@@ -4,6 +4,7 @@ import { FakeEnv } from '../testing/fake-env.ts'
 import { server } from './crew-rig.test.ts'
 import { clientOf } from './client.ts'
 import { allParts } from './create-client.ts'
+import { home } from './home.ts'
 import type { BareClient } from './api.ts'
 import type { Engine } from './engine.ts'
 import { newKept } from './replica.ts'
@@ -23,6 +24,7 @@ function page(autoConnect: boolean): { client: BareClient; engine: Engine } {
     { url: 'http://x', entities: ['todos'] as string[], env: new FakeEnv('p'), store: 'memory', autoConnect },
     {
       ...allParts(),
+      home,
       transports: () => [server.transport()],
       more: made => ({ engine: (engine = made) }),
     },

@@ -10,6 +10,7 @@ import type { Engine } from './engine.ts'
 import { failHandle, newHandle } from './handles.ts'
 import type { Handle } from './handles.ts'
 import type { ReplicaEvent } from './replica.ts'
+import { letterOf } from './settle.ts'
 import type { Effect, Settled } from './state.ts'
 
 /** `first`: of what is written. */
@@ -34,13 +35,7 @@ export function carry(engine: Engine, effect: Effect): void {
       if (leads(engine)) tellOthers(engine, [record])
       engine.handles.get(n)?.done.reject(error)
       engine.handles.delete(n)
-      emit(engine, 'rejected', {
-        n,
-        writes: record.mutation.writes,
-        error: error.toJSON(),
-        at: record.dead?.at ?? 0,
-        cause: error,
-      })
+      emit(engine, 'rejected', { ...letterOf(record), cause: error })
       break
     }
     case 'reload':
@@ -70,12 +65,7 @@ export function pending({ replica }: Engine): PendingWrite[] {
 }
 
 export function deadLetters({ replica }: Engine): DeadLetter[] {
-  return Array.from(replica.state.dead.values(), ({ record: { n, mutation, dead } }) => ({
-    n,
-    writes: mutation.writes,
-    error: dead?.error ?? { code: 'INTERNAL', message: '' },
-    at: dead?.at ?? 0,
-  }))
+  return Array.from(replica.state.dead.values(), ({ record }) => letterOf(record))
 }
 
 /** Throws NOT_FOUND. */

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { idOfRow, idOfValue, isForbiddenName, isTemporaryId, maxIdLength } from './ids.ts'
+import { idOfRow, idOfValue, isForbiddenName, isTemporaryId, keyOfId, maxIdLength } from './ids.ts'
 
 test('every spelling of an id becomes text, and what is none becomes null', () => {
   const cases: [unknown, string | null][] = [
@@ -32,6 +32,19 @@ test('the id of a row comes from its key, whole or not at all', () => {
   expect(idOfRow({ a: 'x', b: null }, ['a', 'b'])).toBe(null)
   expect(idOfRow({ a: 'x' }, ['a', 'b'])).toBe(null)
   expect(idOfRow({}, ['id'])).toBe(null)
+})
+
+test('the key of an id is spelled as its columns are', () => {
+  const columns = [
+    ['n', 'integer'],
+    ['t', 'text'],
+  ] as const
+  expect(keyOfId('7', null)).toEqual({ id: '7' })
+  expect(keyOfId('7', { key: ['t'], columns })).toEqual({ t: '7' })
+  expect(keyOfId('7', { key: ['n'], columns })).toEqual({ n: 7 })
+  expect(keyOfId('9007199254740993', { key: ['n'], columns })).toEqual({ n: '9007199254740993' })
+  expect(keyOfId('["x",7]', { key: ['t', 'n'], columns })).toEqual({ t: 'x', n: 7 })
+  expect(keyOfId('x', { key: ['t', 'n'], columns })).toEqual({ t: 'x', n: null })
 })
 
 test('temporary ids and forbidden names', () => {

@@ -49,15 +49,16 @@ export function keyOfId(
   id: string,
   shape: Pick<EntityShape, 'key' | 'columns'> | null,
 ): Record<string, Json> {
-  const { key, columns } = shape ?? { key: ['id'], columns: [] }
+  const key = shape?.key ?? ['id']
   const parts = key.length > 1 ? partsOf(id) : [id]
-  return Object.fromEntries(
-    key.map((name, i): [string, Json] => {
-      const part = parts[i] ?? null
-      const integer = columns.some(([column, kind]) => column === name && kind === 'integer')
-      return [name, integer && Number.isSafeInteger(Number(part)) ? Number(part) : part]
-    }),
-  )
+  return Object.fromEntries(key.map((name, i) => [name, nativeId(shape, name, parts[i] ?? null)]))
+}
+
+/** An id, or a part of one, as its column spells it. */
+export function nativeId(shape: Pick<EntityShape, 'columns'> | null, column: string, id: Json): Json {
+  const number = Number(id ?? Number.NaN)
+  const integer = shape?.columns.some(([name, kind]) => name === column && kind === 'integer') === true
+  return integer && Number.isSafeInteger(number) ? number : id
 }
 
 /** The values of a composite key, as `idOfRow` writes them down. */

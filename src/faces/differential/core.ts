@@ -1,6 +1,6 @@
 // The one client, made for this face: one WebSocket with the dialect before it and a meter behind it, and hints of the page
 // only while somebody wants a connection.
-import { clientOf, home, measured, platformEnv, webSocketTransport } from '../../client/index.ts'
+import { allParts, clientOf, measured, platformEnv, webSocketTransport } from '../../client/index.ts'
 import type { BareClient, ClientEnv, Engine, Hint, Quality } from '../../client/index.ts'
 import { differential } from './codec.ts'
 import type { CodecHost } from './codec.ts'
@@ -68,12 +68,12 @@ export function makeCore(
       ...(debug && { debug }),
     },
     {
+      ...allParts(),
       env: () => env,
       transports(url, compress) {
         const open = (): WebSocket => webSocket(addressOf(url, compress))
         return [differential(measured(webSocketTransport(url, compress, open), quality), host)]
       },
-      home,
       more(made) {
         engine = made
         return {}

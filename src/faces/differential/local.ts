@@ -18,7 +18,6 @@ export const self = '$self'
 
 export interface RowChange {
   readonly id: string
-  readonly before: Row | undefined
   readonly changes: readonly FieldDelta[]
 }
 
@@ -110,7 +109,7 @@ export class LocalStates {
       else rows.set(id, after)
       if (whole && after !== undefined) Object.assign(newState, this.#shown(type, id, after))
       const changes = this.#changes(type, id, before, after)
-      if (changes.length > 0) changed.push({ id, before, changes })
+      if (changes.length > 0) changed.push({ id, changes })
     }
     if (whole && !this.#states.has(type)) this.#states.set(type, newState)
     return { oldState, newState, rows: changed }
