@@ -30,16 +30,13 @@ export const text = (row: Row, column: string): string => JSON.stringify(row[col
 /** The rows that a client names in a frame of its own, as entity and id. */
 export function idsNamedIn(frame: string): (readonly [entity: string, id: string])[] {
   if (!frame.startsWith('{"type":"reconcile"') && !frame.startsWith('{"type":"mutate"')) return []
-  // reason: our own client printed it
-  const {
-    entity = '',
-    held = [],
-    mutations = [],
-  } = JSON.parse(frame) as {
-    entity?: string
-    held?: [string, number][]
-    mutations?: { writes: { entity: string; id: string }[] }[]
+  interface Naming {
+    readonly entity?: string
+    readonly held?: readonly [string, number][]
+    readonly mutations?: readonly { readonly writes: readonly { entity: string; id: string }[] }[]
   }
+  const naming = JSON.parse(frame) as Naming // reason: our own client printed it
+  const { entity = '', held = [], mutations = [] } = naming
   const written = mutations.flatMap(({ writes }) => writes)
   return [
     ...held.map(([key]) => [entity, key] as const),
