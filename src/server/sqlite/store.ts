@@ -11,6 +11,7 @@ import type {
   Identified,
   LookedUp,
   Prepared,
+  Ranking,
   Sender,
   ServerStore,
   SnapshotPage,
@@ -152,8 +153,7 @@ class SqliteStore implements ServerStore {
     return this.#access.read(db => readSnapshot(db, this.#catalog, query))
   }
 
-  async ordered(query: OrderedQuery): Promise<SnapshotPage> {
-    await this.#catchUp(pageBacklog)
+  ordered(query: OrderedQuery): Promise<Ranking> {
     return this.#access.read(db => readOrdered(db, this.#catalog, query))
   }
 
