@@ -3,27 +3,20 @@
 import { placeIn, printResponse } from '../core/index.ts'
 import type { Asked, Cursor, PlainDelta, ResponseFlags, SyncRequest } from '../core/index.ts'
 import { deltasOf, printDeltas } from './deltas.ts'
-import type { Seen } from './deltas.ts'
 import { Frame } from './frames.ts'
 import type { Outlet } from './reader.ts'
 import { asChanged } from './reconcile.ts'
 import { Slice } from './slice.ts'
-import type { ChangedRow, Changes, ServerStore } from './store.ts'
+import type { ChangedRow, Changes } from './store.ts'
 import type { ReadStore } from './viewed.ts'
 
-/** What a user may read, and how its rows look to that user. */
-export interface Source extends Pick<ReadStore, 'head' | 'changes' | 'snapshot'> {
-  readonly verify: ServerStore['verify']
-  seen(entity: string): Seen | undefined
-}
-
 export class Answers {
-  readonly #store: Source
+  readonly #store: ReadStore
   readonly #outlet: Outlet
   readonly #now: () => number
   readonly #slice = new Slice()
 
-  constructor(store: Source, outlet: Outlet, now: () => number) {
+  constructor(store: ReadStore, outlet: Outlet, now: () => number) {
     this.#store = store
     this.#outlet = outlet
     this.#now = now
@@ -114,7 +107,7 @@ export class Answers {
   }
 
   #deltas(rows: readonly ChangedRow[], since: number): PlainDelta[] {
-    return deltasOf(rows, since, entity => this.#store.seen(entity))
+    return deltasOf(rows, since, entity => this.#outlet.shapeOf(entity))
   }
 
   #deliver(

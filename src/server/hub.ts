@@ -1,12 +1,11 @@
 // Who wants what of the live log. Each subscription is a lane: a set of entities and the place up to which its client
 // has them. A flush brings every lane to the feed's head; lanes with equal form, scopes and place share their frames.
 // Neighbours on the line: feed before it, connection behind it.
-import type { Cursor } from '../core/index.ts'
+import type { Cursor, EntityShape } from '../core/index.ts'
 import { scopesKey } from '../core/index.ts'
 import { bareFrames, needsCells } from './bare.ts'
 import type { BareDialect } from './bare.ts'
 import { deltasOf, printDeltas } from './deltas.ts'
-import type { Seen } from './deltas.ts'
 import type { Feed, PlacedRow } from './feed.ts'
 import { Frame, printBatchParts } from './frames.ts'
 import { Interest } from './interest.ts'
@@ -300,23 +299,15 @@ export class Hub {
   }
 
   #print(lane: Lane, head: Cursor, rows: readonly PlacedRow[]): readonly Frame[] {
+    const { list: scopes, views } = lane.scopes
+    const shapeOf = (entity: string): EntityShape | undefined =>
+      (views.get(entity) ?? this.#feed.infoOf(entity))?.shape
     if (this.#form === 'canonical') {
-      const { list: scopes, views } = lane.scopes
-      const sent = rows.map(row =>
-        withPatch(row, (views.get(row.entity)?.shape ?? this.#feed.infoOf(row.entity)?.shape)?.columns),
-      )
+      const sent = rows.map(row => withPatch(row, shapeOf(row.entity)?.columns))
       return printBatchParts({ scopes, from: lane.at, to: head }, sent)
     }
-    if (this.#form === 'differential') {
-      const deltas = deltasOf(rows, lane.through, entity => this.#seenBy(entity, lane.scopes))
-      return printDeltas(deltas, head.epoch)
-    }
+    if (this.#form === 'differential') return printDeltas(deltasOf(rows, lane.through, shapeOf), head.epoch)
     return bareFrames(this.#form, rows, lane.through, true)
-  }
-
-  #seenBy(entity: string, { views }: ScopeSet): Seen | undefined {
-    const info = this.#feed.infoOf(entity)
-    return views.get(entity) ?? (info && { info, shape: info.shape })
   }
 
   /** Lanes at one place become one, so that a transaction over their entities arrives as one batch. */

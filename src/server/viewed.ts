@@ -17,7 +17,7 @@ export interface AboveQuery extends Omit<Parameters<ServerStore['rowsAbove']>[0]
 /** What connections read from the store. */
 export interface ReadStore extends Pick<
   ServerStore,
-  'head' | 'changes' | 'snapshot' | 'places' | 'rowsById'
+  'head' | 'verify' | 'changes' | 'snapshot' | 'places' | 'rowsById'
 > {
   rowsAbove(query: AboveQuery): Promise<SnapshotPage>
   /** Looks at the windows of an entity again, where it has some. Null: there is nothing to look at, or `turn` says no. */
@@ -40,6 +40,10 @@ class ViewedStore implements ReadStore {
 
   head(): ReturnType<ServerStore['head']> {
     return this.#store.head()
+  }
+
+  verify(cursors: Parameters<ServerStore['verify']>[0]): ReturnType<ServerStore['verify']> {
+    return this.#store.verify(cursors)
   }
 
   async changes(query: Parameters<ServerStore['changes']>[0]): Promise<Changes> {

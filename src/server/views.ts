@@ -129,14 +129,9 @@ export class Views {
     return this.of(entity)?.parts != null
   }
 
-  shapeOf(entity: string): EntityShape | undefined {
-    return this.seen(entity)?.shape
-  }
-
   /** How its rows look to this user. */
-  seen(entity: string): Pick<View, 'info' | 'shape'> | undefined {
-    const info = this.#entities.get(entity)
-    return this.of(entity) ?? (info && { info, shape: info.shape })
+  shapeOf(entity: string): EntityShape | undefined {
+    return (this.of(entity) ?? this.#entities.get(entity))?.shape
   }
 
   /** The same text where they see the same of these entities; empty: all. */
