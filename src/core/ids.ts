@@ -37,6 +37,11 @@ export function idOfValue(value: unknown): string | null {
   return null
 }
 
+/** A row of any entity as one key of a map. The names of entities and tables hold no line break. */
+export function rowName(entity: string, id: string): string {
+  return `${entity}\n${id}`
+}
+
 const forbidden: ReadonlySet<string> = new Set(['__proto__', 'constructor', 'prototype'])
 
 /** Names that must never become a key of an object of ours. */

@@ -2,7 +2,7 @@
 // has them. A flush brings every lane to the feed's head; lanes with equal form, scopes and place share their frames.
 // Neighbours on the line: feed before it, connection behind it.
 import type { Cursor, EntityShape } from '../core/index.ts'
-import { scopesKey } from '../core/index.ts'
+import { rowName, scopesKey } from '../core/index.ts'
 import { bareFrames, needsCells } from './bare.ts'
 import type { BareDialect } from './bare.ts'
 import { deltasOf, printDeltas } from './deltas.ts'
@@ -377,7 +377,7 @@ function newestOnly(rows: PlacedRow[]): PlacedRow[] {
   if (rows.length < 2) return rows
   const newest = new Map<string, PlacedRow>()
   for (const row of rows) {
-    const key = `${row.entity}\n${row.id}`
+    const key = rowName(row.entity, row.id)
     const earlier = newest.get(key)
     newest.delete(key) // a key that is set again keeps its place, and rows go out in the order of their seq
     newest.set(key, earlier === undefined ? row : newer(earlier, row))

@@ -1,5 +1,6 @@
 // The store as one user sees it: whatever a connection reads passes here (rules V1 to V5), and of windows only their members
 // (V12). Neighbours: the reader and reconcile, which read; `views`, which judges.
+import { rowName } from '../core/index.ts'
 import { heldBy } from './scope.ts'
 import type { ChangedRow, Changes, RowForm, ServerStore, SnapshotPage } from './store.ts'
 import { has, mayHaveEntered, projected, routedBy, see, withMoves } from './views.ts'
@@ -55,7 +56,7 @@ class ViewedStore implements ReadStore {
     const there = await this.#stillThere(changed)
     const rows = changed.flatMap((row): ChangedRow[] => {
       const view = views.get(row.entity) ?? null
-      if (row.beyond === true && (view === null || there.has(`${row.entity}\n${row.id}`))) return []
+      if (row.beyond === true && (view === null || there.has(rowName(row.entity, row.id)))) return []
       const seen = view === null ? row : this.#see(view, row, query.form)
       if (seen === null) return []
       const later = query.since !== undefined && query.since < query.after
@@ -124,7 +125,7 @@ class ViewedStore implements ReadStore {
       if (beyond === true && this.#views.of(entity) !== null)
         asked.set(entity, [...(asked.get(entity) ?? []), id])
     for (const [entity, ids] of asked)
-      for (const { id } of await this.rowsById(entity, ids)) there.add(`${entity}\n${id}`)
+      for (const { id } of await this.rowsById(entity, ids)) there.add(rowName(entity, id))
     return there
   }
 

@@ -132,12 +132,8 @@ function typedInteger(value: Json): Json | undefined {
   return Number.isSafeInteger(number) ? number : value
 }
 
-/** `notes` + `7` as one key of a map. */
-export function rowKey(table: string, id: string): string {
-  return `${table}\n${id}`
-}
-
-export function rowOfKey(key: string): readonly [table: string, id: string] {
+/** What `rowName` was made of. */
+export function rowOfName(key: string): readonly [table: string, id: string] {
   const end = key.indexOf('\n')
   return [key.slice(0, end), key.slice(end + 1)]
 }
