@@ -1,6 +1,6 @@
 // What can be said of pushed mutations before any row is read: columns, ids, and which of them have to be prepared one
 // after the other. Neighbours: accept, which prepares and stores them.
-import { idOfRow, isForbiddenName, isTemporaryId, rowName, SyncError } from '../core/index.ts'
+import { idOfRow, isForbiddenName, isTemporaryId, nativeId, rowName, SyncError } from '../core/index.ts'
 import type { ErrorBody, Json, Mutation, Row, StandardIssue, Write } from '../core/index.ts'
 import type { Logger } from './env.ts'
 import type { EntityInfo, LookedUp } from './store.ts'
@@ -255,7 +255,7 @@ async function issuesOf(
 function keyColumns(info: EntityInfo, data: Row, id: string): Row {
   const column = info.shape.key[0]
   if (info.shape.key.length > 1 || column === undefined) return data
-  return { [column]: info.integerKey && Number.isSafeInteger(Number(id)) ? Number(id) : id }
+  return { [column]: nativeId(id, info.integerKey) }
 }
 
 function pathOf(issue: StandardIssue): string[] {

@@ -1,6 +1,6 @@
 // Tables of the memory database: what a column holds, what a row must satisfy, what its id is. Values are held in their
 // JSON form (rule L8): integers beyond 2^53 as text, blobs as {"$blob"}.
-import { SyncError, idOfRow } from '../core/index.ts'
+import { SyncError, idOfRow, nativeId } from '../core/index.ts'
 import type { ColumnKind, Json, Row } from '../core/index.ts'
 
 export interface ColumnSpec {
@@ -128,8 +128,7 @@ function typedValue(kind: ColumnKind, value: Json): Json | undefined {
 function typedInteger(value: Json): Json | undefined {
   if (typeof value === 'number') return Number.isInteger(value) ? value : undefined
   if (typeof value !== 'string' || !/^-?\d{1,19}$/.test(value)) return undefined
-  const number = Number(value)
-  return Number.isSafeInteger(number) ? number : value
+  return nativeId(value, true)
 }
 
 /** What `rowName` was made of. */

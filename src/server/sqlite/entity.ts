@@ -1,5 +1,5 @@
 // A captured table while the store is open: its description, and every statement about it, written out once.
-import { FieldMergeStrategy, SyncError } from '../../core/index.ts'
+import { FieldMergeStrategy, nativeId, SyncError } from '../../core/index.ts'
 import type { EntityDefinition } from '../../core/index.ts'
 import type { EntityInfo, RowForm } from '../store.ts'
 import { idCodec, rowJson } from './codec.ts'
@@ -183,7 +183,7 @@ export function keyParams({ id, table }: Entity, canonical: string): readonly Sq
 
 /** JSON text of an id as the database has it: a number where the key is one and JavaScript can hold it. */
 export function idJsonOf({ integerKey }: EntityInfo, id: string): string {
-  return integerKey && Number.isSafeInteger(Number(id)) ? id : JSON.stringify(id)
+  return JSON.stringify(nativeId(id, integerKey))
 }
 
 /** The entities of an open store. */
