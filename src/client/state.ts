@@ -6,7 +6,6 @@ import type {
   Cursor,
   EntityShape,
   Failure,
-  Json,
   Mismatch,
   MutationResult,
   Reset,
@@ -17,7 +16,7 @@ import type {
   Welcome,
   Write,
 } from '../core/index.ts'
-import { cut, hides, isTemporaryId, patched } from '../core/index.ts'
+import { cut, hides, idInColumn, isTemporaryId, patched } from '../core/index.ts'
 import type { EntityCommit, Identity, PendingRecord, Saving, StoredRow, StoredShape } from './store.ts'
 
 /** `tab`: written in another tab. */
@@ -321,13 +320,8 @@ export function fold(state: State, kept: Kept, id: string, queued: readonly Queu
 }
 
 function withKey(kept: Kept, id: string, data: Row): Row {
-  const key = kept.shape === null ? 'id' : kept.shape.key.length === 1 ? (kept.shape.key[0] ?? 'id') : null
-  return key === null || Object.hasOwn(data, key) ? data : { [key]: nativeId(kept, key, id), ...data }
-}
-
-/** An id as its column spells it. */
-export function nativeId(kept: Kept, column: string, id: string): Json {
-  const number = Number(id)
-  const integer = kept.shape?.columns.some(([name, kind]) => name === column && kind === 'integer') === true
-  return integer && Number.isSafeInteger(number) ? number : id
+  const [key = 'id', ...more] = kept.shape?.key ?? []
+  return more.length > 0 || Object.hasOwn(data, key)
+    ? data
+    : { [key]: idInColumn(id, key, kept.shape), ...data }
 }
