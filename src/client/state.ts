@@ -126,9 +126,9 @@ type Cause = Source | 'gone'
 
 interface Touched {
   readonly before: Row | undefined
-  /** It was shown, and so was what lies under pending writes. */
-  readonly seen: boolean
-  readonly had: boolean
+  /** The same, and what lay under pending writes, each if it was shown. */
+  readonly seen: Row | undefined
+  readonly had: Row | undefined
   source: Cause | null
 }
 
@@ -185,6 +185,8 @@ export interface State {
   /** By `n`, in `n` order. */
   readonly entries: Map<number, Entry>
   readonly dead: Map<number, Entry>
+  /** Their numbers, as those who watch were told of last. */
+  letters: string
   identity: Identity
   readonly strategy: string | null
   /** Names this page load in stamps. */
@@ -223,7 +225,24 @@ export interface State {
   /** Per entity: the temporary id of each real one. */
   replaced: Map<Kept, Map<string, string>>
   saveIdentity: boolean
+  /** The last row of the last change, as it was before: of the server's changes what the server had. */
+  was?: Row | undefined
 }
+
+/** What an event has gathered before it begins. */
+export const nothingYet = (): Pick<
+  State,
+  'out' | 'puts' | 'removes' | 'discards' | 'refusals' | 'commits' | 'replaced' | 'saveIdentity'
+> => ({
+  out: [],
+  puts: new Map(),
+  removes: [],
+  discards: [],
+  refusals: [],
+  commits: [],
+  replaced: new Map(),
+  saveIdentity: false,
+})
 
 export function send(state: State, message: Up): void {
   state.out.push({ do: 'send', text: JSON.stringify(message) })
@@ -244,8 +263,8 @@ export function touch(kept: Kept, id: string, source: Cause | null): void {
   const known = kept.touched.get(id)
   if (known === undefined) {
     const before = viewOf(kept, id)
-    const shown = (row: Row | undefined): boolean => shownOf(kept, id, row) !== undefined
-    kept.touched.set(id, { before, seen: shown(before), had: shown(kept.rows.get(id)?.row), source })
+    const had = shownOf(kept, id, kept.rows.get(id)?.row)
+    kept.touched.set(id, { before, seen: shownOf(kept, id, before), had, source })
   } else if (source !== null && known.source !== 'rollback') known.source = source
 }
 

@@ -34,6 +34,19 @@ test('the id of a row comes from its key, whole or not at all', () => {
   expect(idOfRow({}, ['id'])).toBe(null)
 })
 
+test('the key of an id is spelled as its columns are', () => {
+  const columns = [
+    ['n', 'integer'],
+    ['t', 'text'],
+  ] as const
+  expect(keyOfId('7', null)).toEqual({ id: '7' })
+  expect(keyOfId('7', { key: ['t'], columns })).toEqual({ t: '7' })
+  expect(keyOfId('7', { key: ['n'], columns })).toEqual({ n: 7 })
+  expect(keyOfId('9007199254740993', { key: ['n'], columns })).toEqual({ n: '9007199254740993' })
+  expect(keyOfId('["x",7]', { key: ['t', 'n'], columns })).toEqual({ t: 'x', n: 7 })
+  expect(keyOfId('x', { key: ['t', 'n'], columns })).toEqual({ t: 'x', n: null })
+})
+
 test('temporary ids and forbidden names', () => {
   expect([isTemporaryId('tmp_1'), isTemporaryId('1'), isTemporaryId('xtmp_')]).toEqual([true, false, false])
   expect(['__proto__', 'constructor', 'prototype', 'toString', 'id'].map(isForbiddenName)).toEqual([

@@ -1,7 +1,7 @@
 // What a user may see (rules V1 to V6): of each entity a view, that is a predicate over rows and a list of columns. All that
 // leaves the server passes here: live rows by `see`, everything that is read from the store by `viewed`. There is one
 // judge of a row, the predicate; SQL is only told what narrows the reading down.
-import { columnsOfFilter, equalitiesOf, rowName, SyncError } from '../core/index.ts'
+import { columnsOfFilter, equalitiesOf, rowName, scoped, SyncError } from '../core/index.ts'
 import type { AccessUser, EntityShape, Equality, ErrorBody, Filter, Json, Row } from '../core/index.ts'
 import type { Logger } from './env.ts'
 import { hashOf } from './hash.ts'
@@ -164,13 +164,13 @@ function makeView(info: EntityInfo, user: AccessUser, wish: Wish | undefined): V
   const rights = rule === true && names === null ? '' : JSON.stringify([rule, names])
   if (rights === '' && wish === undefined) return null
   const filter = both(rule, wish && anyOf(wish))
-  const scope = wish === undefined ? '' : `|${wish.text}`
+  const text = wish?.text ?? ''
   const kept = columns === null ? shape.columns : shape.columns.filter((_, place) => columns.includes(place))
   return {
     entity: name,
-    key: `${rights}${scope}`,
+    key: scoped(rights, text),
     // whoever comes with a cursor of another view holds rows that this one may not have, and the other way round
-    shape: { ...shape, columns: kept, hash: `${shape.hash}${rights && `.${hashOf(rights)}`}${scope}` },
+    shape: { ...shape, columns: kept, hash: scoped(`${shape.hash}${rights && `.${hashOf(rights)}`}`, text) },
     matches: testOf(filter),
     where: lookedFor(info, filter),
     by: typeof filter === 'boolean' ? [] : [...columnsOfFilter(filter)],
