@@ -1,7 +1,7 @@
 // Pending writes by row: linked to their rows, unlinked, and folded over what is confirmed. Neighbours: `write`, `settle` and
 // `rename`, which change the queue; `conclude`, which shows what comes of it.
 import type { Row } from '../core/index.ts'
-import { cut, hides, isTemporaryId, nativeId, patched } from '../core/index.ts'
+import { cut, hides, idInColumn, isTemporaryId, patched } from '../core/index.ts'
 import { touch } from './state.ts'
 import type { Cause, Entry, Kept, Queued, Source, State } from './state.ts'
 
@@ -76,6 +76,8 @@ export function fold(state: State, kept: Kept, id: string, queued: readonly Queu
 }
 
 function withKey(kept: Kept, id: string, data: Row): Row {
-  const key = kept.shape === null ? 'id' : kept.shape.key.length === 1 ? (kept.shape.key[0] ?? 'id') : null
-  return key === null || Object.hasOwn(data, key) ? data : { [key]: nativeId(kept.shape, key, id), ...data }
+  const [key = 'id', ...more] = kept.shape?.key ?? []
+  return more.length > 0 || Object.hasOwn(data, key)
+    ? data
+    : { [key]: idInColumn(id, key, kept.shape), ...data }
 }

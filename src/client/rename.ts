@@ -1,5 +1,5 @@
 // Temporary ids become real ones (rule Q6).
-import { nativeId } from '../core/index.ts'
+import { idInColumn } from '../core/index.ts'
 import type { Mutation, Row, Write } from '../core/index.ts'
 import { dequeue, enqueue } from './queue.ts'
 import { touch } from './state.ts'
@@ -38,7 +38,7 @@ function renameWrite(state: State, write: Write, from: string, to: string): Writ
   const kept = state.entities.get(write.entity)
   let data: Row | undefined = write.data
   for (const [column, value] of Object.entries(data ?? {})) {
-    if (value === from) data = { ...data, [column]: nativeId(kept?.shape ?? null, column, to) }
+    if (value === from) data = { ...data, [column]: idInColumn(to, column, kept?.shape) }
   }
   if (data === write.data && write.id !== from) return write
   return { ...write, id: write.id === from ? to : write.id, ...(data === undefined ? {} : { data }) }

@@ -37,11 +37,31 @@ export function idOfValue(value: unknown): string | null {
   return null
 }
 
+/** A row of any entity as one key of a map. The names of entities and tables hold no line break. */
+export function rowName(entity: string, id: string): string {
+  return `${entity}\n${id}`
+}
+
 const forbidden: ReadonlySet<string> = new Set(['__proto__', 'constructor', 'prototype'])
 
 /** Names that must never become a key of an object of ours. */
 export function isForbiddenName(name: string): boolean {
   return forbidden.has(name)
+}
+
+/** An id as a key column holds it: a number where that is an integer one, and JavaScript can hold the number. */
+export function nativeId(id: string, integer: boolean): string | number {
+  const number = Number(id)
+  return integer && Number.isSafeInteger(number) ? number : id
+}
+
+/** The same of a column of its table, or of one that refers to it; text where the shape is not known. */
+export function idInColumn(
+  id: string,
+  column: string,
+  shape: Pick<EntityShape, 'columns'> | null | undefined,
+): string | number {
+  return nativeId(id, shape?.columns.some(([name, kind]) => name === column && kind === 'integer') === true)
 }
 
 /** The key columns of the row with this id; `id` where the shape is not known. */
@@ -51,14 +71,12 @@ export function keyOfId(
 ): Record<string, Json> {
   const key = shape?.key ?? ['id']
   const parts = key.length > 1 ? partsOf(id) : [id]
-  return Object.fromEntries(key.map((name, i) => [name, nativeId(shape, name, parts[i] ?? null)]))
-}
-
-/** An id, or a part of one, as its column spells it. */
-export function nativeId(shape: Pick<EntityShape, 'columns'> | null, column: string, id: Json): Json {
-  const number = Number(id ?? Number.NaN)
-  const integer = shape?.columns.some(([name, kind]) => name === column && kind === 'integer') === true
-  return integer && Number.isSafeInteger(number) ? number : id
+  return Object.fromEntries(
+    key.map((name, i): [string, Json] => {
+      const part = parts[i] ?? null
+      return [name, typeof part === 'string' ? idInColumn(part, name, shape) : part]
+    }),
+  )
 }
 
 /** The values of a composite key, as `idOfRow` writes them down. */
