@@ -15,10 +15,10 @@ import type {
 import { drive } from './connector.ts'
 import { encodeId, encodeRow } from './encode.ts'
 import { connects, leads } from './crew-state.ts'
-import { callHome, check, createEngine, linkOf, tell } from './engine.ts'
+import { callHome, check, createEngine, linkOf } from './engine.ts'
 import type { Engine, Parts } from './engine.ts'
 import { defaultName } from './env.ts'
-import { deferred, failHandle, newHandle } from './handles.ts'
+import { failHandle, newHandle } from './handles.ts'
 
 type AnyClient = BareClient
 
@@ -70,17 +70,13 @@ function begin(engine: Engine): void {
 async function shut(engine: Engine): Promise<void> {
   if (engine.closed) return
   engine.closed = true
-  engine.deafen()
   drive(engine.connector, { type: 'stop' })
   await engine.opening
   try {
-    await engine.home?.leave(engine)
+    await engine.home?.close(engine)
   } finally {
     // nobody will take what waits for a home
     if (engine.home === null) for (const run of engine.early ?? []) run()
-    const error = closedError()
-    for (const handles of engine.shelves.values())
-      for (const handle of handles.values()) failHandle(handle, error)
     check(engine)
     // it will never be, and nobody need wait for it
     engine.ready.resolve()
@@ -232,13 +228,7 @@ function connecting(engine: Engine): Connecting {
   return {
     async sync(entity) {
       checkEntity(engine, entity)
-      const done = deferred<void>()
-      // a welcome asks for everything
-      if (!connects(engine)) engine.home?.post(engine, { type: 'do', what: 'sync', entity })
-      if (linkOf(engine).state === 'ready') tell(engine, { type: 'ask', entity })
-      engine.syncs.push({ entity, done })
-      check(engine)
-      return done.promise
+      return (engine.home ?? (await callHome(engine))).sync(engine, entity)
     },
     connect: () => connect(engine),
     disconnect: () => disconnect(engine),

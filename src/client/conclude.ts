@@ -65,18 +65,8 @@ function concludeEntity(
   for (const [key, { ids, was }] of groups) {
     state.was = was
     const [source, action] = key.split(' ') as [Source, ChangeAction] // reason: the key was made of them above
-    const renamed = new Set(ids)
-    const mine = Array.from(replaced ?? [], ([from, to]) => ({ from, to })).filter(({ to }) =>
-      renamed.has(to),
-    )
-    changes.push({
-      entity: kept.name,
-      ids,
-      action,
-      source,
-      version,
-      ...(mine.length === 0 ? {} : { replaced: mine }),
-    })
+    const more = state.desk?.replaced(state, kept, ids)
+    changes.push({ entity: kept.name, ids, action, source, version, ...more })
   }
 }
 

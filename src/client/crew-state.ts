@@ -34,29 +34,6 @@ export interface Crew {
   unwatch: () => void
 }
 
-/** Nobody else can be here: this tab leads, without a lock. */
-export function newCrew(): Crew {
-  return {
-    name: '',
-    lead: { role: 'alone', asked: null },
-    channel: null,
-    lock: null,
-    known: 0,
-    guest: false,
-    link: null,
-    welcome: null,
-    stale: false,
-    saying: false,
-    others: false,
-    held: null,
-    again: null,
-    turn: 0,
-    said: [],
-    cancel: () => {},
-    unwatch: () => {},
-  }
-}
-
 export function leads({ crew: { lead } }: Engine): boolean {
   return lead.role === 'alone' || lead.role === 'lead'
 }

@@ -4,7 +4,6 @@ import { decodeDown } from '../core/index.ts'
 import type { Batch, Down } from '../core/index.ts'
 import { connect, disconnect } from './client.ts'
 import { drive as driveLink } from './connector.ts'
-import { newCrew } from './crew-state.ts'
 import type { Crew } from './crew-state.ts'
 import { asError, check, linkOf, moved, report, tell } from './engine.ts'
 import type { Engine } from './engine.ts'
@@ -15,6 +14,29 @@ import { hearRecords, inOrder, readPending, reload } from './crew-disk.ts'
 import { cleared } from './opening.ts'
 import type { PendingRecord } from './store.ts'
 import type { ChangedRow, TabMessage } from './tabs.ts'
+
+/** Nobody else can be here: this tab leads, without a lock. */
+export function newCrew(): Crew {
+  return {
+    name: '',
+    lead: { role: 'alone', asked: null },
+    channel: null,
+    lock: null,
+    known: 0,
+    guest: false,
+    link: null,
+    welcome: null,
+    stale: false,
+    saying: false,
+    others: false,
+    held: null,
+    again: null,
+    turn: 0,
+    said: [],
+    cancel: () => {},
+    unwatch: () => {},
+  }
+}
 
 function newFollower(name: string, known: number): Crew {
   return { ...newCrew(), name, known, lead: { role: 'follow', asked: null } }

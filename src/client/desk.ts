@@ -10,7 +10,7 @@ import { rename } from './rename.ts'
 import type { Outbox, ReplicaEvent } from './replica.ts'
 import { bury, dieWith, discard, drop, receiveResults, retry, sweep } from './settle.ts'
 import { unheard } from './state.ts'
-import type { Kept, State, Work } from './state.ts'
+import type { Change, Kept, State, Work } from './state.ts'
 import { firstDraft } from './store.ts'
 import type { Loaded, StoredRow } from './store.ts'
 import { know, newEntry, place, write } from './write.ts'
@@ -60,6 +60,8 @@ export interface Desk {
   commit(state: State, kept: Kept, step: Step): void
   /** After every event: what is settled goes, what may be sent goes out. */
   after(state: State, box: Outbox, event: ReplicaEvent, gather: number | undefined): void
+  /** Of these rows of `kept`, the temporary ids that became theirs in this event. */
+  replaced(state: State, kept: Kept, ids: readonly string[]): Pick<Change, 'replaced'>
   /** A row as its pending writes make it; null: deleted; undefined: it has none. */
   fold(state: State, kept: Kept, id: string, before: Row | undefined): Row | null | undefined
   /** What has come together for the disk; null: nothing. Views of what is lost change with dead letters (rule I2). */
@@ -113,6 +115,13 @@ export const desk: Desk = {
     sweep(state)
     // what was written just now is not durable yet
     if (type !== 'write') pump(state, box)
+  },
+  replaced(state, kept, ids) {
+    const renamed = state.replaced.get(kept)
+    if (renamed === undefined) return {}
+    const own = new Set(ids)
+    const replaced = Array.from(renamed, ([from, to]) => ({ from, to })).filter(({ to }) => own.has(to))
+    return replaced.length === 0 ? {} : { replaced }
   },
   fold(state, kept, id, before) {
     const { name: entity, queue, overlays } = kept

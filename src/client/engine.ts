@@ -5,13 +5,12 @@ import { decodeDown, jitteredDelay, SyncError } from '../core/index.ts'
 import type { ClientEvents, ClientOptions } from './api.ts'
 import { createConnector, drive, send, transportOf } from './connector.ts'
 import type { Connector, ConnectorEvents } from './connector.ts'
-import { connects, newCrew } from './crew-state.ts'
+import { connects } from './crew-state.ts'
 import type { Crew } from './crew-state.ts'
-import type { Disk } from './disk.ts'
 import { pageNotes } from './env.ts'
 import type { ClientEnv, Notes } from './env.ts'
 import { deferred } from './handles.ts'
-import type { Deferred, Handle } from './handles.ts'
+import type { Deferred } from './handles.ts'
 import type { Home } from './home.ts'
 import type { LinkState } from './link.ts'
 import { createLive } from './live.ts'
@@ -19,8 +18,9 @@ import type { Live } from './live.ts'
 import { createReplica } from './replica.ts'
 import type { Replica, ReplicaEvent } from './replica.ts'
 import type { Change, Effect } from './state.ts'
+import type { Rooms } from './rooms.ts'
 import type { ClientStore, Identity } from './store.ts'
-import type { LinkView, Lock } from './tabs.ts'
+import type { LinkView } from './tabs.ts'
 import { wantsOf } from './wants-of.ts'
 import type { Wants } from './wants.ts'
 import type { Transport } from './transport.ts'
@@ -37,9 +37,7 @@ export interface Parts {
   more?(engine: Engine): object
 }
 
-type Handles = Map<number, Handle>
-
-export interface Engine {
+export interface Engine extends Rooms {
   readonly parts: Parts
   /** Null: not loaded yet. */
   home: Home | null
@@ -53,38 +51,13 @@ export interface Engine {
   readonly options: ClientOptions
   /** What this page wants, of whatever it has named. */
   wants: Wants
-  /** What is to be asked of the server, for all tabs; null: what this page wants. */
-  desired: Wants | null
   readonly connector: Connector
-  /** By `n`, until settled. */
-  handles: Handles
-  /** Of each client that this page has been: numbers are a client's own. */
-  readonly shelves: Map<string, Handles>
   readonly live: Live
   readonly ready: Deferred<void>
   readonly listeners: Map<keyof ClientEvents, Set<(detail: never) => void>>
   replica: Replica
-  store: ClientStore
-  disk: Disk
   crew: Crew
-  /** Where tabs cannot hear each other: of the one that has the disk. */
-  exclusive: Lock | null
-  /** Why the disk takes nothing any more. */
-  broken: SyncError | null
-  moulted: boolean
-  /** Why confirmed rows are not stored any more. */
-  rowsLost: SyncError | null
   readonly notes: Notes
-  /** How many edits of its own this page has marked, by the client that it was then. */
-  readonly marked: Map<string, number>
-  /** The database, by its key, that was emptied on purpose. */
-  cleared: string | null
-  /** Nothing more is heard of the page. */
-  deafen: () => void
-  /** Ends the wait for housekeeping. */
-  tidying: () => void
-  /** The part of the database's name that says whose it is. */
-  key: string
   storage: ClientStore['kind']
   /** What was asked of the client before its store was open; null: it is. */
   early: (() => void)[] | null
@@ -96,18 +69,14 @@ export interface Engine {
   lastError: SyncError | null
   /** What the frame at hand changed. */
   changes: Change[]
-  syncs: { readonly entity: string; readonly done: Deferred<void> }[]
   effects: Effect[]
   busy: boolean
 }
 
-/** What it has stored yet: nothing. */
-const noDisk: Disk = { save() {}, yield() {}, idle: async () => {} }
-
 export function createEngine(options: ClientOptions, env: ClientEnv, parts: Parts): Engine {
   const home = typeof parts.home === 'function' ? null : parts.home
   const wants = wantsOf(options)
-  const engine: Engine = {
+  const engine = {
     parts,
     home,
     coming: null,
@@ -116,24 +85,10 @@ export function createEngine(options: ClientOptions, env: ClientEnv, parts: Part
     env,
     options,
     wants,
-    desired: null,
-    // reason: nobody asks it before one is opened
-    store: {} as ClientStore,
-    handles: new Map(),
-    shelves: new Map(),
     ready: deferred<void>(),
     listeners: new Map(),
-    crew: newCrew(),
-    exclusive: null,
-    broken: null,
-    moulted: false,
-    rowsLost: null,
+    crew: { lead: { role: 'alone' }, guest: false, link: null, welcome: null },
     notes: env.notes ?? pageNotes,
-    marked: new Map(),
-    cleared: null,
-    deafen: () => {},
-    tidying: () => {},
-    key: '',
     storage: 'memory',
     early: [],
     opening: Promise.resolve(),
@@ -142,17 +97,17 @@ export function createEngine(options: ClientOptions, env: ClientEnv, parts: Part
     isReady: false,
     lastError: null,
     changes: [],
-    syncs: [],
     effects: [],
     busy: false,
     replica: newReplica(options, wants, env, newIdentity(env), home),
-    disk: noDisk,
     live: createLive(
       entity => engine.replica.rows(entity),
       error => report(engine, asError(error)),
     ),
     connector: newConnector(() => engine, options, env, parts),
-  }
+    // reason: what is missing are the rooms, which come with the home
+  } as unknown as Engine
+  home?.furnish(engine)
   return engine
 }
 
@@ -243,9 +198,6 @@ export function tell(engine: Engine, event: ReplicaEvent): number {
 
 function carry(engine: Engine, effect: Effect): void {
   switch (effect.do) {
-    case 'save':
-      engine.disk.save(effect.work)
-      break
     case 'send':
       send(engine.connector, effect.text)
       break
@@ -288,6 +240,7 @@ export function callHome(engine: Engine, attempt = 1): Promise<Home> {
   const coming = parts.home().then(
     home => {
       if (engine.closed) throw new SyncError('CLOSED', 'the client is closed')
+      home.furnish(engine)
       engine.home = home
       drive(connector, { type: 'loaded', upkeep: home.upkeep })
       tell(engine, { type: 'home', ...home })
@@ -327,15 +280,9 @@ function receive(engine: Engine, message: Down | undefined, text: string): 'welc
 export function check(engine: Engine): void {
   engine.home?.late(engine)
   const link = linkOf(engine)
+  engine.home?.answer(engine)
   const { entities } = engine.replica.state
   const first = hopeful(engine)
-  engine.syncs = engine.syncs.filter(({ entity, done }) => {
-    const ready = link.state === 'ready'
-    if (!ready && !first) done.reject(new SyncError('NOT_CONNECTED', 'there is no connection'))
-    else if (ready && entities.get(entity)?.current !== false) done.resolve()
-    else return true
-    return false
-  })
   const { visiting, homeless } = engine
   const synced = link.state === 'ready' && [...entities.values()].every(kept => kept.current)
   if (

@@ -3,7 +3,7 @@
 import type { Batch, Cursor, Mismatch, Reset } from '../core/index.ts'
 import { bucketOf, Summary } from '../core/index.ts'
 import { answered, ask } from './ask.ts'
-import { bytesIn } from './encode.ts'
+import { bytesIn } from './bytes.ts'
 import { rename } from './rename.ts'
 import { advance, dropRow, putRow } from './rows.ts'
 import { dequeue, enqueue } from './queue.ts'

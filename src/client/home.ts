@@ -3,6 +3,7 @@
 // engine, which asks it; the files that it is made of.
 import type { Down, Write } from '../core/index.ts'
 import { adopt } from './adopt.ts'
+import { answer, sync } from './asking.ts'
 import type { DeadLetter, PendingWrite, WriteHandle } from './api.ts'
 import { announce, forward, need, post } from './crew.ts'
 import { desk } from './desk.ts'
@@ -12,9 +13,10 @@ import { exclusive } from './exclusive.ts'
 import type { Handle } from './handles.ts'
 import { healing } from './heal.ts'
 import { late } from './late.ts'
-import { forget, leave, openDatabase, switchUser, welcomed } from './opening.ts'
+import { close, forget, openDatabase, switchUser, welcomed } from './opening.ts'
 import type { ReplicaEvent } from './replica.ts'
 import type { Change, Effect, Healing } from './state.ts'
+import { furnish } from './rooms.ts'
 import type { TabMessage } from './tabs.ts'
 import { upkeep } from './upkeep.ts'
 import type { Upkeep } from './upkeep.ts'
@@ -24,19 +26,25 @@ export interface Home {
   readonly desk: Desk
   readonly healing: Healing
   readonly upkeep: Upkeep
+  /** Before anything else. */
+  furnish(engine: Engine): void
   /** `user` null: the last one of this browser. Connects when the store is open and a connection is wanted. */
   open(engine: Engine, user: string | null): void
   /** The server takes this connection for somebody else: on with that user's own database. */
   switchUser(engine: Engine, user: string): void
   welcomed(engine: Engine, user: string): void
   forget(engine: Engine): Promise<void>
-  leave(engine: Engine): Promise<void>
+  close(engine: Engine): Promise<void>
   /** How many edits were moved. */
   adopt(engine: Engine): Promise<number>
   /** Where tabs cannot hear each other: whether this one has the disk alone; null: nobody knows. */
   exclusive(engine: Engine, name: string): Promise<boolean | null>
   /** What it does beside its work: after every event, and once when it comes. */
   late(engine: Engine): void
+  /** Whoever asked for a sync is told, if it is done or cannot be. */
+  answer(engine: Engine): void
+  /** Rejects NOT_CONNECTED. */
+  sync(engine: Engine, entity: string): Promise<void>
   /** To the other tabs: how the connection is; with `stored` when all of it is on disk. */
   announce(engine: Engine, stored: boolean): void
   /** A frame of the server has been taken in. */
@@ -59,14 +67,17 @@ export const home: Home = {
   desk,
   healing,
   upkeep,
+  furnish,
   open: openDatabase,
   switchUser,
   welcomed,
   forget,
-  leave,
+  close,
   adopt,
   exclusive,
   late,
+  answer,
+  sync,
   announce,
   forward,
   need,

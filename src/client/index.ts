@@ -37,7 +37,7 @@ export type {
 } from './api.ts'
 export { conflictsOf } from './conflicts.ts'
 export type { Conflict, Conflicts } from './conflicts.ts'
-export { bytesIn } from './encode.ts'
+export { bytesIn } from './bytes.ts'
 export type { Encodable } from './encode.ts'
 export { pageEnv } from './env.ts'
 export type { ClientEnv, Hint, Notes } from './env.ts'

@@ -24,6 +24,7 @@ export function openDatabase(engine: Engine, user: string | null): void {
 }
 
 function hear(engine: Engine, hint: Hint): void {
+  if (engine.closed) return
   if (hint === 'suspend') suspend(engine)
   if (hint === 'resume') rejoin(engine)
   if (connects(engine)) drive(engine.connector, { type: 'hint', hint })
@@ -139,7 +140,17 @@ async function again(engine: Engine): Promise<void> {
   await boot(engine, store, crew.name || null, replica.state.identity.user)
 }
 
-export async function leave(engine: Engine): Promise<void> {
+export async function close(engine: Engine): Promise<void> {
+  engine.deafen()
+  try {
+    await leave(engine)
+  } finally {
+    const error = new SyncError('CLOSED', 'the client is closed')
+    for (const handles of engine.shelves.values()) failHandles(handles, error)
+  }
+}
+
+async function leave(engine: Engine): Promise<void> {
   await engine.disk.idle()
   engine.tidying()
   leaveCrew(engine)

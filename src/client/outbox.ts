@@ -3,7 +3,7 @@
 // cannot be sent waits (K2).
 import type { Failure } from '../core/index.ts'
 import { isRetryable } from '../core/index.ts'
-import { bytesIn } from './encode.ts'
+import { bytesIn } from './bytes.ts'
 import type { Frame, Outbox } from './replica.ts'
 import { die, refused } from './settle.ts'
 import type { Entry, State } from './state.ts'

@@ -24,9 +24,12 @@ export function put(engine: Engine, handle: Handle, event: ReplicaEvent, first?:
   settle(engine, 0, { status: 'applied', version, ids: {} })
 }
 
-/** What becomes of writes, and of a follower that lacks something. */
+/** What is to be stored, what becomes of writes, and what a follower lacks. */
 export function carry(engine: Engine, effect: Effect): void {
   switch (effect.do) {
+    case 'save':
+      engine.disk.save(effect.work)
+      break
     case 'settle':
       settle(engine, effect.n, effect.settled)
       break

@@ -2,6 +2,7 @@
 // `lazy.<hash>.js` beside `client.js`. It works on the state of the script that loads it, so both are of one release.
 import { conflictsOf, home, longPollTransport, platform, sseTransport, wantMore } from '../client/index.ts'
 import { bindElements } from './bind.ts'
+import { changeEvents } from './changes.ts'
 import { tellConflicts } from './conflict-events.ts'
 import { queueForm } from './forms.ts'
 import type { Joining, Lazy, Lent } from './lazy.ts'
@@ -21,7 +22,8 @@ const rhtmxLazy = (lent: Lent): Lazy => {
   const conflicts = conflictsOf(lent.client)
   Object.assign(engine.env, platform)
   const bind = once(bindElements(lent))
-  const refresh = once(entities => autoRefresh(lent, entities))
+  const changed = new Set<string>()
+  const refresh = once(entities => autoRefresh(lent, entities, changed))
   const watch = once(entities => watchLoops(lent, entities))
   const see = ({ entities, autoRefresh, debug }: Omit<Joining, 'url' | 'where'>): void => {
     bind(entities)
@@ -29,6 +31,16 @@ const rhtmxLazy = (lent: Lent): Lazy => {
     if (debug) watch(entities)
   }
   see(lent)
+  const told = changeEvents(
+    lent.tell,
+    (entity, id) => lent.client.get(entity, id) ?? null,
+    (ms, run) => void engine.env.after(ms, run),
+    engine.env.saveData === true,
+  )
+  lent.follow(change => {
+    changed.add(change.entity)
+    told(change)
+  })
   return {
     home: lent.kind === 'field' ? { ...home, ...fieldSpelling } : home,
     sseTransport,

@@ -1,6 +1,6 @@
 // Loads the second script when it is needed. A tag and a global instead of `import()`: it works from other origins
 // without CORS, and what failed once can be tried again in every browser.
-import type { BareClient as Client, Conflicts, Engine, Home, Id, Transport } from '../client/index.ts'
+import type { BareClient as Client, Change, Conflicts, Engine, Home, Id, Transport } from '../client/index.ts'
 import type { Action } from '../core/index.ts'
 import type { PageEvents, ReadyDetail } from './events.ts'
 import type { PushResult, RowData } from './face.ts'
@@ -34,8 +34,9 @@ export interface Lent {
   readonly debug: boolean
   /** Whose script made the client. */
   readonly kind: ReadyDetail['client']
-  /** Entities that have changed before the second script was there to see it. */
-  readonly changed: ReadonlySet<string>
+  readonly tell: PageEvents['tell']
+  /** Each change from now on, and at once those that were told to nobody yet. */
+  follow(this: void, listener: (change: Change) => void): void
   /** Of which nothing was here when they were named: the first copy is no change. */
   readonly fresh: Set<string>
   log(message: string): void

@@ -2,8 +2,7 @@
 // runs first makes it, and the other one finds it here (rule F12).
 // Neighbours on the line: the faces before it, the client behind it.
 import { clientOf, lazyTransport, pageEnv, webSocketTransport } from '../client/index.ts'
-import type { BareClient as Client, Engine, Parts } from '../client/index.ts'
-import type { Row } from '../core/index.ts'
+import type { BareClient as Client, Change, Engine, Parts } from '../client/index.ts'
 import { pageEvents } from './events.ts'
 import type { PageEvents, ReadyDetail } from './events.ts'
 import { lazily } from './lazy.ts'
@@ -60,10 +59,11 @@ function newPage(options: ScriptOptions, document: Document, kind: ReadyDetail['
   const log = (...message: readonly unknown[]): void => {
     if (debug) print(...message)
   }
-  const env = pageEnv()
-  const changed = new Set<string>()
+  const held: Change[] = []
+  let hear = (change: Change): unknown => held.push(change)
   /** Of which nothing was here when it was named: the first copy is no change, `rhtmx:sync:ready` tells of it. */
   const fresh = new Set<string>()
+  const { tell } = pageEvents(document)
   let engine: Engine
   const load = lazily(document, options.lazy, () => ({
     ...options,
@@ -71,7 +71,11 @@ function newPage(options: ScriptOptions, document: Document, kind: ReadyDetail['
     engine,
     kind,
     page: document,
-    changed,
+    tell,
+    follow(listener) {
+      hear = listener
+      held.forEach(hear)
+    },
     fresh,
     log,
     complain,
@@ -80,21 +84,14 @@ function newPage(options: ScriptOptions, document: Document, kind: ReadyDetail['
     { ...options, debug: log, onError: error => complain(error.message, error) },
     {
       ...scriptParts(options, load),
-      env: () => env,
+      env: pageEnv,
       more: made => ({ engine: (engine = made) }),
     },
   )
-  const events = pageEvents(
-    document,
-    (entity, id): Row | null => client.get(entity, id) ?? null,
-    (ms, run) => void env.after(ms, run),
-    env.saveData === true,
-  )
-  const word = announce(client, events, log, fresh)
+  const word = announce(client, tell, log, fresh)
   client.on('changed', change => {
     if (change.source === 'server' && fresh.delete(change.entity)) return
-    changed.add(change.entity)
-    events.changed(change)
+    hear(change)
   })
   client.on('ready', () => {
     for (const entity of options.entities) fresh.delete(entity)
@@ -102,7 +99,7 @@ function newPage(options: ScriptOptions, document: Document, kind: ReadyDetail['
   const { prefetch, loaded } = loading(options, document, client, load)
   return {
     client,
-    tell: events.tell,
+    tell,
     word,
     log,
     loaded,
@@ -163,7 +160,7 @@ function scriptParts({ websocket, longPoll }: ScriptOptions, load: () => Promise
 /** Turns the client's notifications into the page's events; the result is the word for the connection as it is now. */
 function announce(
   client: Client,
-  events: PageEvents,
+  tell: Page['tell'],
   log: Page['log'],
   fresh: Set<string>,
 ): () => ConnectionState {
@@ -179,7 +176,7 @@ function announce(
       const oldState = word
       word = state
       log(`connection: ${oldState} → ${state}`)
-      events.tell('connection:state', { state, oldState })
+      tell('connection:state', { state, oldState })
     }
     known = status.state !== 'idle' && (known || status.state === 'ready')
     // once, whatever a page does about it, until somebody was let in
@@ -187,13 +184,13 @@ function announce(
     if (status.state === 'ready') refused = false
     if (status.state === 'stopped' && code === 4401 && !refused) {
       refused = true
-      events.tell('auth:required', { code, reason })
+      tell('auth:required', { code, reason })
     }
   })
-  client.on('storage', detail => events.tell('storage:failed', detail))
+  client.on('storage', detail => tell('storage:failed', detail))
   client.on('rejected', ({ n, writes, error }) => {
     for (const { entity, id, data } of writes)
-      events.tell('mutation:rejected', { entity, id, n, error, data: data ?? null })
+      tell('mutation:rejected', { entity, id, n, error, data: data ?? null })
   })
   return () => word
 }
