@@ -171,3 +171,12 @@ test('[Q4] what failed for a moment while it was judged is not booked: sent agai
   expect(await world.push({ v: 'c' }, { n: 1, base: null })).toMatchObject([{ status: 'applied' }])
   expect(world.row()).toMatchObject({ v: 'c' })
 })
+
+test('[D3] [D7] of a whole row that is pushed without a base, what it leaves as it is competes with nobody', async () => {
+  const world = await begin(defineEntity({ name: 't', grain: 'field', strategy: 'server-wins' }))
+  const stamp = stampOf(readingOfMs(1_000), 'old')
+  // `v` stands so already, whoever wrote it last
+  const [result] = await world.push({ v: 'b', w: 'c' }, { base: null, stamp })
+  expect(result?.lost).toEqual([{ entity: 't', id: 'r', columns: ['w'] }])
+  expect(world.row()).toMatchObject({ v: 'b', w: 'a' })
+})

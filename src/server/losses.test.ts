@@ -142,6 +142,36 @@ test('[I1] what decided is named as it is decided: by row, by field, by a resolv
   expect(outcome({ resolver }, { action: 'delete', columns: [] })).toEqual(['server-wins'])
 })
 
+test('[I1] who made a row without a value there lost none; who emptied it did', () => {
+  const you = { seq: 5, stamp: stampAt(5), by: 'you' }
+  const losses = (cells: Standing['cells']): string[] => {
+    const attempt: Attempt = {
+      action: 'update',
+      columns: ['a', 'b'],
+      upsert: false,
+      base: 0,
+      stamp: stampAt(9),
+      client: 'me',
+    }
+    const standing = { exists: true, whole: { ...you, seq: 3 }, cells, gone: null, seq: 5 }
+    const judged = {
+      info: infoOf('client-wins', 'field'),
+      id: 'n',
+      row: { id: 'n', a: null, b: 'theirs' },
+      client: 'me',
+      head: 9,
+      standing,
+      write: { entity: 'notes', id: 'n', values: { a: 'mine', b: 'mine' }, attempt },
+    }
+    const rules = { grain: 'field', strategy: 'client-wins', resolver: false } as const
+    const around = { nowMs: 1, maxDriftMs: 60_000, node: 'server', horizon: 0 }
+    return said(lossesOf(judged, decide(standing, attempt, rules, around)))
+  }
+  const theirs = JSON.stringify(['you', 'b', 'theirs'])
+  expect(losses({})).toEqual([theirs])
+  expect(losses({ a: you })).toEqual([JSON.stringify(['you', 'a', null]), theirs])
+})
+
 describe('[I1] records', () => {
   const loss: Loss = {
     entity: 'notes',
