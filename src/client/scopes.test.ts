@@ -196,6 +196,17 @@ describe('[V10] in one tab', () => {
     await expect(open.ready).rejects.toMatchObject({ code: 'CLOSED' })
   })
 
+  test('what was given up a moment before the client is closed leaves no timer behind', async () => {
+    const page = tab(true, [])
+    const scope = page.client.scope('notes', { where: { list: '1' } })
+    await scope.ready
+    scope.close()
+    expect([...page.env.timers].some(({ at }) => at === page.env.now() + graceMs)).toBe(true)
+    await page.client.close()
+    await settle()
+    expect([...page.env.timers]).toEqual([])
+  })
+
   test('[V12] a window is asked for as it is said, and shows what it may hold', async () => {
     const page = tab(true, [])
     const scope = (entity: string, options: ScopeOptions<Row>): unknown => page.client.scope(entity, options)
