@@ -278,3 +278,9 @@ test('[W1] what a connection is told live it is told in one dialect', () => {
   }
   expect(step(greeted(), { type: 'up', message: follow }, known)).toMatchObject(refused)
 })
+
+test('[S1] [Q2] mutations that come before a hello are of nobody, and refused', () => {
+  expect(step(openSession('u'), { type: 'up', message: mutate(1) }, known)).toMatchObject([
+    { type: 'fail', error: { code: 'INVALID_MESSAGE' } },
+  ])
+})
