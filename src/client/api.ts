@@ -205,8 +205,11 @@ export interface Client<R = Record<string, Row>> {
   on<K extends keyof ClientEvents>(event: K, listener: (detail: ClientEvents[K]) => void): () => void
   pending(): PendingWrite[]
   deadLetters(): DeadLetter[]
-  /** Sends a dead letter again, under a new number. Throws NOT_FOUND. */
-  retry(n: number): WriteHandle
+  /**
+   * Sends a dead letter again, under a new number. `writes`: these in the place of its own, made as of now. Throws
+   * NOT_FOUND.
+   */
+  retry(n: number, writes?: readonly Write[]): WriteHandle
   discard(n: number): void
   status(): Status
   readonly online: boolean

@@ -1,4 +1,5 @@
 // Asking for a scope, and the books about what was asked.
+import { scoped } from '../core/index.ts'
 import type { EntityShape, Row, ScopeRequest } from '../core/index.ts'
 import type { Kept, State } from './state.ts'
 import { send } from './state.ts'
@@ -50,7 +51,7 @@ export function prepare(state: State, kept: Kept): boolean {
 /** As the server calls the shape of the rows that are wanted. */
 export function shapeIn({ shapes }: State, { name, where }: Kept): EntityShape | undefined {
   const shape = shapes[name]
-  return shape && where ? { ...shape, hash: `${shape.hash}|${where}` } : shape
+  return shape && { ...shape, hash: scoped(shape.hash, where ?? '') }
 }
 
 /** The scope is caught up on this connection. */

@@ -19,6 +19,8 @@ import { check, createEngine, linkOf, settle, tell } from './engine.ts'
 import type { Engine, Parts } from './engine.ts'
 import { platformEnv } from './env.ts'
 import { deferred, failHandle, newHandle } from './handles.ts'
+import type { ReplicaEvent } from './replica.ts'
+import { letterOf } from './settle.ts'
 import { cleared, forget, openDatabase, shut, switchUser, welcomed } from './opening.ts'
 
 type AnyClient = BareClient
@@ -79,7 +81,7 @@ function writing(engine: Engine): Writing {
   const one = (run: (tx: Transaction<Record<string, Row>>) => void): WriteHandle => {
     const writes: Write[] = []
     run(collector(engine, writes))
-    return submit(engine, writes)
+    return submit(engine, { type: 'write', writes }, writes[0])
   }
   return {
     create: (entity, row, options) => one(tx => tx.create(entity, row, options)),
@@ -93,18 +95,11 @@ function writing(engine: Engine): Writing {
         at: record.timestamp,
         sent,
       })),
-    deadLetters: () =>
-      Array.from(engine.replica.state.dead.values(), ({ record: { n, mutation, dead } }) => ({
-        n,
-        writes: mutation.writes,
-        error: dead?.error ?? { code: 'INTERNAL', message: '' },
-        at: dead?.at ?? 0,
-      })),
-    retry(n) {
-      const id = engine.replica.state.dead.get(n)?.record.mutation.writes[0]?.id
-      if (id === undefined) throw new SyncError('NOT_FOUND', `no dead letter ${n}`)
-      const handle = newHandle(id)
-      engine.handles.set(tell(engine, { type: 'retry', n }), handle)
+    deadLetters: () => Array.from(engine.replica.state.dead.values(), ({ record }) => letterOf(record)),
+    retry(n, writes) {
+      const first = engine.replica.state.dead.get(n)?.record.mutation.writes[0]
+      if (!first) throw new SyncError('NOT_FOUND', `no dead letter ${n}`)
+      const handle = submit(engine, { type: 'retry', n, writes }, first)
       post(engine, { type: 'discarded', ns: [n] })
       return handle
     },
@@ -129,7 +124,7 @@ function collector(engine: Engine, writes: Write[]): Transaction<Record<string, 
       const values = key.map(column => data[column] ?? null)
       const named = !values.includes(null)
       const id = named
-        ? encodeId(values.length > 1 ? JSON.stringify(values) : values[0])
+        ? encodeId(values.length > 1 ? values : values[0])
         : temporaryPrefix + engine.env.unique()
       add(entity, { id, action: 'create', data, ...(options?.upsert === true ? { upsert: true } : {}) })
       return id
@@ -150,17 +145,20 @@ function withRealIds(engine: Engine, row: Row): Row {
   return real
 }
 
-function submit(engine: Engine, writes: readonly Write[]): WriteHandle {
-  const [first] = writes
+/** `first`: of what is written. */
+function submit(engine: Engine, event: ReplicaEvent, first?: Write): WriteHandle {
   const handle = newHandle(first?.id ?? '')
   const go = (): void => {
-    const n = tell(engine, { type: 'write', writes })
+    const n = tell(engine, event)
     engine.handles.set(n, handle)
     if (n > 0) return
     // nothing changed: nothing to send, settled as it stands
     handle.onDisk.resolve()
-    const version = engine.replica.state.entities.get(first?.entity ?? '')?.cursor?.seq ?? 0
-    settle(engine, 0, { status: 'applied', version, ids: {} })
+    settle(engine, 0, {
+      status: 'applied',
+      version: engine.replica.state.entities.get(first?.entity ?? '')?.cursor?.seq ?? 0,
+      ids: {},
+    })
   }
   if (engine.closed) failHandle(handle, new SyncError('CLOSED', 'the client is closed'))
   else if (engine.early === null) go()

@@ -1,8 +1,8 @@
 // How every event of the replica ends: overlays are folded anew and compared with what was on screen, and what has to be
 // saved and told is gathered. Neighbours: `state`, whose `touch` noted what may have changed; the root behind it.
 import type { Row } from '../core/index.ts'
-import { sameJson } from '../core/index.ts'
-import { fold, shownOf } from './state.ts'
+import { conflictsName, sameJson } from '../core/index.ts'
+import { fold, nothingYet, shownOf } from './state.ts'
 import type { Change, ChangeAction, Effect, Kept, Source, State } from './state.ts'
 import type { Overlay } from './store.ts'
 
@@ -27,6 +27,9 @@ export function conclude(state: State): Effect[] {
       version: kept.cursor?.seq ?? 0,
     })
   }
+  const letters = [...state.dead.keys()].join()
+  // they are read with the records (rule I2)
+  if (letters !== state.letters) views.set(conflictsName, null)
   const { puts, removes, discards, refusals, commits, out } = state
   if (puts.size + removes.length + commits.length + overlays.length > 0 || state.saveIdentity) {
     const identity = state.saveIdentity ? state.identity : null
@@ -35,16 +38,7 @@ export function conclude(state: State): Effect[] {
     out.unshift({ do: 'save', work })
   }
   if (changes.length > 0 || views.size > 0) out.unshift({ do: 'changed', changes, views })
-  Object.assign(state, {
-    out: [],
-    puts: new Map(),
-    removes: [],
-    discards: [],
-    refusals: [],
-    commits: [],
-    replaced: new Map(),
-    saveIdentity: false,
-  })
+  Object.assign(state, { ...nothingYet(), letters })
   return out
 }
 
@@ -56,27 +50,28 @@ function concludeEntity(
   overlays: Overlay[],
 ): void {
   const seen = new Set<string>()
-  const groups = new Map<string, string[]>()
+  const groups = new Map<string, { readonly ids: string[]; was: Row | undefined }>()
   const replaced = state.replaced.get(kept)
-  for (const [id, { before: there, seen: shown, had, source: cause }] of kept.touched) {
+  for (const [id, { before: there, seen: before, had, source: cause }] of kept.touched) {
     const after = shownOf(kept, id, refold(state, kept, id, there, overlays))
-    const before = shown ? there : undefined
     if (before !== after) seen.add(id)
     if ((cause === null || cause === 'gone') && before === after) continue
     const source = cause === 'gone' ? 'rollback' : cause
     const server = source === 'server'
-    const now = (server ? shownOf(kept, id, kept.rows.get(id)?.row) : after) !== undefined
-    const was = server ? had : before !== undefined
-    if ((!now && !was) || replaced?.has(id) === true) continue
+    const now = server ? shownOf(kept, id, kept.rows.get(id)?.row) : after
+    const was = server ? had : before
+    if (!(now ?? was) || replaced?.has(id) === true) continue
     const key = `${source ?? 'server'} ${now ? (was ? 'update' : 'create') : 'delete'}`
-    const group = groups.get(key)
-    if (group === undefined) groups.set(key, [id])
-    else group.push(id)
+    const group = groups.get(key) ?? { ids: [], was }
+    groups.set(key, group)
+    group.ids.push(id)
+    group.was = was
   }
   kept.touched.clear()
   if (seen.size > 0) views.set(kept.name, seen)
   const version = kept.cursor?.seq ?? 0
-  for (const [key, ids] of groups) {
+  for (const [key, { ids, was }] of groups) {
+    state.was = was
     const [source, action] = key.split(' ') as [Source, ChangeAction] // reason: the key was made of them above
     const renamed = new Set(ids)
     const mine = Array.from(replaced ?? [], ([from, to]) => ({ from, to })).filter(({ to }) =>

@@ -1,9 +1,9 @@
 // The inbox: values that somebody wrote and that did not survive, and one call that settles each (rules I2, I4). Records
 // are rows like any other, of an entity of the server's; what the server refused outright is a dead letter of this device,
 // and reads the same. Neighbours: the client's writes and views behind it, faces before it.
-import type { ConflictOutcome, ConflictRow, Json, Row, Write } from '../core/index.ts'
-import { conflictsName, isTemporaryId, sameJson, SyncError } from '../core/index.ts'
-import type { BareClient as Client, DeadLetter, Id, Transaction, WriteHandle } from './api.ts'
+import type { ConflictOutcome, ConflictRow, Json, Row } from '../core/index.ts'
+import { conflictsName, isTemporaryId, keyOfId, sameJson, SyncError } from '../core/index.ts'
+import type { BareClient as Client, DeadLetter, Transaction, WriteHandle } from './api.ts'
 import { encodeRow } from './encode.ts'
 import type { Encodable } from './encode.ts'
 
@@ -18,7 +18,10 @@ export interface Conflict {
   readonly base: Json
   /** The value that did not survive. */
   readonly mine: Json
-  /** What took its place then; null where the row was deleted. */
+  /**
+   * What took its place then; null where the row was deleted. Of what was refused, and where that was hidden from its writer
+   * then: what stands now.
+   */
   readonly theirs: Json
   /** When the two were written; null where that is not known. Milliseconds since 1970. */
   readonly mineAt: number | null
@@ -58,23 +61,22 @@ const refusedPrefix = 'rejected'
 
 /** `begin`: called when somebody asks for the first time, to ask the server for the records. */
 export function conflictsOf(client: Client, begin = (): void => {}): Conflicts {
-  let begun = false
-  const asked = (): void => {
-    if (begun) return
-    begun = true
+  let asked = (): void => {
+    asked = (): void => {}
     begin()
   }
-  let known: { rows: readonly Row[]; dead: string; list: readonly Conflict[] } | null = null
+  let known: { rows: readonly Row[]; now: string; list: readonly Conflict[] } | null = null
   const list = (): readonly Conflict[] => {
     asked()
     // reason: the entity is the engine's own, and its rows are as it makes them
     const rows = client.getSnapshot(conflictsName) as readonly (Row & ConflictRow)[]
-    const letters = client.deadLetters()
-    const dead = letters.map(({ n }) => n).join()
-    if (known?.rows === rows && known.dead === dead) return known.list
-    const open = rows.filter(({ status }) => status === 'open').map(row => recorded(client, row))
-    const all = [...open, ...letters.flatMap(letter => refused(client, letter))].sort((a, b) => b.at - a.at)
-    known = { rows, dead, list: all }
+    const letters = client.deadLetters().flatMap(letter => refused(client, letter))
+    const open = rows.filter(({ status }) => status === 'open')
+    // what else may change of it than the records
+    const now = JSON.stringify([letters, open.filter(isUntold).map(row => theirsOf(client, row))])
+    if (known?.rows === rows && known.now === now) return known.list
+    const all = [...open.map(row => recorded(client, row)), ...letters].sort((a, b) => b.at - a.at)
+    known = { rows, now, list: all }
     return all
   }
   const get = (id: string): Conflict | undefined => list().find(conflict => conflict.id === id)
@@ -88,7 +90,14 @@ export function conflictsOf(client: Client, begin = (): void => {}): Conflicts {
     get,
     subscribe(listener) {
       asked()
-      const stops = [client.subscribe(conflictsName, listener), client.on('rejected', listener)]
+      let before = list()
+      const check = (): void => {
+        const now = list()
+        if (now === before) return
+        before = now
+        listener()
+      }
+      const stops = [client.subscribe(conflictsName, check), client.on('changed', check)]
       return () => stops.forEach(stop => stop())
     },
     keepMine: id => find(id).keepMine(),
@@ -123,6 +132,7 @@ function recorded(client: Client, record: ConflictRow): Conflict {
     entity,
     rowId,
     field,
+    theirs: theirsOf(client, record),
     keepMine: () => settle(record.mine),
     keepTheirs() {
       open(client, id)
@@ -130,6 +140,19 @@ function recorded(client: Client, record: ConflictRow): Conflict {
     },
     resolve: settle,
   }
+}
+
+/** Neither the value that stands nor when it was written: whoever lost could not see it then. */
+function isUntold({ theirs, theirs_at: at }: ConflictRow): boolean {
+  return (theirs ?? at) === null
+}
+
+function theirsOf(client: Client, record: ConflictRow): Json {
+  return isUntold(record) ? valueIn(client.get(record.entity, record.row_id), record.field) : record.theirs
+}
+
+function valueIn(row: Row | undefined, field: string | null): Json {
+  return field === null ? null : (row?.[field] ?? null)
 }
 
 /** The row is gone: it is made anew of what is known, which is all that did not survive of it. */
@@ -140,17 +163,14 @@ function revive(
   rowId: string,
   values: { readonly [column: string]: Encodable },
 ): void {
-  const key = isTemporaryId(rowId) ? [] : (client.shape(entity)?.key ?? ['id'])
-  // reason: so composite ids are spelled
-  const parts = (key.length > 1 ? JSON.parse(rowId) : [rowId]) as Encodable[]
-  const named = Object.fromEntries(key.map((column, i) => [column, parts[i] ?? null]))
+  const key = isTemporaryId(rowId) ? {} : keyOfId(rowId, client.shape(entity))
   // reason: as in `list`
   const rows = client.getSnapshot(conflictsName) as readonly (Row & ConflictRow)[]
   const others = rows.filter(
     row => row.entity === entity && row.row_id === rowId && row.status === 'open' && row.field !== null,
   )
   const lost = Object.fromEntries(others.map(({ field, mine }) => [String(field), mine]))
-  tx.create(entity, { ...lost, ...values, ...named })
+  tx.create(entity, { ...lost, ...values, ...key })
   for (const { id, field } of others)
     if (!Object.hasOwn(values, String(field))) tx.update(conflictsName, id, { status: 'resolved' })
 }
@@ -171,9 +191,9 @@ function refused(client: Client, { n, writes, error, at }: DeadLetter): Conflict
       entity,
       rowId,
       field,
-      base: field === null ? null : (was[field] ?? null),
-      mine: field === null ? null : (data[field] ?? null),
-      theirs: field === null ? null : (client.get(entity, rowId)?.[field] ?? null),
+      base: valueIn(was, field),
+      mine: valueIn(data, field),
+      theirs: valueIn(client.get(entity, rowId), field),
       mineAt: null,
       theirsAt: null,
       writer: user,
@@ -184,7 +204,16 @@ function refused(client: Client, { n, writes, error, at }: DeadLetter): Conflict
       error,
       keepMine: () => client.retry(n),
       keepTheirs: () => dropped(client, n),
-      resolve: value => rewritten(client, n, writes, write, field, value),
+      resolve(value) {
+        // ids may have become real ones since
+        const now = client.deadLetters().find(letter => letter.n === n)?.writes ?? []
+        return client.retry(
+          n,
+          now.map((one, j) =>
+            j === i && field !== null ? { ...one, data: encodeRow({ ...one.data, [field]: value }) } : one,
+          ),
+        )
+      },
     }))
   })
 }
@@ -193,28 +222,4 @@ function refused(client: Client, { n, writes, error, at }: DeadLetter): Conflict
 function dropped(client: Client, n: number): WriteHandle {
   client.discard(n)
   return client.transaction(() => {})
-}
-
-/** The same mutation with another value in that place. */
-function rewritten(
-  client: Client,
-  n: number,
-  writes: readonly Write[],
-  changed: Write,
-  field: string | null,
-  value: Encodable,
-): WriteHandle {
-  client.discard(n)
-  return client.transaction(tx => {
-    for (const write of writes) {
-      const { entity, action, upsert = false } = write
-      const id: Id = write.id
-      // reason: what came as JSON can go as JSON
-      const data = { ...write.data } as Record<string, Encodable>
-      if (write === changed && field !== null) data[field] = value
-      if (action === 'delete') tx.delete(entity, id)
-      else if (action === 'update') tx.update(entity, id, data)
-      else tx.create(entity, data, { upsert })
-    }
-  })
 }

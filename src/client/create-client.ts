@@ -12,7 +12,7 @@ import type { ScopeOptions } from './filters.ts'
 import { healing } from './heal.ts'
 import { foldPages } from './idb-fold.ts'
 import { indexedDBStore } from './idb.ts'
-import { late } from './late.ts'
+import { chores } from './late.ts'
 import { openMemory } from './open-memory.ts'
 import { queryOf } from './query.ts'
 import type { QueryOptions } from './query.ts'
@@ -32,7 +32,7 @@ export function allParts(): Parts {
     healing: pruning(healing),
     late(engine) {
       scopes?.follow()
-      late(engine)
+      chores(engine)
     },
     more(engine) {
       const open = (scopes = newScopes(engine))

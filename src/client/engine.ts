@@ -21,6 +21,7 @@ import { noStore } from './memory.ts'
 import { createReplica } from './replica.ts'
 import type { Replica, ReplicaEvent } from './replica.ts'
 import type { Rivals } from './rivals.ts'
+import { letterOf } from './settle.ts'
 import type { Change, Effect, Healing, Settled } from './state.ts'
 import type { ClientStore, Identity } from './store.ts'
 import type { LinkView, Lock, TabMessage } from './tabs.ts'
@@ -53,8 +54,6 @@ export interface Parts {
   adopt(engine: Engine): Promise<number>
   /** Whether it opens the client in its own way, and has. */
   open?(engine: Engine): boolean
-  /** Before what the server says is taken in. */
-  hears?(engine: Engine, message: Down): void
   /** How this page says it to the other tabs, which understand every spelling. */
   spelled?(engine: Engine, message: TabMessage): TabMessage
   /** Adds methods to the client. */
@@ -267,13 +266,7 @@ function carry(engine: Engine, effect: Effect): void {
       if (leads(engine)) tellOthers(engine, [record])
       engine.handles.get(n)?.done.reject(error)
       engine.handles.delete(n)
-      emit(engine, 'rejected', {
-        n,
-        writes: record.mutation.writes,
-        error: error.toJSON(),
-        at: record.dead?.at ?? 0,
-        cause: error,
-      })
+      emit(engine, 'rejected', { ...letterOf(record), cause: error })
       break
     }
     case 'pause':
@@ -328,7 +321,6 @@ function receive(engine: Engine, message: Down | undefined, text: string): 'welc
   if (message === undefined) return null
   quietly(() => engine.options.debug?.('received', message))
   if (message.type === 'ping') send(engine.connector, '{"type":"ping"}')
-  engine.parts.hears?.(engine, message)
   engine.changes = []
   tell(engine, { type: 'frame', message })
   forward(engine, message, text, engine.changes)

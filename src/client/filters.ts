@@ -1,5 +1,5 @@
 // The texts in which wants are kept and compared: a filter, or a window, that is the first rows of a filter in some order.
-import { columnsOfFilter, matcher, SyncError } from '../core/index.ts'
+import { columnsOfFilter, matcher, maxLimit, SyncError } from '../core/index.ts'
 import type { Filter, Order, Row } from '../core/index.ts'
 
 export interface ScopeOptions<T> {
@@ -10,8 +10,6 @@ export interface ScopeOptions<T> {
   /** Only so many, the first ones: 1 to 1,000. */
   readonly limit?: number
 }
-
-const maxLimit = 1_000
 
 /** Equal for what says the same in another order of columns; empty: every row. Throws INVALID_CONFIG. */
 export function textOf({ where = {}, orderBy, limit }: ScopeOptions<Row>): string {

@@ -3,6 +3,7 @@
 import type { Batch, Cursor, Mismatch, Reset } from '../core/index.ts'
 import { bucketOf, Summary } from '../core/index.ts'
 import { answered, ask } from './ask.ts'
+import { bytesIn } from './encode.ts'
 import { rename } from './rename.ts'
 import { advance, dropRow, putRow } from './rows.ts'
 import { dequeue, enqueue, send } from './state.ts'
@@ -94,7 +95,7 @@ function chunked(all: ReadonlyMap<number, readonly Pair[]>, max: number): Chunk[
   let chunk: Chunk | null = null
   let room = 0
   for (const [bucket, pairs] of all) {
-    const bytes = new TextEncoder().encode(JSON.stringify(pairs)).length
+    const bytes = bytesIn(JSON.stringify(pairs))
     if (bytes > max) return null
     room -= bytes
     if (chunk === null || room < 0) {

@@ -1,5 +1,6 @@
 // What the transports over HTTP share: frames down as lines of an event stream, frames up by POST, one at a time and in
 // order. Anything that does not answer as our server would counts as no connection (rule K5).
+import { bytesIn } from './encode.ts'
 import type { Connection, TransportEvents } from './transport.ts'
 
 /** Of one POST, unless one frame alone is more: half of what the server takes. */
@@ -141,7 +142,7 @@ function parse(data: string): Readonly<Record<string, unknown>> {
 /** Takes from the queue what fits into one POST, at least one. */
 function nextFrames(queue: string[]): string[] {
   let bytes = 0
-  const end = queue.findIndex(text => (bytes += new TextEncoder().encode(text).length + 1) > postBytes)
+  const end = queue.findIndex(text => (bytes += bytesIn(text) + 1) > postBytes)
   return queue.splice(0, end < 0 ? queue.length : Math.max(end, 1))
 }
 

@@ -7,9 +7,14 @@ import { hearWants, pursue } from './wanting.ts'
 /** After every event, and once when it comes. */
 export type Late = (engine: Engine) => void
 
-export const late: Late = engine => {
+/** Of a client that goes after what is wanted in its own way. */
+export const chores: Late = engine => {
   moult(engine)
   watchOver(engine)
+}
+
+export const late: Late = engine => {
+  chores(engine)
   hearWants(engine)
   pursue(engine)
 }

@@ -4,7 +4,7 @@
 //
 // Two lanes: `best` tries the first transport, on the documented ladder of delays; `spare` tries the others while that
 // one does not answer. One lane at most is the carrier: it has said hello and carries data.
-import { afterClose, backoffPolicies, nominalDelay } from '../core/index.ts'
+import { afterClose, backoffPolicies, noAnswer, nominalDelay } from '../core/index.ts'
 import type { BackoffPolicy } from '../core/index.ts'
 import type { Hint } from './env.ts'
 import type { Rivals } from './rivals.ts'
@@ -396,5 +396,5 @@ function fired(link: Link, name: Timer, at: number, buffered: number): void {
     return after(link, name, pongMs)
   }
   link.out.push({ do: 'close', lane: name })
-  closed(link, name, 1006, 'no answer', null)
+  closed(link, name, 1006, noAnswer, null)
 }

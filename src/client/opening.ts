@@ -140,8 +140,8 @@ export async function shut(engine: Engine): Promise<void> {
 }
 
 async function leave(engine: Engine): Promise<void> {
-  engine.tidying()
   await engine.disk.idle()
+  engine.tidying()
   leaveCrew(engine)
   await engine.store.close()
   engine.exclusive?.release()

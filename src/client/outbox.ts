@@ -3,6 +3,7 @@
 // cannot be sent waits (K2).
 import type { Failure } from '../core/index.ts'
 import { isRetryable } from '../core/index.ts'
+import { bytesIn } from './encode.ts'
 import { ackedOf } from './greet.ts'
 import { die, refused } from './settle.ts'
 import type { Entry, State } from './state.ts'
@@ -94,7 +95,7 @@ function landed(state: State, frame: Frame): boolean {
 /** Bytes of UTF-8 against the limit, with room for the frame around it. */
 function tooLarge(text: string, max: number): boolean {
   const room = max - 256
-  return text.length * 3 > room && new TextEncoder().encode(text).length > room
+  return text.length * 3 > room && bytesIn(text) > room
 }
 
 /**

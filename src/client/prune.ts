@@ -1,12 +1,12 @@
 // What nobody wants any more goes: of a scope that became smaller when the server begins to heal it, without being named
 // (rule V11; what is wrong here the comparison puts right), and all of an entity at once (V10). Neighbours: `heal`, whose
 // first step this is; `scopes`, which knows what is wanted.
-import { unscoped } from '../core/index.ts'
+import { textIn, unscoped } from '../core/index.ts'
 import { testOf } from './filters.ts'
 import { dropRow } from './rows.ts'
 import { send } from './state.ts'
 import type { Healing, Kept, State } from './state.ts'
-import { filtersIn, textIn } from './wants.ts'
+import { filtersIn } from './wants.ts'
 
 export function pruning(healing: Healing): Healing {
   return {

@@ -2,6 +2,7 @@
 // Neighbours on the line: the transport, around which it stands, and the connector.
 import { unmeasured } from '../core/index.ts'
 import type { QualityMetrics } from '../core/index.ts'
+import { bytesIn } from './encode.ts'
 import type { ClientEnv } from './env.ts'
 import type { Transport, TransportEvents } from './transport.ts'
 
@@ -118,11 +119,6 @@ function mean(numbers: readonly number[]): number {
 
 function share<T>(all: readonly T[], counts: (one: T) => boolean): number {
   return all.length === 0 ? 0 : all.filter(counts).length / all.length
-}
-
-/** Of UTF-8. */
-export function bytesIn(text: string): number {
-  return new TextEncoder().encode(text).length
 }
 
 /** The same transport, watched. */

@@ -1,6 +1,7 @@
 // Temporary ids become real ones (rule Q6).
+import { idInColumn } from '../core/index.ts'
 import type { Mutation, Row, Write } from '../core/index.ts'
-import { dequeue, enqueue, nativeId, touch } from './state.ts'
+import { dequeue, enqueue, touch } from './state.ts'
 import type { Entry, Kept, State } from './state.ts'
 
 /** A temporary id has become a real one: in later ids, and in values that point to it (rule Q6). */
@@ -36,7 +37,7 @@ function renameWrite(state: State, write: Write, from: string, to: string): Writ
   const kept = state.entities.get(write.entity)
   let data: Row | undefined = write.data
   for (const [column, value] of Object.entries(data ?? {})) {
-    if (value === from) data = { ...data, [column]: kept === undefined ? to : nativeId(kept, column, to) }
+    if (value === from) data = { ...data, [column]: idInColumn(to, column, kept?.shape) }
   }
   if (data === write.data && write.id !== from) return write
   return { ...write, id: write.id === from ? to : write.id, ...(data === undefined ? {} : { data }) }

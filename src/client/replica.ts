@@ -9,7 +9,7 @@ import { frameRefused, newOutbox, pump } from './outbox.ts'
 import type { Outbox } from './outbox.ts'
 import { bury, dieWith, discard, drop, receiveResults, retry, sweep } from './settle.ts'
 import { conclude } from './conclude.ts'
-import { enqueue, register, shownOf, unheard, viewOf } from './state.ts'
+import { enqueue, nothingYet, register, shownOf, unheard, viewOf } from './state.ts'
 import type { Effect, Healing, Kept, State } from './state.ts'
 import type { Numbers } from './disk.ts'
 import { receiveReload } from './reload.ts'
@@ -51,7 +51,8 @@ export type ReplicaEvent =
   | { readonly type: 'ask'; readonly entity: string; readonly again?: boolean }
   /** From now on it is followed, or not. */
   | { readonly type: 'want'; readonly entity: string; readonly wanted: boolean }
-  | { readonly type: 'retry'; readonly n: number }
+  /** `writes`: in the place of its own. */
+  | { readonly type: 'retry'; readonly n: number; readonly writes?: readonly Write[] | undefined }
   | { readonly type: 'discard'; readonly n: number }
 
 export interface ReplicaOptions {
@@ -111,6 +112,7 @@ function newState({ wants, identity, node, strategy = null, healing = null }: Re
     ),
     entries: new Map(),
     dead: new Map(),
+    letters: '',
     identity,
     strategy,
     node,
@@ -127,14 +129,7 @@ function newState({ wants, identity, node, strategy = null, healing = null }: Re
     temporary: new Map(),
     healing,
     waiting: 0,
-    out: [],
-    puts: new Map(),
-    removes: [],
-    discards: [],
-    refusals: [],
-    commits: [],
-    replaced: new Map(),
-    saveIdentity: false,
+    ...nothingYet(),
   }
 }
 
@@ -231,7 +226,7 @@ function handle(state: State, box: Outbox, event: ReplicaEvent): number {
       event.step(state)
       return 0
     case 'retry':
-      return retry(state, event.n)
+      return retry(state, event.n, event.writes)
     case 'discard':
       discard(state, event.n)
       return 0

@@ -83,6 +83,15 @@ describe('[V10] in one tab', () => {
     await vi.waitFor(async () => expect(await stored()).toBe('b'))
   })
 
+  test('one that is closed after its client leaves no timer behind', async () => {
+    const page = tab(true, [])
+    const scope = page.client.scope('notes')
+    await scope.ready
+    await page.client.close()
+    scope.close()
+    expect([...page.env.timers]).toEqual([])
+  })
+
   test('an entity of which nothing is held is not asked for any more, and nothing of it is kept', async () => {
     const page = tab(true, ['todos'])
     const scope = page.client.scope('notes')

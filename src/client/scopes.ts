@@ -1,7 +1,7 @@
 // Parts of entities that a page asks for while it runs: counted, given up a little after the last one is closed, and told
 // to the tab that leads. A part of its own: a script that must be small goes without. Neighbours: `wanting` carries out
 // what is desired here; `prune` lets go what is not wanted any more.
-import { maxWhere, SyncError } from '../core/index.ts'
+import { maxWhere, SyncError, textIn } from '../core/index.ts'
 import type { ErrorBody, Json, Row } from '../core/index.ts'
 import { hello, leads, need, post } from './crew.ts'
 import { hopeful, linkOf, tell } from './engine.ts'
@@ -15,7 +15,7 @@ import { touch, unheard } from './state.ts'
 import type { Kept, Shows } from './state.ts'
 import type { TabMessage } from './tabs.ts'
 import { pursue } from './wanting.ts'
-import { filtersIn, joined, textIn, union } from './wants.ts'
+import { filtersIn, joined, union } from './wants.ts'
 import type { Wants } from './wants.ts'
 
 export interface Scope {
@@ -111,6 +111,7 @@ function open(book: Book, engine: Engine, entity: string, options: ScopeOptions<
     closed = true
     book.asks.delete(ask)
     ask.done.reject(new SyncError('CLOSED', 'the scope is closed'))
+    if (engine.closed) return
     later(book, engine, () => hold(book, ask, -1))
   }
   return { ready: ask.done.promise, close, [Symbol.dispose]: close }

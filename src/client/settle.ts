@@ -7,8 +7,9 @@ import { rename } from './rename.ts'
 import { dequeue } from './state.ts'
 import type { Entry, Source, State } from './state.ts'
 import { firstDraft } from './store.ts'
+import type { DeadLetter } from './api.ts'
 import type { PendingRecord } from './store.ts'
-import { admit, newEntry } from './write.ts'
+import { admit, write } from './write.ts'
 
 /** Errors of writes that lost; every other one is of a write that was refused. */
 const conflicts: ReadonlySet<string> = new Set(['CONFLICT', 'ROW_DELETED', 'RESOLVER_FAILED'])
@@ -178,15 +179,20 @@ function reached(state: State, entity: string, version: number): boolean {
   return false
 }
 
-/** The new number under which a dead letter is sent again; 0: there is none such. Its base stays what its writer had seen. */
-export function retry(state: State, n: number): number {
+export function letterOf({ n, mutation: { writes }, dead }: PendingRecord): DeadLetter {
+  return { n, writes, error: dead?.error ?? { code: 'INTERNAL', message: '' }, at: dead?.at ?? 0 }
+}
+
+/**
+ * The new number under which a dead letter is sent again; 0: there is none such. Its base stays what its writer had seen;
+ * other writes in the place of its own are written now.
+ */
+export function retry(state: State, n: number, writes?: readonly Write[]): number {
   const entry = state.dead.get(n)
   if (entry === undefined) return 0
   discard(state, n)
-  const next = firstDraft + (state.drafts += 1)
-  const { timestamp, mutation } = entry.record
-  admit(state, newEntry({ n: next, timestamp, tab: state.node, mutation: { ...mutation, n: next } }, false))
-  return next
+  if (writes) return write(state, writes)
+  return admit(state, entry.record.timestamp, entry.record.mutation)
 }
 
 export function discard(state: State, n: number): void {

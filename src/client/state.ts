@@ -6,7 +6,6 @@ import type {
   Cursor,
   EntityShape,
   Failure,
-  Json,
   Mismatch,
   MutationResult,
   Reset,
@@ -17,7 +16,7 @@ import type {
   Welcome,
   Write,
 } from '../core/index.ts'
-import { cut, hides, isTemporaryId, patched } from '../core/index.ts'
+import { cut, hides, idInColumn, isTemporaryId, patched } from '../core/index.ts'
 import type { EntityCommit, Identity, PendingRecord, Saving, StoredRow, StoredShape } from './store.ts'
 
 /** `tab`: written in another tab. */
@@ -127,9 +126,9 @@ type Cause = Source | 'gone'
 
 interface Touched {
   readonly before: Row | undefined
-  /** It was shown, and so was what lies under pending writes. */
-  readonly seen: boolean
-  readonly had: boolean
+  /** The same, and what lay under pending writes, each if it was shown. */
+  readonly seen: Row | undefined
+  readonly had: Row | undefined
   source: Cause | null
 }
 
@@ -186,6 +185,8 @@ export interface State {
   /** By `n`, in `n` order. */
   readonly entries: Map<number, Entry>
   readonly dead: Map<number, Entry>
+  /** Their numbers, as those who watch were told of last. */
+  letters: string
   identity: Identity
   readonly strategy: string | null
   /** Names this page load in stamps. */
@@ -224,7 +225,24 @@ export interface State {
   /** Per entity: the temporary id of each real one. */
   replaced: Map<Kept, Map<string, string>>
   saveIdentity: boolean
+  /** The last row of the last change, as it was before: of the server's changes what the server had. */
+  was?: Row | undefined
 }
+
+/** What an event has gathered before it begins. */
+export const nothingYet = (): Pick<
+  State,
+  'out' | 'puts' | 'removes' | 'discards' | 'refusals' | 'commits' | 'replaced' | 'saveIdentity'
+> => ({
+  out: [],
+  puts: new Map(),
+  removes: [],
+  discards: [],
+  refusals: [],
+  commits: [],
+  replaced: new Map(),
+  saveIdentity: false,
+})
 
 export function send(state: State, message: Up): void {
   state.out.push({ do: 'send', text: JSON.stringify(message) })
@@ -245,8 +263,8 @@ export function touch(kept: Kept, id: string, source: Cause | null): void {
   const known = kept.touched.get(id)
   if (known === undefined) {
     const before = viewOf(kept, id)
-    const shown = (row: Row | undefined): boolean => shownOf(kept, id, row) !== undefined
-    kept.touched.set(id, { before, seen: shown(before), had: shown(kept.rows.get(id)?.row), source })
+    const had = shownOf(kept, id, kept.rows.get(id)?.row)
+    kept.touched.set(id, { before, seen: shownOf(kept, id, before), had, source })
   } else if (source !== null && known.source !== 'rollback') known.source = source
 }
 
@@ -321,13 +339,8 @@ export function fold(state: State, kept: Kept, id: string, queued: readonly Queu
 }
 
 function withKey(kept: Kept, id: string, data: Row): Row {
-  const key = kept.shape === null ? 'id' : kept.shape.key.length === 1 ? (kept.shape.key[0] ?? 'id') : null
-  return key === null || Object.hasOwn(data, key) ? data : { [key]: nativeId(kept, key, id), ...data }
-}
-
-/** An id as its column spells it. */
-export function nativeId(kept: Kept, column: string, id: string): Json {
-  const number = Number(id)
-  const integer = kept.shape?.columns.some(([name, kind]) => name === column && kind === 'integer') === true
-  return integer && Number.isSafeInteger(number) ? number : id
+  const [key = 'id', ...more] = kept.shape?.key ?? []
+  return more.length > 0 || Object.hasOwn(data, key)
+    ? data
+    : { [key]: idInColumn(id, key, kept.shape), ...data }
 }

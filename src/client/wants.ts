@@ -22,12 +22,6 @@ export function joined(all: readonly Wants[]): Wants {
   return Object.fromEntries(Array.from(sets, ([entity, filters]) => [entity, [...filters]]))
 }
 
-/** What the rows of a shape stand for, as `union` makes it. */
-export function textIn(hash: string): string {
-  const bar = hash.indexOf('|')
-  return bar < 0 ? '' : hash.slice(bar + 1)
-}
-
 /** The filters that were put together, or the one that was alone. */
 export function filtersIn(text: string): readonly string[] {
   if (text === '') return ['']

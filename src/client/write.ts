@@ -13,13 +13,10 @@ export function newEntry(record: PendingRecord, durable: boolean): Entry {
 
 /** The draft's number; 0 where nothing changed and so nothing is sent. */
 export function write(state: State, writes: readonly Write[]): number {
-  const n = firstDraft + state.drafts + 1
   const kept: Write[] = []
+  const mutation = { n: 0, base: null, stamp: null, writes: kept }
   // each write is cut against the view with the earlier ones of its transaction
-  const draft = newEntry(
-    { n, timestamp: state.now, mutation: { n, base: null, stamp: null, writes: kept } },
-    false,
-  )
+  const draft = newEntry({ n: 0, timestamp: 0, mutation }, false)
   for (const one of writes) {
     const entity = state.entities.get(one.entity)
     if (entity === undefined) continue
@@ -34,19 +31,23 @@ export function write(state: State, writes: readonly Write[]): number {
   dequeue(state, draft, null)
   if (kept.length === 0) return 0
   const reading = tick(state.identity.reading, state.now)
-  const mutation = { n, base: baseOf(state, kept), stamp: stampOf(reading, state.node), writes: kept }
   state.identity = { ...state.identity, reading }
   state.saveIdentity = true
-  state.drafts += 1
-  admit(state, newEntry({ n, mutation, timestamp: state.now, tab: state.node }, false))
-  return n
+  return admit(state, state.now, {
+    ...mutation,
+    base: baseOf(state, kept),
+    stamp: stampOf(reading, state.node),
+  })
 }
 
-/** At the end of the queue, on screen, and on its way to disk. */
-export function admit(state: State, entry: Entry): void {
-  state.entries.set(entry.record.n, entry)
-  state.puts.set(entry.record.n, entry.record)
+/** A new draft at the end of the queue, on screen, and on its way to disk; the result is its number. */
+export function admit(state: State, timestamp: number, mutation: PendingRecord['mutation']): number {
+  const n = firstDraft + (state.drafts += 1)
+  const entry = newEntry({ n, timestamp, tab: state.node, mutation: { ...mutation, n } }, false)
+  state.entries.set(n, entry)
+  state.puts.set(n, entry.record)
   enqueue(state, entry, 'local')
+  return n
 }
 
 /**

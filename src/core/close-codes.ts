@@ -43,3 +43,6 @@ const last: Readonly<Record<number, AfterClose>> = {
 export function afterClose(code: number): AfterClose {
   return last[code] ?? 'retry'
 }
+
+/** The reason of a connection that was given up because nothing came over it in time. */
+export const noAnswer = 'no answer'

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { idOfRow, idOfValue, isForbiddenName, isTemporaryId, maxIdLength } from './ids.ts'
+import { idOfRow, idOfValue, isForbiddenName, isTemporaryId, keyOfId, maxIdLength, nativeId } from './ids.ts'
 
 test('every spelling of an id becomes text, and what is none becomes null', () => {
   const cases: [unknown, string | null][] = [
@@ -34,6 +34,19 @@ test('the id of a row comes from its key, whole or not at all', () => {
   expect(idOfRow({}, ['id'])).toBe(null)
 })
 
+test('the key of an id is spelled as its columns are', () => {
+  const columns = [
+    ['n', 'integer'],
+    ['t', 'text'],
+  ] as const
+  expect(keyOfId('7', null)).toEqual({ id: '7' })
+  expect(keyOfId('7', { key: ['t'], columns })).toEqual({ t: '7' })
+  expect(keyOfId('7', { key: ['n'], columns })).toEqual({ n: 7 })
+  expect(keyOfId('9007199254740993', { key: ['n'], columns })).toEqual({ n: '9007199254740993' })
+  expect(keyOfId('["x",7]', { key: ['t', 'n'], columns })).toEqual({ t: 'x', n: 7 })
+  expect(keyOfId('x', { key: ['t', 'n'], columns })).toEqual({ t: 'x', n: null })
+})
+
 test('temporary ids and forbidden names', () => {
   expect([isTemporaryId('tmp_1'), isTemporaryId('1'), isTemporaryId('xtmp_')]).toEqual([true, false, false])
   expect(['__proto__', 'constructor', 'prototype', 'toString', 'id'].map(isForbiddenName)).toEqual([
@@ -43,4 +56,22 @@ test('temporary ids and forbidden names', () => {
     false,
     false,
   ])
+})
+
+test('an id is a number where its column is one that JavaScript can hold, and text otherwise', () => {
+  const integers = ['7', '-7', '9007199254740991', '9007199254740993', 'tmp_1'].map(id => nativeId(id, true))
+  expect(integers).toEqual([7, -7, 9_007_199_254_740_991, '9007199254740993', 'tmp_1'])
+  expect(nativeId('7', false)).toBe('7')
+})
+
+test('the key columns of an id are its own values', () => {
+  const columns = [
+    ['a', 'text'],
+    ['b', 'integer'],
+  ] as const
+  expect(keyOfId('5', null)).toEqual({ id: '5' })
+  expect(keyOfId('5', { key: ['b'], columns })).toEqual({ b: 5 })
+  expect(keyOfId('["5","6"]', { key: ['a', 'b'], columns })).toEqual({ a: '5', b: 6 })
+  // of a key that was a single column before
+  expect(keyOfId('5', { key: ['a', 'b'], columns })).toEqual({ a: '5', b: null })
 })

@@ -37,6 +37,11 @@ export function idOfValue(value: unknown): string | null {
   return null
 }
 
+/** A row of any entity as one key of a map. The names of entities and tables hold no line break. */
+export function rowName(entity: string, id: string): string {
+  return `${entity}\n${id}`
+}
+
 const forbidden: ReadonlySet<string> = new Set(['__proto__', 'constructor', 'prototype'])
 
 /** Names that must never become a key of an object of ours. */
@@ -44,18 +49,32 @@ export function isForbiddenName(name: string): boolean {
   return forbidden.has(name)
 }
 
+/** An id as a key column holds it: a number where that is an integer one, and JavaScript can hold the number. */
+export function nativeId(id: string, integer: boolean): string | number {
+  const number = Number(id)
+  return integer && Number.isSafeInteger(number) ? number : id
+}
+
+/** The same of a column of its table, or of one that refers to it; text where the shape is not known. */
+export function idInColumn(
+  id: string,
+  column: string,
+  shape: Pick<EntityShape, 'columns'> | null | undefined,
+): string | number {
+  return nativeId(id, shape?.columns.some(([name, kind]) => name === column && kind === 'integer') === true)
+}
+
 /** The key columns of the row with this id; `id` where the shape is not known. */
 export function keyOfId(
   id: string,
   shape: Pick<EntityShape, 'key' | 'columns'> | null,
 ): Record<string, Json> {
-  const { key, columns } = shape ?? { key: ['id'], columns: [] }
+  const key = shape?.key ?? ['id']
   const parts = key.length > 1 ? partsOf(id) : [id]
   return Object.fromEntries(
     key.map((name, i): [string, Json] => {
       const part = parts[i] ?? null
-      const integer = columns.some(([column, kind]) => column === name && kind === 'integer')
-      return [name, integer && Number.isSafeInteger(Number(part)) ? Number(part) : part]
+      return [name, typeof part === 'string' ? idInColumn(part, name, shape) : part]
     }),
   )
 }

@@ -4,6 +4,20 @@
 /** Characters of what a client asks for of one entity: each row is matched against it. */
 export const maxWhere = 16_384
 
+/** Rows of a window. */
+export const maxLimit = 1_000
+
+/** `text`: of the filter; empty: every row is wanted. */
+export function scoped(hash: string, text: string): string {
+  return text === '' ? hash : `${hash}|${text}`
+}
+
+/** The filter's text; empty where every row was wanted. */
+export function textIn(hash: string): string {
+  const bar = hash.indexOf('|')
+  return bar < 0 ? '' : hash.slice(bar + 1)
+}
+
 /** The shape alone, whichever rows of it were wanted: schema, rights, columns. */
 export function unscoped(hash: string | null): string | undefined {
   return hash?.split('|', 1)[0]

@@ -42,7 +42,7 @@ declare global {
 }
 
 /** What the script that makes the client gives it. */
-export type Spelling = Pick<Parts, 'hears' | 'spelled'>
+export type Spelling = Pick<Parts, 'spelled'>
 
 export function placeOf(options: ScriptOptions, document: Document, spelling: Spelling = {}): Place {
   const { rhtmxPage: page = null } = window

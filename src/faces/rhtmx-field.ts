@@ -38,7 +38,7 @@ export function createRhtmxFieldSync(
 ): RhtmxFieldSync {
   const entities =
     options.conflicts !== false ? [...new Set([...options.entities, conflictsName])] : options.entities
-  const place = placeOf({ ...options, entities }, document, fieldSpelling())
+  const place = placeOf({ ...options, entities }, document, fieldSpelling)
   const face = faceOf(place, 'field')
   const { client, tell } = place.page
   const conflicts = conflictsOf(client)

@@ -1,7 +1,7 @@
 // Line B, the server's end: a pushed mutation is authorized, validated, deduplicated, decided and committed. What needs
 // the world (schemas, resolvers) runs before the transaction; inside it the store asks `decide`, which is pure. If a
 // resolver's row moved meanwhile, it runs again.
-import { clampStamp, cut, decide, SyncError } from '../core/index.ts'
+import { clampStamp, cut, decide, rowName, SyncError } from '../core/index.ts'
 import type {
   Attempt,
   EntityDefinition,
@@ -14,7 +14,7 @@ import type {
   Row,
 } from '../core/index.ts'
 import type { Logger, ServerEnv } from './env.ts'
-import { Draft, independent, plan, rowName, validate } from './plan.ts'
+import { Draft, independent, plan, validate } from './plan.ts'
 import type { Plan, PlannedWrite } from './plan.ts'
 import { allowed } from './rights.ts'
 import { rulesOf } from './rules.ts'

@@ -3,27 +3,20 @@
 import { placeIn, printResponse } from '../core/index.ts'
 import type { Asked, Cursor, PlainDelta, ResponseFlags, SyncRequest } from '../core/index.ts'
 import { deltasOf, printDeltas } from './deltas.ts'
-import type { Seen } from './deltas.ts'
 import { Frame } from './frames.ts'
 import type { Outlet } from './reader.ts'
-import { asChanged } from './reconcile.ts'
+import { asCreated, eachChange } from './paging.ts'
 import { Slice } from './slice.ts'
-import type { ChangedRow, Changes, ServerStore } from './store.ts'
+import type { ChangedRow, Changes } from './store.ts'
 import type { ReadStore } from './viewed.ts'
 
-/** What a user may read, and how its rows look to that user. */
-export interface Source extends Pick<ReadStore, 'head' | 'changes' | 'snapshot'> {
-  readonly verify: ServerStore['verify']
-  seen(entity: string): Seen | undefined
-}
-
 export class Answers {
-  readonly #store: Source
+  readonly #store: ReadStore
   readonly #outlet: Outlet
   readonly #now: () => number
   readonly #slice = new Slice()
 
-  constructor(store: Source, outlet: Outlet, now: () => number) {
+  constructor(store: ReadStore, outlet: Outlet, now: () => number) {
     this.#store = store
     this.#outlet = outlet
     this.#now = now
@@ -31,10 +24,7 @@ export class Answers {
 
   /** Continues a cursor that was verified. The place reached; null: the connection is gone, or has to come back. */
   async since(asked: Asked, entity: string, from: Cursor): Promise<Cursor | null> {
-    return this.#changes(asked, entity, from.seq, () => {
-      this.#outlet.overtaken()
-      return Promise.resolve(null)
-    })
+    return this.#answer(asked, entity, from.seq, () => this.#giveUp())
   }
 
   /** For whom nothing is remembered: from the clock, or the whole table where that cannot be continued. */
@@ -52,23 +42,23 @@ export class Answers {
       cursor === undefined
         ? seq >= head.horizon && seq <= head.seq
         : (await this.#store.verify([cursor]))[0] === 'here'
-    return here ? this.#changes(request, entity, seq, () => anew(true)) : anew(true)
+    return here ? this.#answer(request, entity, seq, () => anew(true)) : anew(true)
   }
 
   /** What a follower has missed, frame by frame as if it were live. */
   async missed(entities: readonly string[], since: number): Promise<Cursor | null> {
-    let after = since
-    for (;;) {
-      if (!(await this.#outlet.room())) return null
-      const page = await this.#after(entities, after, since)
-      if (page.to.seq > after && page.horizon > after) {
-        this.#outlet.overtaken()
-        return null
-      }
-      this.#outlet.deliver(printDeltas(this.#deltas(page.rows, since), page.to.epoch))
-      if (!page.more) return page.to
-      after = page.to.seq
-    }
+    return this.#changes(
+      entities,
+      since,
+      (deltas, { to }) => this.#outlet.deliver(printDeltas(deltas, to.epoch)),
+      () => this.#giveUp(),
+    )
+  }
+
+  /** Only a cursor that is verified anew can go on. */
+  #giveUp(): Promise<null> {
+    this.#outlet.overtaken()
+    return Promise.resolve(null)
   }
 
   async #table(asked: Asked, entity: string, reset: boolean): Promise<Cursor | null> {
@@ -80,41 +70,49 @@ export class Answers {
         this.#store.snapshot({ entity, after, limit, form: 'values' }),
       )
       after = page.next
-      const rows = asChanged(entity, page.rows).map(row => ({ ...row, created: true }))
-      this.#deliver(asked, entity, this.#deltas(rows, 0), page.head, {
+      this.#deliver(asked, entity, this.#deltas(asCreated(entity, page.rows), 0), page.head, {
         hasMore: true,
         reset: reset && first === null,
       })
       first ??= page.head
     } while (after !== null)
-    return this.#changes(asked, entity, first.seq, () => this.#table(asked, entity, true))
+    return this.#answer(asked, entity, first.seq, () => this.#table(asked, entity, true))
   }
 
-  async #changes(
+  #answer(
     asked: Asked,
     entity: string,
     since: number,
     overtaken: () => Promise<Cursor | null>,
   ): Promise<Cursor | null> {
-    let after = since
-    for (;;) {
-      if (!(await this.#outlet.room())) return null
-      const page = await this.#after([entity], after, since)
-      if (page.to.seq > after && page.horizon > after) return overtaken()
-      this.#deliver(asked, entity, this.#deltas(page.rows, since), page.to, { hasMore: page.more })
-      if (!page.more) return page.to
-      after = page.to.seq
-    }
-  }
-
-  #after(entities: readonly string[], after: number, since: number): Promise<Changes> {
-    return this.#slice.read(limit =>
-      this.#store.changes({ entities, after, since, limit, form: 'values', cells: true }),
+    return this.#changes(
+      [entity],
+      since,
+      (deltas, { to, more }) => this.#deliver(asked, entity, deltas, to, { hasMore: more }),
+      overtaken,
     )
   }
 
+  async #changes(
+    entities: readonly string[],
+    since: number,
+    deliver: (deltas: readonly PlainDelta[], page: Changes) => void,
+    overtaken: () => Promise<Cursor | null>,
+  ): Promise<Cursor | null> {
+    const query = { entities, since, form: 'values', cells: true } as const
+    const reached = await eachChange(
+      since,
+      async after =>
+        (await this.#outlet.room())
+          ? this.#slice.read(limit => this.#store.changes({ ...query, after, limit }))
+          : null,
+      page => deliver(this.#deltas(page.rows, since), page),
+    )
+    return reached === 'overtaken' ? overtaken() : reached
+  }
+
   #deltas(rows: readonly ChangedRow[], since: number): PlainDelta[] {
-    return deltasOf(rows, since, entity => this.#store.seen(entity))
+    return deltasOf(rows, since, entity => this.#outlet.shapeOf(entity))
   }
 
   #deliver(

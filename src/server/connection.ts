@@ -69,7 +69,6 @@ export class Connection implements Subscriber, PeerEvents {
     this.#meter = parts.meters.connection(user.id)
     this.#readings = new Readings(parts, viewed(parts.store, this.views), {
       session: this.session,
-      views: this.views,
       open: () => this.#open,
       ready: () => this.ready(),
       shapeOf: entity => this.views.shapeOf(entity),

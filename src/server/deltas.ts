@@ -4,16 +4,15 @@ import { printDeltaFrame } from '../core/index.ts'
 import type { EntityShape, PlainDelta } from '../core/index.ts'
 import { Frame } from './frames.ts'
 import { slicesOf } from './slices.ts'
-import type { Cells, ChangedRow, EntityInfo } from './store.ts'
+import type { Cells, ChangedRow } from './store.ts'
 
-/** An entity as somebody sees it. */
-export interface Seen {
-  readonly info: EntityInfo
-  readonly shape: EntityShape
-}
+type Shown = Pick<EntityShape, 'key' | 'columns'>
 
-/** `row` in `values` form, `after`: the place that is known. Null: nothing that this shape shows was written since. */
-export function plainDelta(row: ChangedRow, after: number, { info, shape }: Seen): PlainDelta | null {
+/**
+ * `row` in `values` form, `after`: the place that is known. Null: nothing that this shape shows was written since. What the
+ * database computes of other columns is in the log where it changed, like any other.
+ */
+export function plainDelta(row: ChangedRow, after: number, shape: Shown): PlainDelta | null {
   const { entity, id, seq: version, reading, temporary, json, cells } = row
   const delta = { entity, id, version, reading, temporary }
   if (json === null) {
@@ -22,9 +21,7 @@ export function plainDelta(row: ChangedRow, after: number, { info, shape }: Seen
   }
   const slices = slicesOf(json, 'values')
   const fields = shape.columns.flatMap(([name], place) => {
-    // what the database computes from other columns is written by nobody
-    const written =
-      row.created || cells === undefined || info.generated.has(name) || isAbove(cells, name, after)
+    const written = row.created || cells === undefined || isAbove(cells, name, after)
     return written ? [{ name, value: slices[place] ?? 'null' }] : []
   })
   return fields.length === 0 ? null : { ...delta, action: row.created ? 'create' : 'update', fields }
@@ -37,11 +34,11 @@ function isAbove(cells: Cells, name: string, after: number): boolean {
 export function deltasOf(
   rows: readonly ChangedRow[],
   after: number,
-  seen: (entity: string) => Seen | undefined,
+  shapeOf: (entity: string) => Shown | undefined,
 ): PlainDelta[] {
   return rows.flatMap(row => {
-    const found = seen(row.entity)
-    return (found === undefined ? null : plainDelta(row, after, found)) ?? []
+    const shape = shapeOf(row.entity)
+    return (shape === undefined ? null : plainDelta(row, after, shape)) ?? []
   })
 }
 

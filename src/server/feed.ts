@@ -2,6 +2,7 @@
 // lies inside the window is served from it; one further behind is caught up from the store by its connection.
 // Neighbours on the line: the store (capture) and the bus wake it; the hub asks it what a session lacks.
 import type { Cursor } from '../core/index.ts'
+import { overtaken } from './paging.ts'
 import { isLong } from './patches.ts'
 import type { ChangedRow, Changes, EntityInfo, Move, RowForm, ServerStore } from './store.ts'
 import { withMoves } from './views.ts'
@@ -129,9 +130,8 @@ export class Feed {
   /** A cleanup may have overtaken the reading: then deletes are missing in it, and every session has to look for itself. */
   #finish(changes: Changes, cells: CellsOf): Promise<boolean> | boolean {
     const from = this.#head
-    const { to, horizon } = changes
-    const overtaken = from !== null && to.seq !== from.seq && horizon > from.seq
-    if (overtaken) return this.#skipTo()
+    const { to } = changes
+    if (from !== null && overtaken(changes, from.seq)) return this.#skipTo()
     if (cells !== 'all') this.#plainTo = to.seq
     return this.#append(withMoves(changes), to, cells)
   }

@@ -1,6 +1,6 @@
 // What became of pushed fields, and the fields of one row: looked up as the user sees them. Neighbours: the routes and the
 // connection, which push; the acceptor, which has stored or refused; `rhtmx-field` in core, which counts and prints.
-import { fieldOutcome, latestFields, printFieldAck, SyncError } from '../core/index.ts'
+import { fieldOutcome, latestFields, nativeId, printFieldAck, SyncError } from '../core/index.ts'
 import type { FieldOutcome, FieldPush, MutationResult, StoredRow } from '../core/index.ts'
 import { Frame } from './frames.ts'
 import { jsonAnswer } from './http.ts'
@@ -47,10 +47,12 @@ export async function answerLatest(
   if (found === undefined || row === null)
     throw new SyncError('NOT_FOUND', `there is no row '${asked.slice(0, 80)}' in '${name}'`)
   const { id, standing } = found
-  const native = integerKey && Number.isSafeInteger(Number(id)) ? Number(id) : id
   const fields = latestFields(row, standing)
   const version = Math.max(0, ...fields.map(field => field.version))
-  return jsonAnswer(200, JSON.stringify({ entity: name, id: native, entity_id: id, version, fields }))
+  return jsonAnswer(
+    200,
+    JSON.stringify({ entity: name, id: nativeId(id, integerKey), entity_id: id, version, fields }),
+  )
 }
 
 /** Only rows whose writes met something are looked up. */

@@ -62,10 +62,14 @@ const everything = new Views({ id: 'anon' }, new Map(), log)
 
 export class Screen implements Subscriber {
   lanes: Lane[] = []
-  readonly views = everything
+  readonly views: Views
   open = true
   writes: (readonly Frame[])[] = []
   behind: Lane[] = []
+
+  constructor(views = everything) {
+    this.views = views
+  }
 
   ready(): boolean {
     return this.open

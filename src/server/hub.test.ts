@@ -1,4 +1,6 @@
 import { describe, expect, test } from 'vitest'
+import type { EntityInfo } from './store.ts'
+import type { Views } from './views.ts'
 import { cursor, joined, Screen, world } from './hub-rig.test.ts'
 
 describe('the hub', () => {
@@ -143,5 +145,50 @@ describe('the hub', () => {
     expect(screen.batches.map(batch => batch.sets.map(set => set.entity))).toEqual([['posts']])
     hub.leave(screen)
     expect(hub.size).toBe(0)
+  })
+})
+
+describe('[S5] what is seen of a change is looked at once in a flush', () => {
+  async function watching(
+    windows: boolean,
+  ): Promise<{ asked: number[]; behind: number[]; written: number[] }> {
+    const { log, hub, flush } = await world()
+    let asked = 0
+    const info: unknown = { name: 'users', shape: { columns: [['id', 'any']] }, routing: [] }
+    log.entities.set('users', info as EntityInfo) // reason: neither feed nor hub asks for more
+    const view: unknown = {
+      entity: 'users',
+      info,
+      shape: { columns: [['id', 'any']] },
+      columns: null,
+      where: [],
+      matches: () => (asked += 1) > 0,
+      parts: windows ? {} : null,
+    }
+    const views: unknown = { of: () => view, keyOf: () => 'some', hasWindows: () => windows }
+    const screens = Array.from({ length: 20 }, () => new Screen(views as Views)) // reason: as above
+    for (const screen of screens) {
+      hub.join(screen, ['users'], cursor(0))
+      hub.flushOne(screen)
+    }
+    const counts: number[] = []
+    for (let i = 0; i < 3; i++) {
+      for (let row = 0; row < 4; row++) log.write('users', `${row}`)
+      await flush()
+      counts.push(asked)
+      if (windows) for (const screen of screens) hub.join(screen, ['users'], cursor(log.rows.length))
+    }
+    return {
+      asked: counts,
+      behind: screens.map(screen => screen.behind.length),
+      written: screens.map(screen => screen.batches.length),
+    }
+  }
+
+  test.each([true, false])('also where the first rows are wanted: %s', async windows => {
+    const { asked, behind, written } = await watching(windows)
+    expect(asked).toEqual([4, 8, 12])
+    expect(new Set(behind)).toEqual(new Set([windows ? 3 : 0]))
+    expect(new Set(written)).toEqual(new Set([windows ? 0 : 3]))
   })
 })

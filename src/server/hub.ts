@@ -1,13 +1,13 @@
 // Who wants what of the live log. Each subscription is a lane: a set of entities and the place up to which its client
 // has them. A flush brings every lane to the feed's head; lanes with equal form, scopes and place share their frames.
 // Neighbours on the line: feed before it, connection behind it.
-import type { Cursor } from '../core/index.ts'
-import { scopesKey } from '../core/index.ts'
+import type { Cursor, EntityShape } from '../core/index.ts'
+import { rowName, scopesKey } from '../core/index.ts'
 import { bareFrames, needsCells } from './bare.ts'
 import type { BareDialect } from './bare.ts'
 import { deltasOf, printDeltas } from './deltas.ts'
-import type { Seen } from './deltas.ts'
 import type { Feed, PlacedRow } from './feed.ts'
+import { FlushCache } from './flush-cache.ts'
 import { Frame, printBatchParts } from './frames.ts'
 import { Interest } from './interest.ts'
 import { cellsOfBoth, withPatch } from './patches.ts'
@@ -141,8 +141,8 @@ export class Hub {
   /** Brings every ready subscriber to the feed's head, in one write each. */
   flush(): void {
     const { head } = this.#feed
-    const cache = new FrameCache()
-    const concerned = this.#concerned()
+    const cache = new FlushCache()
+    const concerned = this.#concerned(cache)
     for (const members of concerned.values()) for (const { lanes } of members) this.#wake(lanes[0])
     if (head !== null) this.#flushed = head.seq
     // those that settle leave the set
@@ -167,7 +167,7 @@ export class Hub {
   }
 
   /** The settled ones whose rows changed since the last flush. */
-  #concerned(): ReadonlyMap<ScopeSet, Set<Subscriber>> {
+  #concerned(cache: FlushCache): ReadonlyMap<ScopeSet, Set<Subscriber>> {
     const concerned = new Map<ScopeSet, Set<Subscriber>>()
     if (this.#settled.size === 0 || this.#feed.head === null) return concerned
     if (!this.#feed.holds(this.#flushed, this.#cells)) return new Map(this.#settled)
@@ -175,7 +175,8 @@ export class Hub {
       const members = this.#settled.get(set)
       // once for all who see the same: most of those who are asked have nothing to see of it
       if (members === undefined) continue
-      if (set.views.size === 0 || this.#rowsOf(set, this.#flushed).length > 0) concerned.set(set, members)
+      if (set.views.size === 0 || this.#rowsOf(set, this.#flushed, cache).length > 0)
+        concerned.set(set, members)
     }
     return concerned
   }
@@ -184,7 +185,7 @@ export class Hub {
   flushOne(subscriber: Subscriber): void {
     if (subscriber.lanes.length === 0) return subscriber.deliver([])
     this.#unsettle(subscriber)
-    this.#serve(subscriber, new FrameCache())
+    this.#serve(subscriber, new FlushCache())
   }
 
   #isSettled({ lanes }: Subscriber): boolean {
@@ -223,7 +224,7 @@ export class Hub {
     this.#interest.remove(set)
   }
 
-  #serve(subscriber: Subscriber, cache: FrameCache): void {
+  #serve(subscriber: Subscriber, cache: FlushCache): void {
     const head = this.#feed.head
     if (!subscriber.ready()) return
     if (head === null) return subscriber.deliver(none)
@@ -233,7 +234,7 @@ export class Hub {
     this.#settle(subscriber)
   }
 
-  #serveLane(subscriber: Subscriber, lane: Lane, head: Cursor, cache: FrameCache): void {
+  #serveLane(subscriber: Subscriber, lane: Lane, head: Cursor, cache: FlushCache): void {
     const frames = this.#bring(lane, head, cache)
     if (frames === null) {
       subscriber.lanes = []
@@ -242,7 +243,7 @@ export class Hub {
     subscriber.deliver(frames ?? none)
   }
 
-  #serveLanes(subscriber: Subscriber, head: Cursor, cache: FrameCache): void {
+  #serveLanes(subscriber: Subscriber, head: Cursor, cache: FlushCache): void {
     let frames: readonly Frame[] = []
     let sources = 0
     // several lanes become one as soon as their cursors agree, so all are brought to the head, changes or not
@@ -263,20 +264,20 @@ export class Hub {
   }
 
   /** The frames that bring a lane to the head; null where the feed does not reach back to it, or does not know them. */
-  #bring(lane: Lane, head: Cursor, cache: FrameCache): readonly Frame[] | null {
+  #bring(lane: Lane, head: Cursor, cache: FlushCache): readonly Frame[] | null {
     if (lane.through >= head.seq && !(lane.owed > lane.at.seq && head.seq >= lane.owed)) return none
     if (!this.#feed.holds(lane.through, this.#cells)) return null
-    if (lane.scopes.windows && this.#rowsOf(lane.scopes, lane.through).length > 0) return null
+    if (lane.scopes.windows && this.#rowsOf(lane.scopes, lane.through, cache).length > 0) return null
     const frames = this.#framesFor(lane, head, cache)
     lane.through = Math.max(lane.through, head.seq)
     if (frames.length > 0 || this.#form !== 'canonical') lane.at = head
     return frames
   }
 
-  #framesFor(lane: Lane, head: Cursor, cache: FrameCache): readonly Frame[] {
+  #framesFor(lane: Lane, head: Cursor, cache: FlushCache): readonly Frame[] {
     let frames = cache.get(lane)
     if (frames === undefined) {
-      const rows = this.#rowsOf(lane.scopes, lane.through)
+      const rows = this.#rowsOf(lane.scopes, lane.through, cache)
       frames = rows.length === 0 ? none : this.#print(lane, head, rows)
       cache.set(lane, frames)
     }
@@ -285,9 +286,12 @@ export class Hub {
     return frames
   }
 
-  #rowsOf({ entities, views }: ScopeSet, after: number): PlacedRow[] {
-    const changed = newestOnly(this.#feed.after(after, entities))
-    return views.size === 0 ? changed : this.#seen(changed, views)
+  #rowsOf(set: ScopeSet, after: number, cache: FlushCache): readonly PlacedRow[] {
+    return cache.rows(set, after, () => {
+      const { entities, views } = set
+      const changed = newestOnly(this.#feed.after(after, entities))
+      return views.size === 0 ? changed : this.#seen(changed, views)
+    })
   }
 
   /** Rules V1 to V3. */
@@ -300,23 +304,15 @@ export class Hub {
   }
 
   #print(lane: Lane, head: Cursor, rows: readonly PlacedRow[]): readonly Frame[] {
+    const { list: scopes, views } = lane.scopes
+    const shapeOf = (entity: string): EntityShape | undefined =>
+      (views.get(entity) ?? this.#feed.infoOf(entity))?.shape
     if (this.#form === 'canonical') {
-      const { list: scopes, views } = lane.scopes
-      const sent = rows.map(row =>
-        withPatch(row, (views.get(row.entity)?.shape ?? this.#feed.infoOf(row.entity)?.shape)?.columns),
-      )
+      const sent = rows.map(row => withPatch(row, shapeOf(row.entity)?.columns))
       return printBatchParts({ scopes, from: lane.at, to: head }, sent)
     }
-    if (this.#form === 'differential') {
-      const deltas = deltasOf(rows, lane.through, entity => this.#seenBy(entity, lane.scopes))
-      return printDeltas(deltas, head.epoch)
-    }
+    if (this.#form === 'differential') return printDeltas(deltasOf(rows, lane.through, shapeOf), head.epoch)
     return bareFrames(this.#form, rows, lane.through, true)
-  }
-
-  #seenBy(entity: string, { views }: ScopeSet): Seen | undefined {
-    const info = this.#feed.infoOf(entity)
-    return views.get(entity) ?? (info && { info, shape: info.shape })
   }
 
   /** Lanes at one place become one, so that a transaction over their entities arrives as one batch. */
@@ -350,30 +346,6 @@ function onlyLastNumbered(frames: readonly Frame[], head: number): Frame[] {
 
 const none: readonly Frame[] = []
 
-/** The frames of one flush, by scopes and place. */
-class FrameCache {
-  readonly #frames = new Map<ScopeSet, Map<number, readonly Frame[]>>()
-  // those who came along with the last flush stand at its very cursor, and most ask for the same scopes
-  #scopes: ScopeSet | null = null
-  #at: Cursor | null = null
-  #last: readonly Frame[] | undefined
-
-  get({ scopes, at }: Lane): readonly Frame[] | undefined {
-    if (scopes === this.#scopes && at === this.#at) return this.#last
-    this.#scopes = scopes
-    this.#at = at
-    return (this.#last = this.#frames.get(scopes)?.get(at.seq))
-  }
-
-  /** Of the lane that was asked for last. */
-  set({ scopes, at }: Lane, frames: readonly Frame[]): void {
-    const bySeq = this.#frames.get(scopes)
-    if (bySeq === undefined) this.#frames.set(scopes, new Map([[at.seq, frames]]))
-    else bySeq.set(at.seq, frames)
-    this.#last = frames
-  }
-}
-
 function newer(earlier: PlacedRow, row: PlacedRow): PlacedRow {
   const created = earlier.created || row.created
   const cells = cellsOfBoth(earlier, row)
@@ -386,7 +358,7 @@ function newestOnly(rows: PlacedRow[]): PlacedRow[] {
   if (rows.length < 2) return rows
   const newest = new Map<string, PlacedRow>()
   for (const row of rows) {
-    const key = `${row.entity}\n${row.id}`
+    const key = rowName(row.entity, row.id)
     const earlier = newest.get(key)
     newest.delete(key) // a key that is set again keeps its place, and rows go out in the order of their seq
     newest.set(key, earlier === undefined ? row : newer(earlier, row))

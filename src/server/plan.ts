@@ -1,6 +1,6 @@
 // What can be said of pushed mutations before any row is read: columns, ids, and which of them have to be prepared one
 // after the other. Neighbours: accept, which prepares and stores them.
-import { idOfRow, isForbiddenName, isTemporaryId, SyncError } from '../core/index.ts'
+import { idOfRow, isForbiddenName, isTemporaryId, nativeId, rowName, SyncError } from '../core/index.ts'
 import type { ErrorBody, Json, Mutation, Row, StandardIssue, Write } from '../core/index.ts'
 import type { Logger } from './env.ts'
 import type { EntityInfo, LookedUp } from './store.ts'
@@ -85,8 +85,8 @@ export function independent(plans: readonly Plan[]): number {
     for (const { info, write, id, sent } of writes) {
       named.add(looseName(info, id)).add(looseName(info, sent))
       // a known temporary id and a real one may mean the same row; that of a create is new
-      if (!isTemporaryId(sent)) named.add(`${info.name}\nreal`)
-      else if (write.action !== 'create') named.add(`${info.name}\ntemporary`)
+      if (!isTemporaryId(sent)) named.add(`${info.name} real`)
+      else if (write.action !== 'create') named.add(`${info.name} temporary`)
     }
   }
   return plans.length
@@ -94,7 +94,7 @@ export function independent(plans: readonly Plan[]): number {
 
 function mayBeNamed(named: ReadonlySet<string>, { info, id }: PlannedWrite): boolean {
   const other = isTemporaryId(id) ? 'real' : 'temporary'
-  return named.has(looseName(info, id)) || named.has(`${info.name}\n${other}`)
+  return named.has(looseName(info, id)) || named.has(`${info.name} ${other}`)
 }
 
 /** The same for all spellings of a composite id, which only the store knows to tell apart. */
@@ -102,10 +102,6 @@ function looseName(info: EntityInfo, id: string): string {
   return info.shape.key.length > 1
     ? rowName(info.name, id.replaceAll(/[\s"\\]/g, ''))
     : rowName(info.name, id)
-}
-
-export function rowName(entity: string, id: string): string {
-  return `${entity}\nid ${id}`
 }
 
 /** The rows of one mutation, as its writes so far leave them: it is stored whole or not at all. */
@@ -259,7 +255,7 @@ async function issuesOf(
 function keyColumns(info: EntityInfo, data: Row, id: string): Row {
   const column = info.shape.key[0]
   if (info.shape.key.length > 1 || column === undefined) return data
-  return { [column]: info.integerKey && Number.isSafeInteger(Number(id)) ? Number(id) : id }
+  return { [column]: nativeId(id, info.integerKey) }
 }
 
 function pathOf(issue: StandardIssue): string[] {

@@ -5,7 +5,7 @@ import type { BareDialect } from './bare.ts'
 import type { Gate } from './gate.ts'
 import { jsonAnswer } from './http.ts'
 import type { SyncAnswer } from './http.ts'
-import { asChanged } from './reconcile.ts'
+import { asCreated, overtaken } from './paging.ts'
 import type { Changes } from './store.ts'
 import type { ReadStore } from './viewed.ts'
 
@@ -50,11 +50,6 @@ export async function changesSince(store: PullStore, asked: Pulling): Promise<Sy
   if (first.more && needsCells(dialect)) return jsonAnswer(200, answered(store, asked, first, false))
   const page = { entity, version: first.to.seq, more: first.more }
   return jsonAnswer(200, printChangesBody(page, bareTexts(dialect, placed(first.rows, since), since)))
-}
-
-/** Whether a cleanup may have forgotten deletes above `from` before this page was read. */
-function overtaken({ to, horizon }: Changes, from: number): boolean {
-  return to.seq > from && horizon > from
 }
 
 function changesAfter(
@@ -108,8 +103,12 @@ async function* table(store: PullStore, asked: Pulling): Texts {
   do {
     const page = await store.snapshot({ entity, after, limit: pageRows, form: 'object' })
     first ??= page.head.seq
-    const rows = asChanged(entity, page.rows).map(row => ({ ...row, created: true, previous: 0 }))
-    yield bareTexts(dialect, rows, 0)
+    const rows = asCreated(entity, page.rows)
+    yield bareTexts(
+      dialect,
+      rows.map(row => ({ ...row, previous: 0 })),
+      0,
+    )
     after = page.next
   } while (after !== null)
   const since = first ?? 0

@@ -7,7 +7,8 @@ import { bareFrame, bareFrames, needsCells, placed } from './bare.ts'
 import type { BareDialect } from './bare.ts'
 import { Frame, printBatchParts } from './frames.ts'
 import { withPatch } from './patches.ts'
-import { asChanged, asForgotten, findRepairs } from './reconcile.ts'
+import { asChanged, asCreated, asForgotten, eachChange } from './paging.ts'
+import { findRepairs } from './reconcile.ts'
 import { Slice } from './slice.ts'
 import type { ChangedRow, Changes, SnapshotPage } from './store.ts'
 import type { AboveQuery, ReadStore } from './viewed.ts'
@@ -56,24 +57,17 @@ export class Reader {
     since: number,
     cells: boolean,
   ): Promise<Cursor | null> {
-    let after = since
-    for (;;) {
-      if (!(await this.#outlet.room())) return null
-      const query = { entities: batch.scopes, after, form: 'values', ...(cells && { cells, since }) } as const
-      const page = await this.#changedAfter(query)
-      if (page.to.seq > after && page.horizon > after) {
-        this.#outlet.overtaken()
-        return null
-      }
-      const to = page.more ? null : page.to
-      // also where nothing was missed: a client sends its edits once every scope that it asked for is answered
+    const query = { entities: batch.scopes, form: 'values', ...(cells && { cells, since }) } as const
+    const reached = await this.#eachChange(query, since, page => {
       const rows = cells
         ? page.rows.map(row => withPatch(row, this.#outlet.shapeOf(row.entity)?.columns))
         : page.rows
-      this.#outlet.deliver(printBatchParts({ ...batch, to }, rows))
-      if (to !== null) return to
-      after = page.to.seq
-    }
+      // also where nothing was missed: a client sends its edits once every scope that it asked for is answered
+      this.#outlet.deliver(printBatchParts({ ...batch, to: page.more ? null : page.to }, rows))
+    })
+    if (reached !== 'overtaken') return reached
+    this.#outlet.overtaken()
+    return null
   }
 
   /** Which rows are the first ones now, and what changed meanwhile; then those of windows that a client has go on (V12). */
@@ -205,18 +199,13 @@ export class Reader {
   }
 
   async #pullChanges(entity: string, since: number, batch: boolean): Promise<Cursor | null> {
-    let after = since
     const cells = needsCells(this.#outlet.dialect)
-    for (;;) {
-      if (!(await this.#outlet.room())) return null
-      const page = await this.#changedAfter({ entities: [entity], after, since, form: 'object', cells })
-      // a cleanup has passed: deletes are missing in this page
-      if (page.to.seq > after && page.horizon > after)
-        return this.#pullAnew(entity, batch, (await this.#store.head()).seq)
-      this.#deliverPlain(entity, page, { after, since, batch })
-      if (!page.more) return page.to
-      after = page.to.seq
-    }
+    const query = { entities: [entity], since, form: 'object', cells } as const
+    const reached = await this.#eachChange(query, since, (page, after) =>
+      this.#deliverPlain(entity, page, { after, since, batch }),
+    )
+    if (reached !== 'overtaken') return reached
+    return this.#pullAnew(entity, batch, (await this.#store.head()).seq)
   }
 
   async #pullTable(entity: string, batch: boolean): Promise<Cursor | null> {
@@ -227,14 +216,22 @@ export class Reader {
       const page = await this.#tablePage(entity, after, 'object')
       first ??= page.head
       after = page.next
-      const rows = asChanged(entity, page.rows).map(row => ({ ...row, created: true }))
+      const rows = asCreated(entity, page.rows)
       this.#deliverPlain(entity, { rows, to: page.head, more: true }, { after: 0, since: 0, batch })
     } while (after !== null)
     return this.#pullChanges(entity, first.seq, batch)
   }
 
-  #changedAfter(query: Omit<ChangesQuery, 'limit'>): Promise<Changes> {
-    return this.#slice.read(limit => this.#store.changes({ ...query, limit }))
+  #eachChange(
+    query: Omit<ChangesQuery, 'after' | 'limit'>,
+    since: number,
+    take: (page: Changes, after: number) => void,
+  ): ReturnType<typeof eachChange> {
+    const read = async (after: number): Promise<Changes | null> =>
+      (await this.#outlet.room())
+        ? this.#slice.read(limit => this.#store.changes({ ...query, after, limit }))
+        : null
+    return eachChange(since, read, take)
   }
 
   #tablePage(entity: string, after: string | null, form: ChangesQuery['form']): Promise<SnapshotPage> {

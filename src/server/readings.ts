@@ -3,7 +3,6 @@
 import type { Cursor } from '../core/index.ts'
 import { isRetryable, SyncError } from '../core/index.ts'
 import { Answers } from './answers.ts'
-import type { Source } from './answers.ts'
 import type { EngineParts } from './engine-parts.ts'
 import type { Frame } from './frames.ts'
 import { Ticket } from './gate.ts'
@@ -16,7 +15,6 @@ import type { Outlet } from './reader.ts'
 import { compareSummaries } from './reconcile.ts'
 import type { Effect, Session, SessionEvent } from './session.ts'
 import type { ReadStore } from './viewed.ts'
-import type { Views } from './views.ts'
 
 type ReadEffect = Extract<
   Effect,
@@ -35,7 +33,6 @@ export interface Reached {
 /** Their connection, as readings see it. */
 interface ReadingHost {
   readonly session: Session
-  readonly views: Views
   open(): boolean
   ready(): boolean
   shapeOf: Outlet['shapeOf']
@@ -80,18 +77,6 @@ export class Readings {
     this.#ticket = new Ticket(parts.gate)
   }
 
-  get #source(): Source {
-    const { store } = this.#parts
-    const { views } = this.#host
-    return {
-      head: () => this.#store.head(),
-      changes: query => this.#store.changes(query),
-      snapshot: query => this.#store.snapshot(query),
-      verify: cursors => store.verify(cursors),
-      seen: entity => views.seen(entity),
-    }
-  }
-
   /** What waits for the network goes on, or ends where the connection is gone. */
   release(room: boolean): void {
     if (!this.#host.open()) this.#ticket.leave()
@@ -123,7 +108,7 @@ export class Readings {
     }
     const readers = {
       reader: new Reader(this.#store, outlet),
-      answers: new Answers(this.#source, outlet, () => this.#parts.env.now()),
+      answers: new Answers(this.#store, outlet, () => this.#parts.env.now()),
     }
     this.#queue = this.#queue.then(() => this.#inTurn(readers, alive, job)).catch(failed)
   }

@@ -1,7 +1,6 @@
 // The server's half of healing a scope (rule S7): sums its rows, and repairs the buckets in which the client differs.
 // It never names an id that the client did not name, other than by sending the row itself.
 import { bucketOf, Summary, unequalBuckets } from '../core/index.ts'
-import type { ChangedRow, SnapshotPage } from './store.ts'
 import type { ReadStore } from './viewed.ts'
 
 const pageRows = 2_000
@@ -63,23 +62,4 @@ export async function findRepairs(
   })
   if (!whole) return null
   return { wanted, forget: [...theirs.keys()] }
-}
-
-/** Rows of a page in the form in which batches are printed. */
-export function asChanged(entity: string, rows: SnapshotPage['rows']): ChangedRow[] {
-  return rows.map(row => ({ ...row, entity, created: false }))
-}
-
-/** Ids that are not in view, as a batch says it. */
-export function asForgotten(entity: string, ids: readonly string[], seq: number): ChangedRow[] {
-  return ids.map(id => ({
-    entity,
-    id,
-    seq,
-    json: null,
-    idJson: 'null',
-    created: false,
-    reading: 0,
-    temporary: null,
-  }))
 }

@@ -1,13 +1,12 @@
 // What a client asks for of the rows that its user may see: how it is said, whether it may go by that, and what the client
 // has had before. Neighbour: `views`, which makes one view of rights and wishes.
-import { columnsOfFilter, matcher, maxWhere, SyncError, unscoped } from '../core/index.ts'
+import { columnsOfFilter, matcher, maxLimit, maxWhere, SyncError, textIn } from '../core/index.ts'
 import type { Filter, Json, Row } from '../core/index.ts'
 import type { EntityInfo, SnapshotPage } from './store.ts'
 import { routedBy } from './views.ts'
 import type { View } from './views.ts'
 import type { Way, WindowWish } from './windows.ts'
 
-const maxLimit = 1_000
 const maxWindows = 16
 const maxColumns = 8
 
@@ -112,8 +111,8 @@ export function heldBy(
   rights: View | null,
   had: string | null,
 ): ((row: SnapshotPage['rows'][number]) => boolean) | null {
-  const text = had?.slice(unscoped(had)?.length).slice(1)
-  if (info === undefined || !text || text.length > maxWhere) return null
+  const text = textIn(had ?? '')
+  if (info === undefined || text === '' || text.length > maxWhere) return null
   try {
     // reason: whether it is one is found out by making it
     const filter = JSON.parse(text) as Filter<Row>

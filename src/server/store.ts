@@ -111,6 +111,12 @@ export interface SnapshotPage {
   readonly head: Cursor
 }
 
+export interface Ranking {
+  readonly ids: readonly string[]
+  /** The head of the view in which they were ranked. */
+  readonly head: Cursor
+}
+
 export interface Summaries {
   readonly hashes: readonly number[]
 }
@@ -224,16 +230,17 @@ export interface ServerStore {
     readonly where?: readonly Equality[]
   }): Promise<SnapshotPage>
   /**
-   * A page of all rows in the order of some columns (NULL, numbers, text by code points; `desc`: the reverse), then of
-   * their key. `after` and `where` as in `snapshot`; pages are not of one view.
+   * The first rows in the order of some columns (NULL, numbers, text by code points; `desc`: the reverse), then of their
+   * key: as many as there are, up to `limit`. `where` as in `snapshot`. `among`: of the rows with these ids, those that
+   * are there; the store is the one judge of an order, so that a choice can be made from more rows than are read at once.
    */
   ordered(query: {
     readonly entity: string
     readonly order: readonly (readonly [column: string, way: 'asc' | 'desc'])[]
-    readonly after: string | null
     readonly limit: number
     readonly where?: readonly Equality[]
-  }): Promise<SnapshotPage>
+    readonly among?: readonly string[]
+  }): Promise<Ranking>
   /** A page of rows whose own `seq` is above `above` (-1: all, baseline rows included), for repair. Same paging as `snapshot`. */
   rowsAbove(query: {
     readonly entity: string

@@ -1,5 +1,6 @@
 // The store as one user sees it: whatever a connection reads passes here (rules V1 to V5), and of windows only their members
 // (V12). Neighbours: the reader and reconcile, which read; `views`, which judges.
+import { rowName } from '../core/index.ts'
 import { heldBy } from './scope.ts'
 import type { ChangedRow, Changes, RowForm, ServerStore, SnapshotPage } from './store.ts'
 import { has, mayHaveEntered, projected, routedBy, see, withMoves } from './views.ts'
@@ -17,7 +18,7 @@ export interface AboveQuery extends Omit<Parameters<ServerStore['rowsAbove']>[0]
 /** What connections read from the store. */
 export interface ReadStore extends Pick<
   ServerStore,
-  'head' | 'changes' | 'snapshot' | 'places' | 'rowsById'
+  'head' | 'verify' | 'changes' | 'snapshot' | 'places' | 'rowsById'
 > {
   rowsAbove(query: AboveQuery): Promise<SnapshotPage>
   /** Looks at the windows of an entity again, where it has some. Null: there is nothing to look at, or `turn` says no. */
@@ -42,6 +43,10 @@ class ViewedStore implements ReadStore {
     return this.#store.head()
   }
 
+  verify(cursors: Parameters<ServerStore['verify']>[0]): ReturnType<ServerStore['verify']> {
+    return this.#store.verify(cursors)
+  }
+
   async changes(query: Parameters<ServerStore['changes']>[0]): Promise<Changes> {
     const views = new Map(query.entities.map(entity => [entity, this.#views.of(entity)]))
     const restricted = [...views.values()].some(view => view !== null)
@@ -51,7 +56,7 @@ class ViewedStore implements ReadStore {
     const there = await this.#stillThere(changed)
     const rows = changed.flatMap((row): ChangedRow[] => {
       const view = views.get(row.entity) ?? null
-      if (row.beyond === true && (view === null || there.has(`${row.entity}\n${row.id}`))) return []
+      if (row.beyond === true && (view === null || there.has(rowName(row.entity, row.id)))) return []
       const seen = view === null ? row : this.#see(view, row, query.form)
       if (seen === null) return []
       const later = query.since !== undefined && query.since < query.after
@@ -120,7 +125,7 @@ class ViewedStore implements ReadStore {
       if (beyond === true && this.#views.of(entity) !== null)
         asked.set(entity, [...(asked.get(entity) ?? []), id])
     for (const [entity, ids] of asked)
-      for (const { id } of await this.rowsById(entity, ids)) there.add(`${entity}\n${id}`)
+      for (const { id } of await this.rowsById(entity, ids)) there.add(rowName(entity, id))
     return there
   }
 

@@ -1,7 +1,7 @@
 // What a user may see (rules V1 to V6): of each entity a view, that is a predicate over rows and a list of columns. All that
 // leaves the server passes here: live rows by `see`, everything that is read from the store by `viewed`. There is one
 // judge of a row, the predicate; SQL is only told what narrows the reading down.
-import { columnsOfFilter, equalitiesOf, SyncError } from '../core/index.ts'
+import { columnsOfFilter, equalitiesOf, rowName, scoped, SyncError } from '../core/index.ts'
 import type { AccessUser, EntityShape, Equality, ErrorBody, Filter, Json, Row } from '../core/index.ts'
 import type { Logger } from './env.ts'
 import { hashOf } from './hash.ts'
@@ -129,14 +129,9 @@ export class Views {
     return this.of(entity)?.parts != null
   }
 
-  shapeOf(entity: string): EntityShape | undefined {
-    return this.seen(entity)?.shape
-  }
-
   /** How its rows look to this user. */
-  seen(entity: string): Pick<View, 'info' | 'shape'> | undefined {
-    const info = this.#entities.get(entity)
-    return this.of(entity) ?? (info && { info, shape: info.shape })
+  shapeOf(entity: string): EntityShape | undefined {
+    return (this.of(entity) ?? this.#entities.get(entity))?.shape
   }
 
   /** The same text where they see the same of these entities; empty: all. */
@@ -169,13 +164,13 @@ function makeView(info: EntityInfo, user: AccessUser, wish: Wish | undefined): V
   const rights = rule === true && names === null ? '' : JSON.stringify([rule, names])
   if (rights === '' && wish === undefined) return null
   const filter = both(rule, wish && anyOf(wish))
-  const scope = wish === undefined ? '' : `|${wish.text}`
+  const text = wish?.text ?? ''
   const kept = columns === null ? shape.columns : shape.columns.filter((_, place) => columns.includes(place))
   return {
     entity: name,
-    key: `${rights}${scope}`,
+    key: scoped(rights, text),
     // whoever comes with a cursor of another view holds rows that this one may not have, and the other way round
-    shape: { ...shape, columns: kept, hash: `${shape.hash}${rights && `.${hashOf(rights)}`}${scope}` },
+    shape: { ...shape, columns: kept, hash: scoped(`${shape.hash}${rights && `.${hashOf(rights)}`}`, text) },
     matches: testOf(filter),
     where: lookedFor(info, filter),
     by: typeof filter === 'boolean' ? [] : [...columnsOfFilter(filter)],
@@ -302,12 +297,12 @@ export function withMoves({ rows, moves }: Changes): SeenRow[] {
   if (moves.length === 0) return [...rows]
   const byRow = new Map<string, Move[]>()
   for (const move of moves) {
-    const key = `${move.entity}\n${move.id}`
+    const key = rowName(move.entity, move.id)
     byRow.set(key, [...(byRow.get(key) ?? []), move])
   }
-  const last = new Map(rows.map(row => [`${row.entity}\n${row.id}`, row]))
+  const last = new Map(rows.map(row => [rowName(row.entity, row.id), row]))
   const seen = rows.map((row): SeenRow => {
-    const key = `${row.entity}\n${row.id}`
+    const key = rowName(row.entity, row.id)
     const own = byRow.get(key)
     if (own === undefined) return row
     // one that comes again in a later page is told with that what moved it after this one

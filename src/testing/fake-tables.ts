@@ -1,6 +1,6 @@
 // The tables and the log of the server double, as a client asks for them.
 import type { EntityShape, Filter, Json, Row, WireRow } from '../core/index.ts'
-import { idOfRow, matcher } from '../core/index.ts'
+import { idOfRow, matcher, scoped } from '../core/index.ts'
 
 export interface Table {
   shape: EntityShape
@@ -29,7 +29,7 @@ export function wanted({ rows }: Table, where: Row = {}): Map<string, Held> {
 }
 
 export function shapeFor({ shape }: Table, where: Row | undefined): EntityShape {
-  return where === undefined ? shape : { ...shape, hash: `${shape.hash}|${JSON.stringify(where)}` }
+  return where === undefined ? shape : { ...shape, hash: scoped(shape.hash, JSON.stringify(where)) }
 }
 
 export function wire(shape: EntityShape, { seq, row }: { seq: number; row: Row }): WireRow {

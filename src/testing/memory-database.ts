@@ -3,13 +3,13 @@
 // It sequences LATE, like the sequencer of PostgreSQL (docs: fold as sequencer): what a transaction logged gets its seq
 // only at the next pass, dense, one seq per transaction, in commit order. So the table is ahead of the log for a while,
 // and nobody knows a write's version when it commits.
-import { SyncError } from '../core/index.ts'
+import { rowName, SyncError } from '../core/index.ts'
 import type { Cursor, CursorState, Row, Standing } from '../core/index.ts'
 import { settleRow } from '../server/index.ts'
 import type { Gone, Line, TailEntry } from '../server/index.ts'
 import type { ClientRecord } from './memory-outcome.ts'
 import { conflictsSpec } from './memory-records.ts'
-import { rowKey, rowOfKey } from './memory-table.ts'
+import { rowOfName } from './memory-table.ts'
 import type { ColumnSpec, TableSpec } from './memory-table.ts'
 import { MemoryTransaction } from './memory-transaction.ts'
 import type { Effect, Home, RowChange } from './memory-transaction.ts'
@@ -257,7 +257,7 @@ export class MemoryDatabase implements Home {
   }
 
   #index(entry: MemoryEntry): void {
-    const key = rowKey(entry.entity, entry.id)
+    const key = rowName(entry.entity, entry.id)
     const list = this.#fresh.get(key)
     if (list === undefined) this.#fresh.set(key, [entry])
     else list.push(entry)
@@ -289,7 +289,7 @@ export class MemoryDatabase implements Home {
 
   /** What the log says of a row now: the folded lines with the rest of the tail on top (decision 0003). */
   settlement(table: string, id: string): Settlement {
-    const key = rowKey(table, id)
+    const key = rowName(table, id)
     const line = this.#state.lines.get(key) ?? null
     const gone = this.#state.gone.get(key) ?? null
     const entries = this.#fresh.get(key)
@@ -317,7 +317,7 @@ export class MemoryDatabase implements Home {
 
   /** Ids of rows of `table` that the log names. */
   *named(table: string): Iterable<string> {
-    const prefix = rowKey(table, '')
+    const prefix = rowName(table, '')
     const seen = new Set<string>()
     for (const source of [this.#state.lines, this.#state.gone, this.#fresh]) {
       for (const key of source.keys()) {
@@ -339,7 +339,7 @@ export class MemoryDatabase implements Home {
     const rest = state.tail.filter(entry => entry.seq > state.folded)
     if (rest.length === 0) return false
     const last = rest[Math.min(foldBatch, rest.length) - 1]?.seq ?? state.seq
-    const keys = new Set(rest.filter(entry => entry.seq <= last).map(entry => rowKey(entry.entity, entry.id)))
+    const keys = new Set(rest.flatMap(one => (one.seq <= last ? rowName(one.entity, one.id) : [])))
     for (const key of keys) this.#foldRow(key, last)
     state.folded = last
     return rest.some(entry => entry.seq > last)
@@ -352,7 +352,7 @@ export class MemoryDatabase implements Home {
     const left = entries.filter(entry => entry.seq > upTo)
     if (left.length === 0) this.#fresh.delete(key)
     else this.#fresh.set(key, left)
-    const [table, id] = rowOfKey(key)
+    const [table, id] = rowOfName(key)
     const settled = settleRow(lines.get(key) ?? null, taken, tables.get(table)?.has(id) === true, this.epoch)
     if (settled === null) return
     lines.delete(key)

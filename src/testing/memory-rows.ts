@@ -1,5 +1,5 @@
 // How rows of the memory store are printed, described and paged.
-import { isSeq } from '../core/index.ts'
+import { nativeId } from '../core/index.ts'
 import type { EntityDefinition, EntityShape, Json, Row } from '../core/index.ts'
 import type { EntityInfo, RowForm } from '../server/index.ts'
 import type { TableSpec } from './memory-table.ts'
@@ -20,8 +20,7 @@ export function jsonOf(shape: EntityShape, row: Row, form: RowForm): string {
 }
 
 export function idJson(info: EntityInfo, id: string): string {
-  if (info.integerKey && isSeq(Math.abs(Number(id)))) return id
-  return info.shape.key.length > 1 ? id : JSON.stringify(id)
+  return JSON.stringify(nativeId(id, info.integerKey))
 }
 
 export function paged<T extends readonly [string, Json]>(

@@ -1,8 +1,8 @@
 // The server store port in memory: ordinary semantics of an SQL table, and every liberty that the port allows taken on
 // purpose. Calls take time before and after their one atomic step, seqs come late, wake-ups are lost or come for
 // nothing. What works over it does not lean on the habits of one database.
-import { SyncError, compareValues, rowOrder, tableCandidates } from '../core/index.ts'
-import type { Cursor, CursorState, EntityDefinition, Equality, Row } from '../core/index.ts'
+import { SyncError, compareText, compareValues, rowOrder, tableCandidates } from '../core/index.ts'
+import type { Cursor, CursorState, EntityDefinition, Equality, Json, Row } from '../core/index.ts'
 import type {
   Accepted,
   ChangedRow,
@@ -14,6 +14,7 @@ import type {
   LookedUp,
   Move,
   Prepared,
+  Ranking,
   RowForm,
   Sender,
   ServerStore,
@@ -158,22 +159,17 @@ class MemoryStore implements ServerStore {
     return this.#call('snapshot', () => this.#page(query, query.form, -1))
   }
 
-  ordered(query: Parameters<ServerStore['ordered']>[0]): Promise<SnapshotPage> {
+  ordered(query: Parameters<ServerStore['ordered']>[0]): Promise<Ranking> {
     return this.#call('ordered', () => {
       const info = this.#info(query.entity)
       const rows = this.#database.rows(info.table)
       const byColumns = rowOrder<Row>(query.order)
       const byKey = this.#order(info)
+      const among = new Set(query.among ?? rows.keys())
       const ids = [...rows.keys()]
-        .filter(id => this.#holds(info, id, query.where))
+        .filter(id => among.has(id) && this.#holds(info, id, query.where))
         .sort((a, b) => byColumns(rows.get(a) ?? {}, rows.get(b) ?? {}) || byKey(a, b))
-      const from = Number(query.after ?? 0)
-      const to = from + query.limit
-      return {
-        rows: ids.slice(from, to).map(id => this.#row(info, id, 'values')),
-        next: to < ids.length ? String(to) : null,
-        head: this.#database.head,
-      }
+      return { ids: ids.slice(0, query.limit), head: this.#database.head }
     })
   }
 
@@ -347,7 +343,15 @@ class MemoryStore implements ServerStore {
   }
 
   #order(info: EntityInfo): (a: string, b: string) => number {
-    return info.integerKey ? (a, b) => Number(a) - Number(b) : (a, b) => (a < b ? -1 : a > b ? 1 : 0)
+    if (info.integerKey) return (a, b) => Number(a) - Number(b)
+    const { key } = info.shape
+    if (key.length === 1) return compareText
+    const byKey = rowOrder<Row>(key.map(column => [column, 'asc'] as const))
+    const parts = (id: string): Row => {
+      const values = JSON.parse(id) as Json[] // reason: an id of several columns is the list of their values
+      return Object.fromEntries(values.map((value, i) => [key[i] ?? '', value]))
+    }
+    return (a, b) => byKey(parts(a), parts(b))
   }
 
   #row(info: EntityInfo, id: string, form: RowForm): Page[number] {

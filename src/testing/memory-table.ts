@@ -1,6 +1,6 @@
 // Tables of the memory database: what a column holds, what a row must satisfy, what its id is. Values are held in their
 // JSON form (rule L8): integers beyond 2^53 as text, blobs as {"$blob"}.
-import { SyncError, idOfRow } from '../core/index.ts'
+import { SyncError, idOfRow, nativeId } from '../core/index.ts'
 import type { ColumnKind, Json, Row } from '../core/index.ts'
 
 export interface ColumnSpec {
@@ -128,16 +128,11 @@ function typedValue(kind: ColumnKind, value: Json): Json | undefined {
 function typedInteger(value: Json): Json | undefined {
   if (typeof value === 'number') return Number.isInteger(value) ? value : undefined
   if (typeof value !== 'string' || !/^-?\d{1,19}$/.test(value)) return undefined
-  const number = Number(value)
-  return Number.isSafeInteger(number) ? number : value
+  return nativeId(value, true)
 }
 
-/** `notes` + `7` as one key of a map. */
-export function rowKey(table: string, id: string): string {
-  return `${table}\n${id}`
-}
-
-export function rowOfKey(key: string): readonly [table: string, id: string] {
+/** What `rowName` was made of. */
+export function rowOfName(key: string): readonly [table: string, id: string] {
   const end = key.indexOf('\n')
   return [key.slice(0, end), key.slice(end + 1)]
 }

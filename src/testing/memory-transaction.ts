@@ -1,7 +1,7 @@
 // A transaction on the memory database, as any SQL client has it: statements that are whole or nothing, savepoints,
 // row locks until the end. Other transactions see nothing of it before it commits. Each statement leaves what our
 // triggers would log: names of rows, never images.
-import { idOfValue, sameJson } from '../core/index.ts'
+import { idOfValue, rowName, sameJson } from '../core/index.ts'
 import type { Row } from '../core/index.ts'
 import type { TailEntry } from '../server/index.ts'
 import {
@@ -11,7 +11,6 @@ import {
   idOf,
   integerKeyOf,
   keyOfId,
-  rowKey,
   typedRow,
 } from './memory-table.ts'
 import type { TableSpec } from './memory-table.ts'
@@ -254,13 +253,13 @@ export class MemoryTransaction {
   }
 
   #avoid(table: string, id: string): void {
-    const holder = this.#home.locks.get(rowKey(table, id))
+    const holder = this.#home.locks.get(rowName(table, id))
     if (holder !== undefined && holder !== this) throw new LockedError(`${table} ${id}`)
   }
 
   #put(table: string, id: string, row: Row | null): void {
     this.#avoid(table, id)
-    this.#home.locks.set(rowKey(table, id), this)
+    this.#home.locks.set(rowName(table, id), this)
     const rows = this.#rows.get(table) ?? new Map<string, Row | null>()
     this.#rows.set(table, rows)
     const before = rows.get(id)

@@ -4,7 +4,7 @@ import type { Action, Mutation, ResultStatus } from '../change.ts'
 import { msOfReading } from '../clock.ts'
 import { decodeAction, decodeId } from '../decode-up.ts'
 import type { ErrorBody } from '../errors.ts'
-import { isTemporaryId, temporaryPrefix } from '../ids.ts'
+import { nativeId, temporaryPrefix } from '../ids.ts'
 import { asArray, asInteger, asObject, asRow, asString } from '../limits.ts'
 import type { Limits, Unknown } from '../limits.ts'
 import type { MutationResult } from '../protocol.ts'
@@ -190,7 +190,7 @@ export function plainResult(mutation: Mutation, result: MutationResult, numericI
   const asked = mutation.writes[0]?.id ?? ''
   const id = result.ids?.[asked] ?? asked
   return {
-    id: numericId && !isTemporaryId(id) && Number.isSafeInteger(Number(id)) ? Number(id) : id,
+    id: nativeId(id, numericId),
     entity_id: id,
     status: result.status,
     version: result.version,

@@ -2,8 +2,8 @@
 // and rows are the core's.
 import { SyncError } from '../../core/index.ts'
 import type { Cursor, Delta, SyncAnswer, VectorClock } from '../../core/index.ts'
-import { bytesIn, follow, pull, Quality } from '../../client/index.ts'
-import type { BareClient, Engine } from '../../client/index.ts'
+import { bytesIn, follow, Quality } from '../../client/index.ts'
+import type { BareClient, Engine, Patience } from '../../client/index.ts'
 import { Announcer } from './announce.ts'
 import type { CodecHost } from './codec.ts'
 import { Connecting } from './connection.ts'
@@ -23,6 +23,7 @@ import type { DifferentialSyncClientOptions, Settings } from './options.ts'
 import { asReported } from './reported.ts'
 import { Requests } from './requests.ts'
 import type { ConnectionStats, SyncStatus } from './status.ts'
+import { Subscriptions } from './subscriptions.ts'
 
 type Events = DifferentialEvents
 
@@ -39,9 +40,9 @@ export class DifferentialSyncClient {
   readonly #requests: Requests
   readonly #quality: Quality
   readonly #connecting: Connecting
+  readonly #subscriptions: Subscriptions
   readonly #node: string
-  readonly #debounced: DebouncedUpdate[] = []
-  readonly #subscribed = new Set<string>()
+  readonly #waiting = new Set<DebouncedUpdate>()
   readonly #told = new WeakSet<SyncError>()
   #managed: (() => void)[] = []
   #cleanups: (() => void)[] = []
@@ -65,7 +66,17 @@ export class DifferentialSyncClient {
     this.client = client
     this.#engine = engine
     this.#locals = new LocalStates(client, settings.entityTypes, () => this.#env.now())
-    this.#requests = this.#makeRequests()
+    const patience = { answerMs: settings.syncTimeout, policy: settings.retries }
+    this.#requests = this.#makeRequests(patience)
+    this.#subscriptions = new Subscriptions(
+      {
+        engine,
+        patience,
+        connected: () => this.#connecting.connected,
+        fail: error => this.#fail(error),
+      },
+      this.#events,
+    )
     this.#announcer = new Announcer(this.#locals, this.#events, {
       clockOf: type => this.#clockOf(type),
       request: type => this.#requests.get(type),
@@ -106,14 +117,14 @@ export class DifferentialSyncClient {
     if (this.#requests.answered(answer, text)) this.#quality.tell(answer.qualityMetrics)
   }
 
-  #makeRequests(): Requests {
-    const { clientId, retries, syncTimeout, targetReduction } = this.#settings
+  #makeRequests(patience: Patience): Requests {
+    const { clientId, targetReduction } = this.#settings
     return new Requests(
       {
         engine: this.#engine,
         env: this.#env,
         clientId,
-        patience: { answerMs: syncTimeout, policy: retries },
+        patience,
         targetReduction,
         clockOf: type => this.#clockOf(type),
         quality: () => this.#quality.metrics,
@@ -144,11 +155,10 @@ export class DifferentialSyncClient {
    * callbacks. Unsent changes stay, and so do plain listeners: `connect()` goes on with them.
    */
   async disconnect(): Promise<void> {
-    for (const update of this.#debounced.splice(0)) update.flush()
+    for (const update of this.#waiting) update.flush()
     this.#connecting.disconnect()
     this.#env.listen(false)
-    for (const type of this.#subscribed) follow(this.#engine, type, false)
-    this.#subscribed.clear()
+    this.#subscriptions.clear()
     this.#announcer.flush()
     for (const stop of this.#managed.splice(0)) stop()
     for (const clean of this.#cleanups.splice(0)) {
@@ -168,35 +178,14 @@ export class DifferentialSyncClient {
 
   // ---- sync
 
-  /** Live changes of a type, or of all. Resolves when they come. Rejects NOT_CONNECTED, SYNC_TIMEOUT, SYNC_OPERATION_ERROR. */
+  /** Live changes of a type, or of all. Resolves when they come; twice is fine. Rejects NOT_CONNECTED, SYNC_TIMEOUT, SYNC_OPERATION_ERROR. */
   async subscribe(entityType?: string): Promise<void> {
-    await Promise.all(this.#typesOf(entityType).map(type => this.#subscribe(type)))
-  }
-
-  async #subscribe(type: string): Promise<void> {
-    const { retries: policy, syncTimeout: answerMs } = this.#settings
-    try {
-      if (!this.#connecting.connected) throw new SyncError('NOT_CONNECTED', 'connect before subscribing')
-      if (!this.#subscribed.has(type)) {
-        follow(this.#engine, type, true)
-        this.#subscribed.add(type)
-        await pull(this.#engine, type, { answerMs, policy })
-      }
-    } catch (cause) {
-      follow(this.#engine, type, false)
-      this.#subscribed.delete(type)
-      throw this.#fail(asReported(cause, { entityType: type }))
-    }
-    this.#events.emit('subscribed', { entityType: type })
+    await Promise.all(this.#typesOf(entityType).map(type => this.#subscriptions.add(type)))
   }
 
   /** No more live changes of it; what is here stays. */
   async unsubscribe(entityType?: string): Promise<void> {
-    for (const type of this.#typesOf(entityType)) {
-      if (!this.#subscribed.delete(type)) continue
-      follow(this.#engine, type, false)
-      this.#events.emit('unsubscribed', { entityType: type })
-    }
+    for (const type of this.#typesOf(entityType)) this.#subscriptions.remove(type)
   }
 
   /**
@@ -221,45 +210,44 @@ export class DifferentialSyncClient {
 
   /**
    * Shown at once, sent with the next tick, kept while there is no connection. A plain object is a row by its id, created
-   * or updated; null ends a row that is shown; any other value is a field of the type itself. Throws UNKNOWN_ENTITY,
-   * SERIALIZATION_ERROR.
+   * or updated; null ends a row that is shown; any other value is a field of the type itself. Throws UNKNOWN_ENTITY;
+   * SERIALIZATION_ERROR, when all other rows are written.
    */
   updateLocalState(state: StatePatch, entityType?: string): void {
-    this.#update([[this.#typeOf(entityType), state]])
+    orThrow(this.#update([[this.#typeOf(entityType), state]]))
   }
 
   updateLocalStateBatch(
     updates: readonly { readonly entityType: string; readonly state: StatePatch }[],
   ): void {
-    this.#update(updates.map(({ entityType, state }) => [this.#typeOf(entityType), state] as const))
+    orThrow(this.#update(updates.map(({ entityType, state }) => [this.#typeOf(entityType), state])))
   }
 
-  #update(updates: readonly (readonly [type: string, state: StatePatch])[]): void {
-    try {
-      for (const [type, state] of updates) this.#locals.write(type, state)
-    } finally {
-      this.#announcer.flush()
-    }
+  /** What could not be written, and why. */
+  #update(updates: readonly (readonly [type: string, state: StatePatch])[]): unknown[] {
+    const failed = updates.flatMap(([type, state]) => this.#locals.write(type, state))
+    this.#announcer.flush()
+    return failed
   }
 
   /** Updates that follow each other within `ms` are made as one; `disconnect` makes what waits. */
   createDebouncedUpdate(ms: number): DebouncedUpdate {
-    const update = debounced(
+    return debounced(
       ms,
+      this.#waiting,
       (wait, run) => this.#env.after(wait, run),
-      updates => this.#update(updates),
+      updates => {
+        for (const error of this.#update(updates)) this.#fail(asReported(error))
+      },
       type => this.#typeOf(type),
     )
-    this.#debounced.push(update)
-    return update
   }
 
   /** Of a type, or of all by name. The same reference while nothing changed. */
   getLocalState(): { readonly [entityType: string]: LocalState }
   getLocalState(entityType: string): LocalState
   getLocalState(entityType?: string): LocalState | { readonly [entityType: string]: LocalState } {
-    if (entityType !== undefined) return this.#locals.get(this.#typeOf(entityType))
-    return Object.fromEntries(this.#settings.entityTypes.map(type => [type, this.#locals.get(type)]))
+    return entityType === undefined ? this.#locals.all() : this.#locals.get(this.#typeOf(entityType))
   }
 
   /** How far this client has what the server has: of a type, or the furthest of all. */
@@ -287,13 +275,13 @@ export class DifferentialSyncClient {
     const figures = this.#figures()
     return {
       ...figures,
-      isSubscribed: this.#subscribed.size > 0,
+      isSubscribed: this.#subscriptions.types.length > 0,
       connectionHealth: healthOf(figures).status,
       lastSyncTime: this.#requests.lastSyncAt,
       reconnectAttempts: this.client.status().attempt,
       pendingChanges: this.client.status().pending,
       entityTypes: this.#settings.entityTypes,
-      subscribedTypes: [...this.#subscribed],
+      subscribedTypes: this.#subscriptions.types,
       error: this.#error,
     }
   }
@@ -386,6 +374,10 @@ export class DifferentialSyncClient {
     if (entityTypes.includes(type)) return type
     throw new SyncError('UNKNOWN_ENTITY', `'${type}' is not among this client's entityTypes`)
   }
+}
+
+function orThrow([error]: readonly unknown[]): void {
+  if (error !== undefined) throw error
 }
 
 // reason: it is said to whoever reads the console while they change over

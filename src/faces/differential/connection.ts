@@ -55,9 +55,8 @@ export class Connecting {
   }
 
   #moved(detail: StateDetail): void {
-    const { autoReconnect, reconnect, url } = this.#host.settings
-    const attempts = autoReconnect ? reconnect.attempts : 0
-    for (const word of wordsOf(detail, this.connected, url, attempts)) this.#say(word)
+    const { reconnect, url } = this.#host.settings
+    for (const word of wordsOf(detail, this.connected, url, reconnect.attempts)) this.#say(word)
   }
 
   #say(word: Word): void {
@@ -88,7 +87,7 @@ export class Connecting {
         })
       }
       case 'reconnect:failed':
-        return events.emit('reconnect:failed', { attempts: word.attempts })
+        return events.emit('reconnect:failed', { attempts: settings.reconnect.attempts })
     }
   }
 }

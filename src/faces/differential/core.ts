@@ -1,19 +1,6 @@
 // The one client, made for this face: one WebSocket with the dialect before it and a meter behind it, and hints of the page
 // only while somebody wants a connection.
-import {
-  adopt,
-  clientOf,
-  exclusive,
-  foldPages,
-  healing,
-  indexedDBStore,
-  late,
-  measured,
-  openMemory,
-  platformEnv,
-  rivals,
-  webSocketTransport,
-} from '../../client/index.ts'
+import { allParts, clientOf, measured, platformEnv, webSocketTransport } from '../../client/index.ts'
 import type { BareClient, ClientEnv, Engine, Hint, Quality } from '../../client/index.ts'
 import { differential } from './codec.ts'
 import type { CodecHost } from './codec.ts'
@@ -82,17 +69,11 @@ export function makeCore(
       ...(debug && { debug }),
     },
     {
+      ...allParts(),
       transports(url, compress) {
         const open = (): WebSocket => webSocket(addressOf(url, compress))
         return [differential(measured(webSocketTransport(url, compress, open), quality), host)]
       },
-      database: (name, after) => indexedDBStore(name, after, async () => foldPages),
-      healing,
-      late,
-      rivals,
-      exclusive,
-      adopt,
-      open: openMemory,
       more(made) {
         engine = made
         return {}

@@ -5,12 +5,14 @@ import type { StatePatch } from './local.ts'
 /** Later values win, of rows field by field. */
 export interface DebouncedUpdate {
   (state: StatePatch, entityType?: string): void
-  /** Makes what waits now. */
+  /** Makes what waits now. What cannot be stored is told as `error`. */
   flush(): void
 }
 
+/** `waits`: those of which something waits. */
 export function debounced(
   ms: number,
+  waits: Set<DebouncedUpdate>,
   after: (ms: number, run: () => void) => () => void,
   update: (updates: readonly (readonly [type: string, state: StatePatch])[]) => void,
   typeOf: (entityType: string | undefined) => string,
@@ -19,6 +21,7 @@ export function debounced(
   let cancel = (): void => {}
   const flush = (): void => {
     cancel()
+    waits.delete(made)
     const updates = [...waiting]
     waiting.clear()
     if (updates.length > 0) update(updates)
@@ -26,10 +29,12 @@ export function debounced(
   const add = (state: StatePatch, entityType?: string): void => {
     const type = typeOf(entityType)
     waiting.set(type, over(waiting.get(type) ?? {}, state))
+    waits.add(made)
     cancel()
     cancel = after(ms, flush)
   }
-  return Object.assign(add, { flush })
+  const made = Object.assign(add, { flush })
+  return made
 }
 
 function over(before: StatePatch, patch: StatePatch): StatePatch {

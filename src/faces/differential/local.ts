@@ -2,7 +2,7 @@
 // keeps which rows were told of last, so that a change can be named field by field.
 import { cut, idOfRow, idOfValue, isForbiddenName, keyOfId } from '../../core/index.ts'
 import type { Action, FieldDelta, Json, Row } from '../../core/index.ts'
-import type { BareClient, Encodable, WriteHandle } from '../../client/index.ts'
+import type { BareClient, Encodable } from '../../client/index.ts'
 
 /** Rows by id; any other value is a field of the type itself. */
 export interface LocalState {
@@ -18,7 +18,6 @@ export const self = '$self'
 
 export interface RowChange {
   readonly id: string
-  readonly before: Row | undefined
   readonly changes: readonly FieldDelta[]
 }
 
@@ -33,6 +32,7 @@ export class LocalStates {
   readonly #now: () => number
   readonly #rows = new Map<string, Map<string, Row>>()
   readonly #states = new Map<string, LocalState>()
+  #all: { readonly [entityType: string]: LocalState } = {}
 
   constructor(client: BareClient, entityTypes: readonly string[], now: () => number) {
     this.#client = client
@@ -77,6 +77,13 @@ export class LocalStates {
     return state
   }
 
+  /** Of all types by name. The same reference while nothing changed. */
+  all(): { readonly [entityType: string]: LocalState } {
+    const states = Array.from(this.#rows.keys(), (type): [string, LocalState] => [type, this.get(type)])
+    if (states.some(([type, state]) => this.#all[type] !== state)) this.#all = Object.fromEntries(states)
+    return this.#all
+  }
+
   /** A row's part of the state. */
   #shown(type: string, id: string, row: Row): LocalState {
     if (isForbiddenName(id)) return {}
@@ -102,7 +109,7 @@ export class LocalStates {
       else rows.set(id, after)
       if (whole && after !== undefined) Object.assign(newState, this.#shown(type, id, after))
       const changes = this.#changes(type, id, before, after)
-      if (changes.length > 0) changed.push({ id, before, changes })
+      if (changes.length > 0) changed.push({ id, changes })
     }
     if (whole && !this.#states.has(type)) this.#states.set(type, newState)
     return { oldState, newState, rows: changed }
@@ -129,29 +136,36 @@ export class LocalStates {
     }))
   }
 
-  /** Each row a write of its own; of a row that is shown, null is its end. */
-  write(type: string, patch: StatePatch): { id: string; handle: WriteHandle }[] {
-    const written: { id: string; handle: WriteHandle }[] = []
+  /** Each row a write of its own; of a row that is shown, null is its end. What could not be written, and why. */
+  write(type: string, patch: StatePatch): unknown[] {
+    const failed: unknown[] = []
+    const attempt = (run: () => void): void => {
+      try {
+        run()
+      } catch (error) {
+        failed.push(error)
+      }
+    }
     const own: Record<string, unknown> = {}
     for (const [key, value] of Object.entries(patch)) {
-      if (isPlain(value)) written.push({ id: key, handle: this.#put(type, key, value) })
+      if (isPlain(value)) attempt(() => this.#put(type, key, value))
       else if (value === null && this.#client.get(type, key) !== undefined)
-        written.push({ id: key, handle: this.#client.delete(type, key) })
+        attempt(() => this.#client.delete(type, key))
       else own[key] = value
     }
-    if (Object.keys(own).length > 0) written.push({ id: self, handle: this.#put(type, self, own) })
-    return written
+    if (Object.keys(own).length > 0) attempt(() => this.#put(type, self, own))
+    return failed
   }
 
-  #put(type: string, id: string, fields: StatePatch): WriteHandle {
+  #put(type: string, id: string, fields: StatePatch): void {
     const key = this.keyOf(type)
     // pages hand back whole rows, whose key may be text where the column is a number: that is no change of the key
     const kept = Object.entries(fields).filter(
       ([name, value]) => !key.includes(name) || idOfValue(value) !== id,
     )
     const row = Object.fromEntries(kept) as Record<string, Encodable> // reason: what cannot be encoded is refused by the write
-    if (this.#client.get(type, id) !== undefined) return this.#client.update(type, id, row)
-    return this.#client.create(type, { ...keyOfId(id, this.#client.shape(type)), ...row }, { upsert: true })
+    if (this.#client.get(type, id) !== undefined) this.#client.update(type, id, row)
+    else this.#client.create(type, { ...keyOfId(id, this.#client.shape(type)), ...row }, { upsert: true })
   }
 }
 

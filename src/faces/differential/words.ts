@@ -1,5 +1,5 @@
 // One state of the link, this face's words for it. Pure: what happened comes in, what is to be told goes out.
-import { SyncError } from '../../core/index.ts'
+import { noAnswer, SyncError } from '../../core/index.ts'
 import type { StateDetail } from '../../client/index.ts'
 
 export type Word =
@@ -12,7 +12,7 @@ export type Word =
     }
   | { readonly say: 'error'; readonly error: SyncError }
   | { readonly say: 'reconnect:scheduled'; readonly attempt: number; readonly at: number }
-  | { readonly say: 'reconnect:failed'; readonly attempts: number }
+  | { readonly say: 'reconnect:failed' }
 
 /** `attempts`: how many retries there are at most. */
 export function wordsOf(detail: StateDetail, wasConnected: boolean, url: string, attempts: number): Word[] {
@@ -24,7 +24,7 @@ export function wordsOf(detail: StateDetail, wasConnected: boolean, url: string,
   if (ended && previous !== 'waiting') words.push({ say: 'error', error: errorOf(detail, wasConnected, url) })
   if (state !== 'waiting') return words
   if (nextRetryAt !== null) words.push({ say: 'reconnect:scheduled', attempt, at: nextRetryAt })
-  else if (attempts > 0) words.push({ say: 'reconnect:failed', attempts })
+  else if (attempts > 0) words.push({ say: 'reconnect:failed' })
   return words
 }
 
@@ -37,6 +37,3 @@ function errorOf({ code, reason }: StateDetail, wasConnected: boolean, url: stri
     return new SyncError('CONNECTION_TIMEOUT', `${url} did not answer in time`, { details })
   return new SyncError('CONNECTION_FAILED', `no connection to ${url}`, { details })
 }
-
-/** What the link says of a connection that it gave up. */
-const noAnswer = 'no answer'

@@ -376,3 +376,18 @@ test('[D9] a cascade is seen, and belongs to nobody', async () => {
   const seen = rows.map(row => `${row.entity} ${row.id} ${row.json === null} ${row.origin?.client ?? ''}`)
   expect(seen.toSorted()).toEqual(['lists 1 true alice', 'tasks 1 true ', 'tasks 2 true '])
 })
+
+test('[C1] [W3] what the database computes of a written column is written with it, and not otherwise', async () => {
+  const { store } = await world()
+  const columns = async (values: Record<string, Json>, n: number): Promise<string[]> => {
+    const after = (await store.head()).seq
+    await push(store, alice, mutation(n, task('1', values)))
+    const page = await store.changes({ entities: ['tasks'], after, limit: 9, form: 'values', cells: true })
+    return Object.keys(page.rows[0]?.cells ?? {}).toSorted()
+  }
+  expect(await columns({ title: 'longer' }, 1)).toEqual(['len', 'title'])
+  expect(await columns({ title: 'as long'.slice(0, 6) }, 2)).toEqual(['title'])
+  expect(await columns({ done: true }, 3)).toEqual(['done'])
+  while (await store.fold());
+  expect(await columns({ big: 1, title: 'x' }, 4)).toEqual(['big', 'len', 'title'])
+})

@@ -1,6 +1,7 @@
 // What is remembered of clients, through a change of our own tables.
 import { afterEach, expect, test } from 'vitest'
 import { nodeEnv } from '../env.ts'
+import { Owners, touchClient } from './clients.ts'
 import { installTables } from './schema.ts'
 import { Connection } from './driver.ts'
 import { sqliteStatus } from './offline.ts'
@@ -55,4 +56,21 @@ test('[Q3] [Q7] clients of a database of the first layout stay known, with their
     .all()
   expect(ours.map(({ name }) => name)).not.toContain('_syncline_results')
   expect(ours.map(({ name }) => name)).not.toContain('_syncline_clients')
+})
+
+test('[I1] a client is looked for among those of all users once, and one that nobody has until it is there', () => {
+  const db = new Connection(openHandle('node:sqlite', ':memory:'))
+  installTables(db, () => nodeEnv().secret(16), 1)
+  const touch = (user: string, client: string): void =>
+    touchClient(db, { user, client }, { last: 1, lead: 0 }, 0, 1)
+  touch('eve', 'phone')
+  const owners = new Owners()
+  expect(owners.of(db, 'phone', 'eve')).toBe('eve')
+  expect([owners.of(db, 'phone', 'adam'), owners.of(db, 'laptop', 'adam')]).toEqual(['eve', null])
+  touch('adam', 'laptop')
+  touch('adam', 'phone')
+  db.run("DELETE FROM _syncline_commits WHERE user='eve'")
+  expect(['eve', 'zoe'].map(user => owners.of(db, 'laptop', user))).toEqual(['adam', 'adam'])
+  // whose key it is comes first, and else it is whose it was
+  expect(['adam', 'zoe'].map(user => owners.of(db, 'phone', user))).toEqual(['adam', 'eve'])
 })

@@ -1,5 +1,5 @@
 // A captured table while the store is open: its description, and every statement about it, written out once.
-import { FieldMergeStrategy, SyncError } from '../../core/index.ts'
+import { FieldMergeStrategy, nativeId, SyncError } from '../../core/index.ts'
 import type { EntityDefinition } from '../../core/index.ts'
 import type { EntityInfo, RowForm } from '../store.ts'
 import { idCodec, rowJson } from './codec.ts'
@@ -27,6 +27,7 @@ export interface EntitySql {
   /** Folded lines in (after, to] in seq order, with their rows. */
   readonly changed: { readonly [form in RowForm]: string }
   readonly page: (what: PageWhat) => string
+  readonly ranked: (what: RankWhat) => string
   /** `WHERE` for one row; binds `keyParams`. */
   readonly whereKey: string
   /** `UPDATE` by the columns that it sets, as they are asked for. */
@@ -45,8 +46,12 @@ export interface PageWhat {
   readonly first: boolean
   /** Columns and how many values each may have. */
   readonly where: readonly (readonly [column: string, values: number])[]
-  /** Instead of the key's order: a page then skips, by a last value that it binds. */
-  readonly order?: Order
+}
+
+/** The first ids in an order. It binds a JSON array of canonical ids where it is `among` some, then as a page. */
+export interface RankWhat extends Pick<PageWhat, 'where'> {
+  readonly order: Order
+  readonly among: boolean
 }
 
 export type Order = readonly (readonly [column: string, way: 'asc' | 'desc'])[]
@@ -101,26 +106,6 @@ function statements(ent: number, table: Table, id: IdCodec): EntitySql {
   // `+` takes the affinity away: our id columns have none, and an index on them serves only what has none either
   const held = keys.length > 1 || table.key[0]?.affinity === 'numeric' ? id.canonical('t') : (keys[0] ?? '')
   const line = `LEFT JOIN _syncline_rows AS r ON r.ent=${ent} AND r.id=+${held}`
-  const after =
-    keys.length > 1 ? `(${keys.join(',')}) > (${keys.map(() => '?').join(',')})` : `${keys[0]} > ?`
-  const keyed = table.mayBeNull.map(column => `t.${name(column.name)} IS NOT NULL`)
-  const pages = new Map<string, string>()
-  const page = ({ form, first, where, order }: PageWhat): string => {
-    const what = JSON.stringify([form, first, where, order])
-    const known = pages.get(what)
-    if (known !== undefined) return known
-    const by = (order ?? []).map(([column, way]) => `t.${name(column)} COLLATE BINARY ${way}`)
-    const columns = form === 'place' ? '' : `,coalesce(r.reading,0),${json[form]},r.tmp`
-    const any = where.map(([column, count]) => `t.${name(column)} IN (${Array(count).fill('?').join(',')})`)
-    const all = [...(first ? [] : [after]), ...any, ...keyed]
-    const text =
-      `SELECT ${id.canonical('t')},coalesce(r.seq,0)${columns} FROM ${from} ${line}` +
-      `${all.length === 0 ? '' : ` WHERE ${all.join(' AND ')}`} ORDER BY ${[...by, ...keys].join(',')} ${boundLimit}${order === undefined ? '' : ' OFFSET ?+0'}`
-    // clients choose the lengths of some lists
-    if (pages.size > 200) pages.clear()
-    pages.set(what, text)
-    return text
-  }
   const lookup = (text: string): string =>
     `SELECT k.key,${keys[0]} IS NOT NULL,CASE WHEN ${keys[0]} IS NOT NULL THEN ${text} END,${lineColumns},${goneColumns}` +
     ` FROM json_each(?) AS k LEFT JOIN ${from} ON ${id.matchesText('t', 'k.value')}` +
@@ -132,7 +117,7 @@ function statements(ent: number, table: Table, id: IdCodec): EntitySql {
   return {
     lookup: { values: lookup(json.values), object: lookup(json.object), none: lookup('NULL') },
     changed: { values: changed('values'), object: changed('object') },
-    page,
+    ...reading(table, id, { from, line, json }),
     whereKey: table.key
       .map(
         column =>
@@ -148,6 +133,47 @@ function statements(ent: number, table: Table, id: IdCodec): EntitySql {
   }
 }
 
+/** What reads the table itself, not what is known to have changed. */
+function reading(
+  table: Table,
+  id: IdCodec,
+  { from, line, json }: { from: string; line: string; json: { readonly [form in RowForm]: string } },
+): Pick<EntitySql, 'page' | 'ranked'> {
+  const keys = table.key.map(column => `t.${name(column.name)}`)
+  const after =
+    keys.length > 1 ? `(${keys.join(',')}) > (${keys.map(() => '?').join(',')})` : `${keys[0]} > ?`
+  const keyed = table.mayBeNull.map(column => `t.${name(column.name)} IS NOT NULL`)
+  const chosen = (where: PageWhat['where'], begin: readonly string[]): string => {
+    const any = where.map(([column, count]) => `t.${name(column)} IN (${Array(count).fill('?').join(',')})`)
+    const all = [...begin, ...any, ...keyed]
+    return all.length === 0 ? '' : ` WHERE ${all.join(' AND ')}`
+  }
+  const pages = new Map<string, string>()
+  return {
+    page({ form, first, where }) {
+      const what = JSON.stringify([form, first, where])
+      const known = pages.get(what)
+      if (known !== undefined) return known
+      const columns = form === 'place' ? '' : `,coalesce(r.reading,0),${json[form]},r.tmp`
+      const text =
+        `SELECT ${id.canonical('t')},coalesce(r.seq,0)${columns} FROM ${from} ${line}` +
+        `${chosen(where, first ? [] : [after])} ORDER BY ${keys.join(',')} ${boundLimit}`
+      // clients choose the lengths of some lists
+      if (pages.size > 200) pages.clear()
+      pages.set(what, text)
+      return text
+    },
+    ranked({ where, order, among }) {
+      const by = order.map(([column, way]) => `t.${name(column)} COLLATE BINARY ${way}`)
+      const some = `json_each(?) AS k CROSS JOIN ${from} ON ${id.matchesText('t', 'k.value')}`
+      return (
+        `SELECT ${id.canonical('t')} FROM ${among ? some : from}${chosen(where, [])}` +
+        ` ORDER BY ${[...by, ...keys].join(',')} ${boundLimit}`
+      )
+    },
+  }
+}
+
 /** What `whereKey` binds. */
 export function keyParams({ id, table }: Entity, canonical: string): readonly SqlValue[] {
   const values = id.values(canonical)
@@ -157,7 +183,7 @@ export function keyParams({ id, table }: Entity, canonical: string): readonly Sq
 
 /** JSON text of an id as the database has it: a number where the key is one and JavaScript can hold it. */
 export function idJsonOf({ integerKey }: EntityInfo, id: string): string {
-  return integerKey && Number.isSafeInteger(Number(id)) ? id : JSON.stringify(id)
+  return JSON.stringify(nativeId(id, integerKey))
 }
 
 /** The entities of an open store. */

@@ -1,6 +1,7 @@
-// Keyset pages over all rows of a table: for snapshots and for reconciling. Each is one view of log and table.
+// Keyset pages over all rows of a table, for snapshots and for reconciling, and which rows are the first ones. Each is one
+// view of log and table.
 import type { Equality } from '../../core/index.ts'
-import type { RowForm, SnapshotPage } from '../store.ts'
+import type { Ranking, RowForm, SnapshotPage } from '../store.ts'
 import { integer, text, textOrNull } from './driver.ts'
 import type { Connection, SqlValue } from './driver.ts'
 import { idJsonOf } from './entity.ts'
@@ -10,8 +11,9 @@ import { cursorOf, readHead } from './read.ts'
 import type { PageRow } from './read.ts'
 import { tailHead } from './tail.ts'
 
-export interface OrderedQuery extends Omit<PageQuery, 'form'> {
+export interface OrderedQuery extends Omit<PageQuery, 'form' | 'after'> {
   readonly order: Order
+  readonly among?: readonly string[]
 }
 
 export interface PageQuery {
@@ -22,17 +24,22 @@ export interface PageQuery {
   readonly where?: readonly Equality[]
 }
 
-/** Equalities as the table can look for them: a superset, because only what means the same in both tongues is asked. */
+/**
+ * Equalities as the table can look for them, and what they bind: a superset, because only what means the same in both
+ * tongues is asked.
+ */
 function pushed(
   { columns }: Entity,
   where: readonly Equality[] = [],
-): { column: string; values: SqlValue[] }[] {
-  return where.flatMap(({ column, values }) => {
-    const known = columns.get(column)
-    if (known === undefined || values.length > 100) return []
-    if (known.kind !== 'text' && known.kind !== 'integer' && known.kind !== 'boolean') return []
-    return [{ column, values: values.map(value => (typeof value === 'boolean' ? +value : value)) }]
+): { readonly counts: PageWhat['where']; readonly values: readonly SqlValue[] } {
+  const known = where.filter(({ column, values }) => {
+    const kind = columns.get(column)?.kind
+    return values.length <= 100 && (kind === 'text' || kind === 'integer' || kind === 'boolean')
   })
+  return {
+    counts: known.map(({ column, values }) => [column, values.length]),
+    values: known.flatMap(({ values }) => values.map(value => (typeof value === 'boolean' ? +value : value))),
+  }
 }
 
 function pageRows(
@@ -42,32 +49,15 @@ function pageRows(
   form: PageWhat['form'],
 ): SqlValue[][] {
   const { after, limit } = query
-  const where = pushed(entity, query.where)
-  const counts = where.map(({ column, values }) => [column, values.length] as const)
+  const { counts, values } = pushed(entity, query.where)
   const sql = entity.sql.page({ form, first: after === null, where: counts })
   const key = after === null ? [] : entity.id.values(after)
-  return db.all(sql, ...key, ...where.flatMap(({ values }) => values), limit)
+  return db.all(sql, ...key, ...values, limit)
 }
 
 export function readSnapshot(db: Connection, catalog: Catalog, query: PageQuery): SnapshotPage {
   const entity = catalog.get(query.entity)
-  const page = pageOf(db, entity, pageRows(db, entity, query, query.form))
-  return { ...page, next: page.rows.length < query.limit ? null : (page.rows.at(-1)?.id ?? null) }
-}
-
-/** `after`: how many rows come before the page. */
-export function readOrdered(db: Connection, catalog: Catalog, query: OrderedQuery): SnapshotPage {
-  const entity = catalog.get(query.entity)
-  const { limit, order } = query
-  const where = pushed(entity, query.where)
-  const counts = where.map(({ column, values }) => [column, values.length] as const)
-  const sql = entity.sql.page({ form: 'values', first: true, where: counts, order })
-  const skip = Number(query.after ?? 0)
-  const page = pageOf(db, entity, db.all(sql, ...where.flatMap(({ values }) => values), limit, skip))
-  return { ...page, next: page.rows.length < limit ? null : String(skip + limit) }
-}
-
-function pageOf(db: Connection, entity: Entity, found: SqlValue[][]): Omit<SnapshotPage, 'next'> {
+  const found = pageRows(db, entity, query, query.form)
   const head = readHead(db)
   const fresh = newestUnfolded(db, entity, head.seq)
   const rows = found.map((row): PageRow => {
@@ -82,7 +72,20 @@ function pageOf(db: Connection, entity: Entity, found: SqlValue[][]): Omit<Snaps
       temporary: newer?.temporary ?? textOrNull(row[4]),
     }
   })
-  return { rows, head: cursorOf(head) }
+  return { rows, next: rows.length < query.limit ? null : (rows.at(-1)?.id ?? null), head: cursorOf(head) }
+}
+
+/**
+ * Ids alone, so that a sort holds no more than what it sorts by. They are in the table, whatever was folded: nothing of the
+ * log is laid over them but the head, and a backlog costs nothing here.
+ */
+export function readOrdered(db: Connection, catalog: Catalog, query: OrderedQuery): Ranking {
+  const entity = catalog.get(query.entity)
+  const { order, among, limit } = query
+  const { counts, values } = pushed(entity, query.where)
+  const sql = entity.sql.ranked({ order, where: counts, among: among !== undefined })
+  const ids = db.all(sql, ...(among === undefined ? [] : [JSON.stringify(among)]), ...values, limit)
+  return { ids: ids.map(([id]) => text(id)), head: cursorOf(readHead(db)) }
 }
 
 export function readPlaces(

@@ -5,7 +5,6 @@ import type { Attempt, Row, Standing } from '../../core/index.ts'
 import { recordOver, recordsOf } from '../losses.ts'
 import type { Judged, Loss } from '../losses.ts'
 import type { PreparedWrite } from '../store.ts'
-import { userOf } from './clients.ts'
 import type { Connection } from './driver.ts'
 import type { Entity } from './entity.ts'
 import { lookup } from './lines.ts'
@@ -34,11 +33,12 @@ export function* recordWrites(
   db: Connection,
   entity: Entity,
   losses: readonly Loss[],
-  { sender, nowMs }: AcceptRequest,
+  { sender, nowMs, owners }: AcceptRequest,
 ): Generator<PreparedWrite> {
   const users = new Map<string, string | null>()
   const user = (client: string): string | null => {
-    if (!users.has(client)) users.set(client, userOf(db, client, sender.user))
+    // also of a client that nobody has: it would be looked for with every value that is lost to it
+    if (!users.has(client)) users.set(client, owners.of(db, client, sender.user))
     return users.get(client) ?? null
   }
   for (const [id, record] of recordsOf(losses, sender, user, nowMs)) {

@@ -1,6 +1,7 @@
 // What one round of accepting is asked, and the ways in which it has to be asked again.
 import type { ErrorBody, MutationResult } from '../../core/index.ts'
 import type { Accepted, Decide, Prepared, Sender } from '../store.ts'
+import type { Owners } from './clients.ts'
 import type { Entity } from './entity.ts'
 
 export interface AcceptRequest {
@@ -9,6 +10,7 @@ export interface AcceptRequest {
   readonly decide: Decide
   readonly acked: number
   readonly nowMs: number
+  readonly owners: Owners
   /** A mutation that is known to break the transaction itself: booked as refused, and the last of this round. */
   readonly poison: { readonly index: number; readonly message: string } | null
 }

@@ -11,6 +11,7 @@ import type {
   Identified,
   LookedUp,
   Prepared,
+  Ranking,
   Sender,
   ServerStore,
   SnapshotPage,
@@ -19,7 +20,7 @@ import type {
 import { acceptSome } from './accept.ts'
 import { Access, Occupied } from './access.ts'
 import { forgetOthers, forgetSome, horizonFor } from './cleanup.ts'
-import { clientKey, countClients, readClient, touchClient } from './clients.ts'
+import { clientKey, countClients, Owners, readClient, touchClient } from './clients.ts'
 import { integer, isSqliteHandle, unsupportedDriver } from './driver.ts'
 import type { Connection, SqliteHandle } from './driver.ts'
 import { Catalog } from './entity.ts'
@@ -64,6 +65,7 @@ class SqliteStore implements ServerStore {
   readonly #access: Access
   readonly #catalog = new Catalog()
   readonly #overlay = new Overlay()
+  readonly #owners = new Owners()
   readonly #engine: string
   #watcher: Watcher | null = null
   #cancelLease = (): void => {}
@@ -152,8 +154,7 @@ class SqliteStore implements ServerStore {
     return this.#access.read(db => readSnapshot(db, this.#catalog, query))
   }
 
-  async ordered(query: OrderedQuery): Promise<SnapshotPage> {
-    await this.#catchUp(pageBacklog)
+  ordered(query: OrderedQuery): Promise<Ranking> {
     return this.#access.read(db => readOrdered(db, this.#catalog, query))
   }
 
@@ -232,6 +233,7 @@ class SqliteStore implements ServerStore {
         decide,
         acked,
         nowMs: this.#env.now(),
+        owners: this.#owners,
         poison,
       }
       try {

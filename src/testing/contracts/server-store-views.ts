@@ -1,7 +1,7 @@
 // Rules V: what views need of a store.
 import { defineEntity } from '../../core/index.ts'
 import type { Equality, Row } from '../../core/index.ts'
-import type { ServerStore, SnapshotPage } from '../../server/index.ts'
+import type { ServerStore } from '../../server/index.ts'
 import { alice, deciding, mutation, sequenced, update } from './server-store-kit.ts'
 import type { ContractTests, Kit } from './server-store-kit.ts'
 
@@ -119,7 +119,7 @@ export const viewTests: ContractTests = {
       expect(accepted?.kind).toBe('result')
       expect((await store.look('notes', ['a']))[0]?.row?.['title']).toBe('2')
     },
-  '[V12] rows come in the order of columns, NULL and numbers before texts by code points, then by key, page by page':
+  '[V12] rows are ranked by columns, NULL and numbers before texts by code points, then by key, all of them or some':
     async kit => {
       const { app, store, expect } = kit
       const titles = ['b', 'B', '', '\u{1F600}', '\uFFFD', 'a', 'b']
@@ -131,32 +131,58 @@ export const viewTests: ContractTests = {
           done: i % 2 === 0,
         })
       const { seq } = await sequenced(store)
-      const ordered = async (
-        order: readonly (readonly [string, 'asc' | 'desc'])[],
-        where: readonly Equality[] = [],
-      ): Promise<string> => {
-        const ids: string[] = []
-        for (let after: string | null = null; ;) {
-          const page: SnapshotPage = await store.ordered({ entity: 'tasks', order, after, limit: 3, where })
-          expect(page.rows.length).toBeLessThanOrEqual(3)
-          expect(page.head.seq + 1).toBeGreaterThan(seq)
-          ids.push(...page.rows.map(({ id }) => id))
-          if (page.next === null) return ids.join()
-          after = page.next
+      type Order = readonly (readonly [string, 'asc' | 'desc'])[]
+      const ordered = async (order: Order, where: readonly Equality[] = [], limit = 9): Promise<string> => {
+        const { ids, head } = await store.ordered({ entity: 'tasks', order, limit, where })
+        expect(head.seq + 1).toBeGreaterThan(seq)
+        return ids.join()
+      }
+      const byTitle: Order = [['title', 'asc']]
+      const byBoth: Order = [
+        ['rank', 'asc'],
+        ['title', 'desc'],
+      ]
+      expect(await ordered(byTitle)).toBe('3,2,6,1,7,5,4')
+      expect(await ordered(byTitle, [], 3)).toBe('3,2,6')
+      expect(await ordered([['title', 'desc']])).toBe('4,5,1,7,6,2,3')
+      expect(await ordered(byBoth)).toBe('4,1,7,6,3,5,2')
+      expect(await ordered([['rank', 'desc']])).toBe('2,5,3,6,1,4,7')
+      expect(await ordered([['done', 'asc']])).toBe('2,4,6,1,3,5,7')
+      expect(await ordered([])).toBe('1,2,3,4,5,6,7')
+      expect(await ordered(byTitle, [{ column: 'title', values: ['b', 'a'] }])).toBe('6,1,7')
+      // of some of them it is the same order, whichever they are
+      for (const order of [byTitle, byBoth, [], [['rank', 'desc']] satisfies Order]) {
+        const all = (await ordered(order)).split(',')
+        for (const among of [
+          ['7', '1', '4'],
+          ['5', '99', '3', '2', '6'],
+          [],
+          ['7', '6', '5', '4', '3', '2', '1'],
+        ]) {
+          const expected = all.filter(id => among.includes(id)).slice(0, 3)
+          const { ids } = await store.ordered({ entity: 'tasks', order, limit: 3, among })
+          expect(ids).toEqual(expected)
         }
       }
-      expect(await ordered([['title', 'asc']])).toBe('3,2,6,1,7,5,4')
-      expect(await ordered([['title', 'desc']])).toBe('4,5,1,7,6,2,3')
-      expect(
-        await ordered([
-          ['rank', 'asc'],
-          ['title', 'desc'],
-        ]),
-      ).toBe('4,1,7,6,3,5,2')
-      expect(await ordered([['rank', 'desc']])).toBe('2,5,3,6,1,4,7')
-      expect(await ordered([])).toBe('1,2,3,4,5,6,7')
-      expect(await ordered([['title', 'asc']], [{ column: 'title', values: ['b', 'a'] }])).toBe('6,1,7')
-      const [row] = (await store.ordered({ entity: 'tasks', order: [], after: null, limit: 1 })).rows
-      expect(row?.json).toBe('1,null,"b",true,null,null')
     },
+  '[V12] rows with a key of several columns, or of text, are ranked as well': async kit => {
+    const { app, store, expect } = kit
+    for (const [a, b, v] of [
+      ['x', 2, 'v'],
+      ['x', 10, 'u'],
+      ['"é,', 1, 'v'],
+    ] as const)
+      await app.insert('pairs', { a, b, v })
+    for (const id of ['b', '\u{1F600}', 'B', '\uFFFD']) await app.insert('notes', { id, title: 't' })
+    await sequenced(store)
+    const ranked = async (entity: string, order: readonly [string, 'desc'][], among?: string[]) =>
+      (await store.ordered({ entity, order, limit: 4, ...(among && { among }) })).ids.filter(
+        id => id !== '["marker",0]',
+      )
+    const pairs = ['["\\"é,",1]', '["x",2]', '["x",10]']
+    expect(await ranked('pairs', [['v', 'desc']])).toEqual(pairs)
+    expect(await ranked('pairs', [], pairs.slice(1).toReversed())).toEqual(pairs.slice(1))
+    expect(await ranked('notes', [['title', 'desc']])).toEqual(['B', 'b', '\uFFFD', '\u{1F600}'])
+    expect(await ranked('notes', [], ['\u{1F600}', 'nobody', 'B'])).toEqual(['B', '\u{1F600}'])
+  },
 }
