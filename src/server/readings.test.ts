@@ -11,7 +11,6 @@ import { Readings } from './readings.ts'
 import { openSession } from './session.ts'
 import type { SnapshotPage } from './store.ts'
 import type { ReadStore } from './viewed.ts'
-import { Views } from './views.ts'
 
 const silent = (): void => {}
 const quiet = { debug: silent, info: silent, warn: silent, error: silent }
@@ -44,7 +43,6 @@ function connection(gate: Gate) {
   const parts = { env: nodeEnv(), log: quiet, gate, store } as unknown as EngineParts
   const readings = new Readings(parts, store as ReadStore, {
     session,
-    views: new Views({ id: 'u' }, new Map(), quiet),
     open: () => state.open,
     ready: () => state.ready,
     shapeOf: () => undefined,
