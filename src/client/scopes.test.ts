@@ -205,6 +205,29 @@ describe('[V10] in one tab', () => {
     await expect(open.ready).rejects.toMatchObject({ code: 'CLOSED' })
   })
 
+  test('what was refused is asked for again where somebody asks again', async () => {
+    const where = { title: 'of 1' }
+    server.refuses = () => ({ message: 'not yet' })
+    const page = tab(true, [])
+    const first = page.client.scope('notes', { where })
+    await expect(first.ready).rejects.toThrow('not yet')
+    await expect(page.client.scope('notes', { where }).ready).rejects.toThrow('not yet')
+    server.refuses = () => null
+    await page.client.scope('notes', { where }).ready
+    expect(ids(page)).toBe('a')
+  })
+
+  test('what was given up a moment before the client is closed leaves no timer behind', async () => {
+    const page = tab(true, [])
+    const scope = page.client.scope('notes', { where: { list: '1' } })
+    await scope.ready
+    scope.close()
+    expect([...page.env.timers].some(({ at }) => at === page.env.now() + graceMs)).toBe(true)
+    await page.client.close()
+    await settle()
+    expect([...page.env.timers]).toEqual([])
+  })
+
   test('[V12] a window is asked for as it is said, and shows what it may hold', async () => {
     const page = tab(true, [])
     const scope = (entity: string, options: ScopeOptions<Row>): unknown => page.client.scope(entity, options)

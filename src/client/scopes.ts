@@ -98,8 +98,12 @@ function open(book: Book, engine: Engine, entity: string, options: ScopeOptions<
   book.asks.add(ask)
   hold(book, ask, 1)
   // the server may have learnt to give it
-  book.refused.get(entity)?.delete(filter)
+  const known = book.refused.get(entity)?.delete(filter) === true
   renew(book, engine)
+  // where nothing else is wanted of it, the same is asked for as was refused
+  const refused = engine.replica.state.entities.get(entity)?.refused
+  if (known && book.leading && linkOf(engine).state === 'ready' && typeof refused === 'object')
+    tell(engine, { type: 'ask', entity, again: true })
   // there may be nothing to ask
   follow(book, engine)
   let closed = false

@@ -7,7 +7,8 @@ const quietMs = 1_000
 
 /** Rows were stored. */
 export function tidyLater(engine: Engine): void {
-  if (engine.store.tidy === undefined) return
+  // a client that is being closed still stores what it has
+  if (engine.store.tidy === undefined || engine.closed) return
   engine.tidying()
   engine.tidying = engine.env.after(quietMs, () => {
     // what cannot be done now can be done after the next rows, and nothing depends on it

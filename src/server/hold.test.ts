@@ -30,6 +30,27 @@ test('[Q2] frames behind a refused one wait until it came again', () => {
   expect(held(hold, frame(5), 2)).toBe(false)
 })
 
+test('[Q2] or until it came again alone', () => {
+  const hold = new Hold()
+  hold.refused(3)
+  hold.passed(frame(3), 2)
+  expect(held(hold, frame(4), 2)).toBe(false)
+})
+
+test('[Q2] what fails when it is done holds what is behind it, at once or later', async () => {
+  for (const run of [
+    () => {
+      throw new Error('broken')
+    },
+    () => Promise.reject(new Error('broken')),
+  ]) {
+    const hold = new Hold()
+    await expect((async () => hold.unless(frame(3, 4), run))()).rejects.toThrow('broken')
+    expect(held(hold, frame(5), 2)).toBe(true)
+    expect(held(hold, frame(3), 2)).toBe(false)
+  }
+})
+
 test('[Q2] [Q4] or until the client gave it up', () => {
   const hold = new Hold()
   hold.refused(3)

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { decide, defineEntity } from '../core/index.ts'
 import type { Attempt, Cell, FieldMergeStrategy, Grain, Row, Standing } from '../core/index.ts'
-import { lossesOf, mayLose, recordOver, recordsOf, refusedLosses } from './losses.ts'
+import { lossesOf, mayLose, recordOver, recordsOf, refusedLosses, withinSight } from './losses.ts'
 import type { Judged, Loss } from './losses.ts'
 import type { EntityInfo } from './store.ts'
 
@@ -142,6 +142,36 @@ test('[I1] what decided is named as it is decided: by row, by field, by a resolv
   expect(outcome({ resolver }, { action: 'delete', columns: [] })).toEqual(['server-wins'])
 })
 
+test('[I1] who made a row without a value there lost none; who emptied it did', () => {
+  const you = { seq: 5, stamp: stampAt(5), by: 'you' }
+  const losses = (cells: Standing['cells']): string[] => {
+    const attempt: Attempt = {
+      action: 'update',
+      columns: ['a', 'b'],
+      upsert: false,
+      base: 0,
+      stamp: stampAt(9),
+      client: 'me',
+    }
+    const standing = { exists: true, whole: { ...you, seq: 3 }, cells, gone: null, seq: 5 }
+    const judged = {
+      info: infoOf('client-wins', 'field'),
+      id: 'n',
+      row: { id: 'n', a: null, b: 'theirs' },
+      client: 'me',
+      head: 9,
+      standing,
+      write: { entity: 'notes', id: 'n', values: { a: 'mine', b: 'mine' }, attempt },
+    }
+    const rules = { grain: 'field', strategy: 'client-wins', resolver: false } as const
+    const around = { nowMs: 1, maxDriftMs: 60_000, node: 'server', horizon: 0 }
+    return said(lossesOf(judged, decide(standing, attempt, rules, around)))
+  }
+  const theirs = JSON.stringify(['you', 'b', 'theirs'])
+  expect(losses({})).toEqual([theirs])
+  expect(losses({ a: you })).toEqual([JSON.stringify(['you', 'a', null]), theirs])
+})
+
 describe('[I1] records', () => {
   const loss: Loss = {
     entity: 'notes',
@@ -201,5 +231,66 @@ describe('[I1] records', () => {
     }
     const newer = { ...loss, place: 8, stored: true, mine: 'newer' }
     expect(only([loss, newer])).toMatchObject({ mine: 'newer', base: 'was' })
+  })
+})
+
+describe('[I3] of a row that has moved since, who wrote there before is not told what others wrote', () => {
+  const seen = { seq: 5, stamp: stampAt(5), by: 'me' }
+  const standing = (more: Partial<Standing> = {}): Standing => ({
+    exists: true,
+    whole: { seq: 1, stamp: stampAt(1), by: null },
+    cells: { a: seen },
+    gone: null,
+    seq: 9,
+    ...more,
+  })
+  const written: Loss = {
+    entity: 'notes',
+    id: 'n',
+    field: 'a',
+    base: null,
+    mine: 'mine',
+    theirs: 'theirs',
+    mineAt: stampAt(5),
+    theirsAt: stampAt(9),
+    client: 'me',
+    against: null,
+    place: 5,
+    stored: true,
+    since: 5,
+    outcome: 'last-write-wins',
+  }
+  const refused: Loss = { ...written, place: 9, stored: false, against: 'you', outcome: 'server-wins' }
+  const ruled = (read?: () => boolean): EntityInfo => ({
+    ...infoOf('last-write-wins', 'field'),
+    definition: defineEntity({ name: 'notes', ...(read && { access: { read } }) }),
+    routing: ['b'],
+  })
+  const info = ruled(() => true)
+  const moved: { readonly [how: string]: Standing } = {
+    'by what rules go by': standing({ cells: { a: seen, b: { seq: 6, stamp: stampAt(6), by: null } } }),
+    'made anew': standing({ whole: { seq: 7, stamp: stampAt(7), by: null }, cells: {} }),
+    'out of the table': standing({ exists: false, whole: null, cells: {} }),
+  }
+
+  test.each(Object.entries(moved))('%s', (_how, now) => {
+    expect(withinSight(written, info, () => now)).toEqual({ ...written, theirs: null, theirsAt: null })
+    expect(withinSight(refused, info, () => now)).toEqual({ ...refused, against: null })
+    // what is nobody's is hidden from nobody, and where no rule is, all is seen
+    const nobodys = { ...refused, against: null }
+    expect(withinSight(nobodys, info, () => now)).toEqual(nobodys)
+    expect(withinSight(written, ruled(), () => now)).toEqual(written)
+  })
+
+  test('one that has not is told whole', () => {
+    const stays: Standing[] = [
+      standing(),
+      // what no rule goes by
+      standing({ cells: { a: { ...seen, seq: 8 }, c: { ...seen, seq: 9 } } }),
+      // as it was when its writer wrote
+      standing({ cells: { a: seen, b: { ...seen, seq: 5 } } }),
+    ]
+    for (const now of stays)
+      for (const loss of [written, refused]) expect(withinSight(loss, info, () => now)).toEqual(loss)
   })
 })

@@ -30,8 +30,16 @@ test('[G1] a clock that is set back neither gives nor takes', () => {
   expect(bucket.wait(10_100)).toBe(0)
 })
 
+const later =
+  (timers: (() => void)[]) =>
+  (_ms: number, run: () => void): (() => void) => {
+    timers.push(run)
+    return () => {}
+  }
+
 function meters() {
   const clock = { now: 0 }
+  const timers: (() => void)[] = []
   const limits = {
     ...defaultServerLimits,
     controlRate: { perSecond: 1, burst: 2 },
@@ -39,7 +47,8 @@ function meters() {
     userControlRate: { perSecond: 1, burst: 3 },
     userDataRate: { perSecond: 10, burst: 30 },
   }
-  return { clock, meters: new Meters(limits, { ...nodeEnv(), now: () => clock.now }) }
+  const env = { ...nodeEnv(), now: () => clock.now, after: later(timers) }
+  return { clock, timers, meters: new Meters(limits, env) }
 }
 
 function refusal(meter: Meter, kind: 'control' | 'data', cost = 1): number | null {
@@ -65,6 +74,42 @@ test('[G1] X43 each connection has its own, those of a user share one more, and 
   expect(refusal(all.connection('bob'), 'data')).toBe(null)
   clock.now += 600
   expect(refusal(desk, 'data')).toBe(null)
+})
+
+test('[G1] of those who wait for the same place one is answered, and the other waits on', async () => {
+  const { clock, timers, meters: all } = meters()
+  const [phone, desk] = [all.connection('ada'), all.connection('ada')]
+  all.user('ada').take('control', 3)
+  const answered: string[] = []
+  const waiting = [
+    phone.turn(() => true).then(() => answered.push('phone')),
+    desk.turn(() => true).then(() => answered.push('desk')),
+  ]
+  const pass = async (ms: number): Promise<void> => {
+    clock.now += ms
+    for (const run of timers.splice(0)) run()
+    await new Promise(resolve => setImmediate(resolve))
+  }
+  await pass(1000)
+  expect(answered).toEqual(['phone'])
+  expect([phone.waits, desk.waits]).toEqual([false, true])
+  await pass(1000)
+  await Promise.all(waiting)
+  expect(answered).toEqual(['phone', 'desk'])
+  expect(desk.waits).toBe(false)
+})
+
+test('[G1] who is gone is waited for no longer', async () => {
+  const { clock, timers, meters: all } = meters()
+  const phone = all.connection('ada')
+  phone.take('control', 9)
+  let open = true
+  const turn = phone.turn(() => open)
+  open = false
+  clock.now += 1
+  for (const run of timers.splice(0)) run()
+  await turn
+  expect(timers).toEqual([])
 })
 
 test('[G1] where nobody is asked who they are, only connections are counted', () => {

@@ -72,6 +72,13 @@ test('[Q8] what was sent before its client knew of a lost branch is judged from 
   expect(effects.map(effect => effect.type)).toEqual(['send', 'repair'])
   expect(basesOf(step(session, { type: 'up', message: mutate(88) }, known))).toEqual([40])
   expect(basesOf(step(session, { type: 'up', message: mutate(30) }, known))).toEqual([30])
+  // a transaction is judged from the earliest of its entities
+  const two = mutate(88).mutations.map(({ writes, ...more }) => ({
+    ...more,
+    writes: [{ entity: 'other', id: 'b', action: 'delete' } as const, ...writes],
+  }))
+  const message: Mutate = { type: 'mutate', acked: 0, mutations: two }
+  expect(basesOf(step(session, { type: 'up', message }, known))).toEqual([40])
   // the client answers the reset: from here on its bases are its own affair
   step(
     session,
@@ -206,5 +213,74 @@ test('[W6] a part is asked for after a hello: without one the whole table would 
   const message = { type: 'sync:request', ...asked, clock: null, scope, mutations: [] } as const
   expect(step(openSession('u'), { type: 'up', message }, known)).toMatchObject([
     { type: 'fail', error: { code: 'INVALID_MESSAGE' }, about: { re: 'sync:request', syncId: 's' } },
+  ])
+})
+
+const subscribed = (session: Session, cursor: Cursor | null = null): Effect[] => {
+  const request = { entity: 'notes', cursor, marks: [], shape: 'h' }
+  return step(session, { type: 'up', message: { type: 'subscribe', scopes: [request] } }, known)
+}
+const verifiedAt = (session: Session, turn: number): Effect[] => {
+  const request = { entity: 'notes', cursor: null, marks: [], shape: null }
+  const scopes = [{ request, state: 'here', common: null }] as const
+  return step(session, { type: 'verified', scopes, head: at(9), turn }, known)
+}
+const readTo = (session: Session, turn: number): Effect[] =>
+  step(session, { type: 'read', entities: ['notes'], at: at(9), repair: false, turn }, known)
+
+test('[S3] what is asked for anew is not live meanwhile, and what was begun for it before is over', () => {
+  const session = greeted()
+  subscribed(session)
+  verifiedAt(session, 1)
+  expect(readTo(session, 1)).toEqual([{ type: 'join', entities: ['notes'], at: at(9) }])
+  expect(subscribed(session).map(effect => effect.type)).toEqual(['leave', 'verify'])
+  // its first verification, and the reading that followed it
+  expect(verifiedAt(session, 1)).toEqual([])
+  expect(readTo(session, 1)).toEqual([])
+  verifiedAt(session, 2)
+  expect(readTo(session, 1)).toEqual([])
+  expect(readTo(session, 2)).toEqual([{ type: 'join', entities: ['notes'], at: at(9) }])
+})
+
+test('[S7] only what is subscribed to is compared', () => {
+  const session = greeted()
+  const reconcile = { type: 'reconcile', entity: 'notes', cursor: at(9), hashes: [1] } as const
+  const ask = (): Effect[] => step(session, { type: 'up', message: reconcile }, known)
+  expect(ask()).toMatchObject([{ type: 'fail', error: { code: 'INVALID_MESSAGE' } }])
+  subscribed(session)
+  expect(ask()).toMatchObject([{ type: 'compare' }])
+})
+
+test('[S3] what is given up is left, and told of no more', () => {
+  const session = greeted()
+  subscribed(session)
+  verifiedAt(session, 1)
+  const giveUp = (): Effect[] =>
+    step(session, { type: 'up', message: { type: 'unsubscribe', entities: ['notes', 'other'] } }, known)
+  expect(giveUp()).toEqual([{ type: 'leave', entities: ['notes'] }])
+  expect(readTo(session, 1)).toEqual([])
+  expect(giveUp()).toEqual([])
+})
+
+test('[W1] what a connection is told live it is told in one dialect', () => {
+  const listen = { type: 'listen', entities: ['notes'] } as const
+  const follow = { type: 'sync:subscribe', entities: ['notes'] } as const
+  const refused = [{ type: 'fail', error: { code: 'INVALID_MESSAGE' } }]
+  for (const [first, then] of [
+    [listen, follow],
+    [follow, listen],
+  ] as const) {
+    const session = openSession('u')
+    expect(step(session, { type: 'up', message: first }, known)).toMatchObject([{ type: 'listen' }])
+    expect(step(session, { type: 'up', message: then }, known)).toMatchObject(refused)
+    // the same again is the same
+    expect(step(session, { type: 'up', message: first }, known)).toMatchObject([{ type: 'listen' }])
+  }
+  expect(step(greeted(), { type: 'up', message: follow }, known)).toMatchObject(refused)
+})
+
+test('[S1] [Q2] mutations that come before a hello are of nobody, and refused', () => {
+  expect(step(openSession('u'), { type: 'up', message: mutate(1) }, known)).toMatchObject([
+    { type: 'fail', error: { code: 'INVALID_MESSAGE' } },
   ])
 })

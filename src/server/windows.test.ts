@@ -9,6 +9,7 @@ import { MemoryDatabase } from '../testing/memory-database.ts'
 import { memoryStore } from '../testing/memory-store.ts'
 import { seededRandom } from '../testing/random.ts'
 import { SyncEngine } from './engine.ts'
+import { gather } from './windows.ts'
 
 class Env extends FakeEnv {
   soon(run: () => void): () => void {
@@ -295,3 +296,35 @@ function wanted(wish: Row, rows: ReadonlyMap<string, Row>): string[] {
   })
   return all.slice(0, Number(wish['limit'])).map(([id]) => id)
 }
+
+test('[V12] windows that are read one after the other are known up to where the first was read, and no further', async () => {
+  const columns = [['id', 'integer']] as const
+  const info = {
+    name: 'notes',
+    table: 'notes',
+    shape: { columns, key: ['id'], hash: 'h', strategy: 'last-write-wins' },
+    definition: defineEntity({ name: 'notes' }),
+    integerKey: true,
+    assignsKey: false,
+    generated: new Set<string>(),
+    routing: [],
+  }
+  let seq = 4
+  const store = {
+    ordered: () => {
+      seq += 1
+      return Promise.resolve({ ids: [`${seq}`], head: { epoch: 'e', seq, check: seq, horizon: 0 } })
+    },
+    // nothing is left to be looked for
+    rowsById: () => Promise.reject(new Error('not asked')),
+    snapshot: () => Promise.reject(new Error('not asked')),
+  }
+  const window = { order: [], limit: 9, matches: null, where: [] }
+  const parts = { windows: [window, window, window], plain: null, plainWhere: [] }
+  const found = await gather(store, info, parts, () => Promise.resolve(true))
+  expect(found).toMatchObject({ ids: new Set(['5', '6', '7']), at: { seq: 5 } })
+  // whoever does not want it any more has nothing read
+  let turns = 2
+  expect(await gather(store, info, parts, () => Promise.resolve(--turns > 0))).toBe(null)
+  expect(seq).toBe(8)
+})

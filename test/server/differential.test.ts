@@ -115,6 +115,24 @@ test('[W6] T-D04 unsubscribed from one type, its state stays and the others go o
   await until('the live change', () => of('sync:delta').some(({ changes }) => changes[0]?.oldValue === 'off'))
 })
 
+test('[W6] [W9] after a disconnect nothing is followed: a new connection is sent nothing before somebody subscribes', async () => {
+  const app = await startTables()
+  app.db.exec("INSERT INTO users (id, status) VALUES ('u', 'on')")
+  const { client, down } = await connected(app.url)
+  await client.subscribe()
+  await client.disconnect()
+  expect(client.getSyncStatus()).toMatchObject({ isSubscribed: false, subscribedTypes: [] })
+  const before = down.length
+  await client.connect()
+  app.db.exec("UPDATE users SET status = 'off'")
+  // what is asked for of another type comes after all that is live
+  await client.requestSync('orders')
+  expect(client.getLocalState('users')['u']).toMatchObject({ status: 'on' })
+  expect(down.slice(before).join()).not.toContain('off')
+  await client.subscribe('users')
+  expect(client.getLocalState('users')['u']).toMatchObject({ status: 'off' })
+})
+
 test('[W7] T-D05 local state shows on the next line, each field told before the state', async () => {
   const app = await startTables()
   const it = rig(app.url)
