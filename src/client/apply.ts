@@ -18,7 +18,7 @@ export function receiveBatch(state: State, batch: Batch): void {
     if (batch.repair !== true && (kept.heal === null || batch.from === null))
       receiveParts(state, kept, batch, parts)
     else if (batch.repair === true && kept.heal !== null)
-      state.healing?.repair(state, kept, kept.heal, batch, parts)
+      state.desk?.healing.repair(state, kept, kept.heal, batch, parts)
   }
 }
 

@@ -1,5 +1,5 @@
 // The client's public methods, on whatever parts it is made of. Wires and decides nothing.
-import type { EntitySource, Json, Row, Write } from '../core/index.ts'
+import type { EntitySource, Row, Write } from '../core/index.ts'
 import { SyncError, temporaryPrefix } from '../core/index.ts'
 import type {
   BareClient,
@@ -17,7 +17,7 @@ import { encodeId, encodeRow } from './encode.ts'
 import { connects, leads } from './crew-state.ts'
 import { callHome, check, createEngine, linkOf } from './engine.ts'
 import type { Engine, Parts } from './engine.ts'
-import { defaultName } from './env.ts'
+import { defaultName, recall } from './env.ts'
 import { failHandle, newHandle } from './handles.ts'
 
 type AnyClient = BareClient
@@ -56,9 +56,11 @@ export function clientOf<const S extends readonly EntitySource[]>(
  * comes from the server.
  */
 function begin(engine: Engine): void {
-  const { options, home, notes } = engine
+  const { options, home, env } = engine
+  const { name = defaultName } = options
   if (home !== null) return home.open(engine, options.user ?? null)
-  if (!engine.wanted || notes.get(options.name ?? defaultName) !== null) return void callHome(engine)
+  if (!engine.wanted || (env.notes ? env.notes.get(name) : recall(name)) !== null)
+    return void callHome(engine)
   engine.visiting = true
   // where it will be kept; if it cannot be, that is told then
   if (typeof indexedDB !== 'undefined') engine.storage = 'indexeddb'
@@ -117,10 +119,14 @@ function collector(engine: Engine, writes: Write[]): Transaction<Record<string, 
     checkEntity(engine, entity)
     writes.push({ entity, ...write })
   }
+  const encoded = (row: object): Row => {
+    const data = encodeRow(row)
+    return engine.home?.withRealIds(engine, data) ?? data
+  }
   const idOf = (id: Id): string => engine.replica.realId(encodeId(id))
   return {
     create(entity, row, options) {
-      const data = withRealIds(engine, encodeRow(row))
+      const data = encoded(row)
       const key = engine.replica.state.entities.get(entity)?.shape?.key ?? ['id']
       const values = key.map(column => data[column] ?? null)
       const named = !values.includes(null)
@@ -130,20 +136,9 @@ function collector(engine: Engine, writes: Write[]): Transaction<Record<string, 
       add(entity, { id, action: 'create', data, ...(options?.upsert === true ? { upsert: true } : {}) })
       return id
     },
-    update: (entity, id, patch) =>
-      add(entity, { id: idOf(id), action: 'update', data: withRealIds(engine, encodeRow(patch)) }),
+    update: (entity, id, patch) => add(entity, { id: idOf(id), action: 'update', data: encoded(patch) }),
     delete: (entity, id) => add(entity, { id: idOf(id), action: 'delete' }),
   }
-}
-
-/** A temporary id that a page still holds, where it has become a real one meanwhile. */
-function withRealIds(engine: Engine, row: Row): Row {
-  const { alias } = engine.replica.state
-  if (alias.size === 0) return row
-  const real: Record<string, Json> = { ...row }
-  for (const [column, value] of Object.entries(row))
-    if (typeof value === 'string') real[column] = alias.get(value) ?? value
-  return real
 }
 
 function submit(engine: Engine, writes: readonly Write[]): WriteHandle {

@@ -5,6 +5,7 @@ import type { Client, ClientOptions, RowsOf } from './api.ts'
 import { checkEntity, clientOf } from './client.ts'
 import { conflictsOf } from './conflicts.ts'
 import type { Parts } from './engine.ts'
+import { desk } from './desk.ts'
 import { textOf } from './filters.ts'
 import type { ScopeOptions } from './filters.ts'
 import { healing } from './heal.ts'
@@ -21,14 +22,14 @@ import { sseTransport } from './transport-sse.ts'
 import { webSocketTransport } from './transport-websocket.ts'
 
 /** Of one client. */
-export function allParts(): Parts & { readonly home: Home } {
+export function allParts(): Omit<Parts, 'home'> & { readonly home: Home } {
   let scopes: Scopes | null = null
   return {
     env: platformEnv,
     transports: (url, compress) => [webSocketTransport(url, compress), sseTransport(url)],
     home: {
       ...home,
-      healing: pruning(healing),
+      desk: { ...desk, healing: pruning(healing) },
       late(engine) {
         scopes?.follow()
         chores(engine)

@@ -314,7 +314,7 @@ function hear(engine: Engine, message: TabMessage): void {
     case 'discarded':
       return inOrder(engine, () => void tell(engine, { type: 'gone', ns: message.ns }))
     case 'cleared':
-      return void cleared(engine)
+      return cleared(engine)
     case 'do':
       if (crew.lead.role === 'lead') asked(engine, message.what, message.entity)
       // there may be nobody who leads just now: whoever will knows what is wanted

@@ -1,16 +1,18 @@
 // A user's own writes, and the disk and the other tabs that they pass through: what the replica does about them. A part of its
 // own: a page that has just come reads without it, and what is written there waits until it is loaded. Neighbours: `replica`,
 // which asks it; `write`, `outbox`, `settle`, `rename` and `reload`, which know how.
-import type { Cursor, Failure, MutationResult, Row, Welcome } from '../core/index.ts'
-import { conflictsName, sameCursor, sameJson } from '../core/index.ts'
-import { ackedOf, frameRefused, pump } from './outbox.ts'
+import type { Cursor, Down, Failure, Row, Welcome } from '../core/index.ts'
+import { conflictsName, isRetryable, sameCursor, sameJson, SyncError } from '../core/index.ts'
+import { answered, ask, askAll } from './ask.ts'
+import { healing } from './heal.ts'
+import { ackedOf, frameRefused, newOutbox, pump } from './outbox.ts'
 import { enqueue, fold, register } from './queue.ts'
 import { receiveReload } from './reload.ts'
 import { rename } from './rename.ts'
-import type { Outbox, ReplicaEvent } from './replica.ts'
+import type { ReplicaEvent } from './replica.ts'
 import { bury, dieWith, discard, drop, receiveResults, retry, sweep } from './settle.ts'
-import { unheard } from './state.ts'
-import type { Change, Kept, State, Work } from './state.ts'
+import { send, shownOf, unheard } from './state.ts'
+import type { Change, Healing, Kept, State, Work } from './state.ts'
 import { firstDraft } from './store.ts'
 import type { Loaded, StoredRow } from './store.ts'
 import { know, newEntry, place, write } from './write.ts'
@@ -30,6 +32,9 @@ export type DeskEvent = Extract<
       | 'role'
       | 'retry'
       | 'discard'
+      | 'resume'
+      | 'ask'
+      | 'want'
   }
 >
 
@@ -52,16 +57,20 @@ export interface Desk {
   /** Every result up to here is on disk or needed no more. */
   acked(state: State): number
   welcomed(state: State, welcome: Welcome): void
-  results(state: State, results: readonly MutationResult[]): void
-  /** A whole frame of mutations was. */
-  refused(state: State, box: Outbox, failure: Failure): void
+  /** What the server says beside welcomes and batches. */
+  hear(state: State, message: Down): void
+  /** The connection is lost, and what it had in flight. */
+  lost(state: State): void
+  readonly healing: Healing
   rename(state: State, kept: Kept, from: string, to: string): void
   /** Rows have changed, and the cursor has moved on: that goes to disk (rule R7). */
   commit(state: State, kept: Kept, step: Step): void
   /** After every event: what is settled goes, what may be sent goes out. */
-  after(state: State, box: Outbox, event: ReplicaEvent, gather: number | undefined): void
+  after(state: State, event: ReplicaEvent, gather: number | undefined): void
   /** Of these rows of `kept`, the temporary ids that became theirs in this event. */
   replaced(state: State, kept: Kept, ids: readonly string[]): Pick<Change, 'replaced'>
+  /** Every row on screen, in no promised order. */
+  rows(kept: Kept): Row[]
   /** A row as its pending writes make it; null: deleted; undefined: it has none. */
   fold(state: State, kept: Kept, id: string, before: Row | undefined): Row | null | undefined
   /** What has come together for the disk; null: nothing. Views of what is lost change with dead letters (rule I2). */
@@ -77,6 +86,7 @@ export const desk: Desk = {
       temporary: new Map(),
       waiting: 0,
       letters: '',
+      box: newOutbox(),
     }
     Object.assign(state, books)
   },
@@ -86,6 +96,11 @@ export const desk: Desk = {
         return write(state, event.writes)
       case 'retry':
         return retry(state, event.n, event.writes)
+      case 'resume':
+      case 'ask':
+      case 'want':
+        asked(state, event)
+        return 0
       default:
         fromDisk(state, event)
         return 0
@@ -93,8 +108,12 @@ export const desk: Desk = {
   },
   acked: ackedOf,
   welcomed,
-  results: receiveResults,
-  refused: frameRefused,
+  healing,
+  hear,
+  lost(state) {
+    state.box = newOutbox()
+    for (const entry of state.entries.values()) entry.sent = false
+  },
   rename,
   commit(state, { name: entity, rows, marks, shape }, { from, to: cursor, net, replace, reshaped }) {
     if (sameCursor(from, cursor) && net.size === 0 && !reshaped) return
@@ -107,14 +126,14 @@ export const desk: Desk = {
     const all = replace ? [...rows.values()] : puts
     state.commits.push({ entity, replace, puts: all, deletes, from, cursor, marks, shape })
   },
-  after(state, box, { type }, gather) {
-    if (gather !== undefined && type === 'durable' && !box.paused) {
-      box.paused = true
+  after(state, { type }, gather) {
+    if (gather !== undefined && type === 'durable' && !state.box.paused) {
+      state.box.paused = true
       state.out.push({ do: 'pause', ms: gather })
     }
     sweep(state)
     // what was written just now is not durable yet
-    if (type !== 'write') pump(state, box)
+    if (type !== 'write') pump(state)
   },
   replaced(state, kept, ids) {
     const renamed = state.replaced.get(kept)
@@ -122,6 +141,18 @@ export const desk: Desk = {
     const own = new Set(ids)
     const replaced = Array.from(renamed, ([from, to]) => ({ from, to })).filter(({ to }) => own.has(to))
     return replaced.length === 0 ? {} : { replaced }
+  },
+  rows(kept) {
+    const rows: Row[] = []
+    const { overlays } = kept
+    for (const { id, row } of kept.rows.values()) {
+      const over = overlays.size === 0 ? undefined : overlays.get(id)
+      const shown = shownOf(kept, id, over === null ? undefined : (over ?? row))
+      if (shown) rows.push(shown)
+    }
+    for (const [id, over] of overlays)
+      if (over !== null && !kept.rows.has(id) && kept.shows(id, over)) rows.push(over)
+    return rows
   },
   fold(state, kept, id, before) {
     const { name: entity, queue, overlays } = kept
@@ -160,6 +191,7 @@ export type Books = Pick<
   | 'temporary'
   | 'waiting'
   | 'letters'
+  | 'box'
   | 'puts'
   | 'removes'
   | 'discards'
@@ -177,6 +209,69 @@ const nothing = (): Pick<Books, 'puts' | 'removes' | 'discards' | 'refusals' | '
   overlays: [],
 })
 
+/** Something is to be asked of the server, or nothing any more. */
+function asked(state: State, event: Extract<DeskEvent, { type: 'resume' | 'ask' | 'want' }>): void {
+  if (event.type === 'resume') {
+    state.box.paused = false
+    askAll(
+      state,
+      [...state.entities.values()].filter(kept => kept.again),
+    )
+    return
+  }
+  const kept = state.entities.get(event.entity)
+  if (kept === undefined) return
+  if (event.type === 'want') return want(state, kept, event.wanted)
+  if (event.again === true) kept.asked = kept.refused = false
+  ask(state, kept)
+}
+
+/** Whether it is followed. What is held of it stays, and so do unsent edits. */
+function want(state: State, kept: Kept, wanted: boolean): void {
+  if (kept.wanted === wanted) return
+  kept.wanted = wanted
+  kept.heal = null
+  kept.shifting = false
+  answered(kept)
+  if (!state.open || kept.refused) return
+  if (wanted) ask(state, kept)
+  else send(state, { type: 'unsubscribe', entities: [kept.name] })
+}
+
+function hear(state: State, message: Down): void {
+  const { healing } = state.desk ?? desk
+  if (message.type === 'results') receiveResults(state, message.results)
+  else if (message.type === 'reset') healing.reset(state, message)
+  else if (message.type === 'mismatch') healing.mismatch(state, message)
+  else if (message.type === 'error') {
+    const { re, entity, code, details } = message
+    if (re === 'mutate') frameRefused(state, message)
+    if (re === 'subscribe' || (re === 'reconcile' && entity !== undefined)) scopesFailed(state, message)
+    state.out.push({ do: 'error', error: new SyncError(code, message.message, { details }) })
+  }
+  for (const effect of state.out) if (effect.do === 'pause') state.box.paused = true
+}
+
+/** A scope could not be read: for good, or for now. */
+function scopesFailed(state: State, failure: Failure): void {
+  const { entity, code, retry_after_ms: ms = 1000 } = failure
+  const again = isRetryable(code)
+  for (const kept of state.entities.values()) {
+    // without a name it is of any that was asked for; those under repair were taken already
+    const meant = entity === undefined ? again || kept.heal === null : kept.name === entity
+    if (!kept.asked || !meant) continue
+    kept.heal = null
+    kept.shifting = false
+    if (again) {
+      kept.again = true
+    } else {
+      answered(kept)
+      kept.refused = failure
+    }
+  }
+  if (again) state.out.push({ do: 'pause', ms })
+}
+
 function welcomed(state: State, { last, head }: Welcome): void {
   for (const entry of state.entries.values()) {
     // a backup was put in place: the result is of a branch of the log that is no more, and its version may never come
@@ -193,7 +288,10 @@ function welcomed(state: State, { last, head }: Welcome): void {
 }
 
 /** What the disk has taken, and what other tabs have put there. */
-function fromDisk(state: State, event: Exclude<DeskEvent, { type: 'write' | 'retry' }>): void {
+function fromDisk(
+  state: State,
+  event: Exclude<DeskEvent, { type: 'write' | 'retry' | 'resume' | 'ask' | 'want' }>,
+): void {
   switch (event.type) {
     case 'loaded':
       load(state, event.loaded)

@@ -1,14 +1,13 @@
 // Wires a replica to its disk, its connection and those who listen; decides nothing. Neighbours: `client` puts the
 // public methods on it; `replica` and `link` decide.
 import type { Down } from '../core/index.ts'
-import { decodeDown, jitteredDelay, SyncError } from '../core/index.ts'
+import { decodeDown, nominalDelay, SyncError } from '../core/index.ts'
 import type { ClientEvents, ClientOptions } from './api.ts'
 import { createConnector, drive, send, transportOf } from './connector.ts'
 import type { Connector, ConnectorEvents } from './connector.ts'
 import { connects } from './crew-state.ts'
 import type { Crew } from './crew-state.ts'
-import { pageNotes } from './env.ts'
-import type { ClientEnv, Notes } from './env.ts'
+import type { ClientEnv } from './env.ts'
 import { deferred } from './handles.ts'
 import type { Deferred } from './handles.ts'
 import type { Home } from './home.ts'
@@ -57,7 +56,6 @@ export interface Engine extends Rooms {
   readonly listeners: Map<keyof ClientEvents, Set<(detail: never) => void>>
   replica: Replica
   crew: Crew
-  readonly notes: Notes
   storage: ClientStore['kind']
   /** What was asked of the client before its store was open; null: it is. */
   early: (() => void)[] | null
@@ -88,7 +86,6 @@ export function createEngine(options: ClientOptions, env: ClientEnv, parts: Part
     ready: deferred<void>(),
     listeners: new Map(),
     crew: { lead: { role: 'alone' }, guest: false, link: null, welcome: null },
-    notes: env.notes ?? pageNotes,
     storage: 'memory',
     early: [],
     opening: Promise.resolve(),
@@ -170,7 +167,6 @@ export function newReplica(
 ): Replica {
   return createReplica({
     desk: home?.desk ?? null,
-    healing: home?.healing ?? null,
     wants,
     identity,
     node: env.unique().slice(0, 12),
@@ -206,30 +202,12 @@ function carry(engine: Engine, effect: Effect): void {
       engine.live.notify(effect.views)
       for (const change of effect.changes) emit(engine, 'changed', change)
       break
-    case 'pause':
-      engine.env.after(effect.ms, () => tell(engine, { type: 'resume' }))
-      break
-    case 'user':
-      drive(engine.connector, { type: 'stop' })
-      emit(engine, 'user', effect.user)
-      if (engine.home !== null) engine.home.switchUser(engine, effect.user)
-      else whenHome(engine, home => home.switchUser(engine, effect.user))
-      break
-    case 'heal':
+    case 'home':
       void callHome(engine)
-      break
-    case 'error':
-      report(engine, effect.error)
       break
     default:
       engine.home?.carry(engine, effect)
   }
-}
-
-/** As soon as there is a home, before what was asked for later. */
-export function whenHome(engine: Engine, run: (home: Home) => void): void {
-  engine.early?.push(() => engine.home && run(engine.home))
-  void callHome(engine)
 }
 
 /** Once for all who need it, again and again until it is there. */
@@ -243,14 +221,15 @@ export function callHome(engine: Engine, attempt = 1): Promise<Home> {
       home.furnish(engine)
       engine.home = home
       drive(connector, { type: 'loaded', upkeep: home.upkeep })
-      tell(engine, { type: 'home', ...home })
+      tell(engine, { type: 'home', desk: home.desk })
       home.open(engine, engine.options.user ?? null)
       return home
     },
     (error: unknown) => {
       engine.homeless = true
       report(engine, asError(error))
-      env.after(jitteredDelay(connector.link.policy, attempt, env.random()), () => {
+      const ms = nominalDelay(connector.link.policy, attempt) * (1 - env.random() / 2)
+      env.after(ms, () => {
         engine.coming = null
         if (!engine.closed) void callHome(engine, attempt + 1)
       })

@@ -39,20 +39,13 @@ export interface Notes {
   set(key: string, value: string): void
 }
 
-/** Without a storage nothing is remembered. */
-export const pageNotes: Notes = {
-  get(key) {
-    try {
-      return localStorage.getItem(key)
-    } catch {
-      return null
-    }
-  },
-  set(key, value) {
-    try {
-      localStorage.setItem(key, value)
-    } catch {}
-  },
+/** What is noted under it in this browser. */
+export function recall(key: string): string | null {
+  try {
+    return localStorage.getItem(key)
+  } catch {
+    return null
+  }
 }
 
 /**

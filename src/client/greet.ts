@@ -2,7 +2,7 @@
 import type { Hello, Welcome } from '../core/index.ts'
 import { protocolVersion } from '../core/index.ts'
 import { askAll, prepare, shapeIn } from './ask.ts'
-import { send } from './state.ts'
+import { send, unheard } from './state.ts'
 import type { State } from './state.ts'
 
 export function hello(state: State): void {
@@ -56,5 +56,8 @@ export function lost(state: State): void {
     kept.again = false
     kept.current = false
   }
-  for (const entry of state.entries.values()) entry.sent = false
+  state.head = unheard
+  state.open = false
+  state.held = []
+  state.desk?.lost(state)
 }

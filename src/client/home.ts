@@ -1,7 +1,7 @@
 // Where a client lives: its disk, the tabs beside it, its own writes, and what it does when something goes wrong. All that a
 // page can be ready without on its first visit, and so a part that a small script loads a moment later. Neighbours: the
 // engine, which asks it; the files that it is made of.
-import type { Down, Write } from '../core/index.ts'
+import type { Down, Row, Write } from '../core/index.ts'
 import { adopt } from './adopt.ts'
 import { answer, sync } from './asking.ts'
 import type { DeadLetter, PendingWrite, WriteHandle } from './api.ts'
@@ -11,20 +11,18 @@ import type { Desk } from './desk.ts'
 import type { Engine } from './engine.ts'
 import { exclusive } from './exclusive.ts'
 import type { Handle } from './handles.ts'
-import { healing } from './heal.ts'
 import { late } from './late.ts'
 import { close, forget, openDatabase, switchUser, welcomed } from './opening.ts'
 import type { ReplicaEvent } from './replica.ts'
-import type { Change, Effect, Healing } from './state.ts'
+import type { Change, Effect } from './state.ts'
 import { furnish } from './rooms.ts'
 import type { TabMessage } from './tabs.ts'
 import { upkeep } from './upkeep.ts'
 import type { Upkeep } from './upkeep.ts'
-import { carry, deadLetters, discard, pending, put, retry } from './writing.ts'
+import { carry, deadLetters, discard, pending, put, retry, withRealIds } from './writing.ts'
 
 export interface Home {
   readonly desk: Desk
-  readonly healing: Healing
   readonly upkeep: Upkeep
   /** Before anything else. */
   furnish(engine: Engine): void
@@ -53,9 +51,11 @@ export interface Home {
   need(engine: Engine, stale: boolean): void
   post(engine: Engine, message: TabMessage): void
   /** How this page says it to the other tabs, which understand every spelling. */
-  spelled?(engine: Engine, message: TabMessage): TabMessage
+  spelled?(this: void, engine: Engine, message: TabMessage): TabMessage
   /** `first`: of what is written. */
   put(engine: Engine, handle: Handle, event: ReplicaEvent, first?: Write): void
+  /** Of temporary ids that a page still holds. */
+  withRealIds(engine: Engine, row: Row): Row
   carry(engine: Engine, effect: Effect): void
   pending(engine: Engine): PendingWrite[]
   deadLetters(engine: Engine): DeadLetter[]
@@ -65,7 +65,6 @@ export interface Home {
 
 export const home: Home = {
   desk,
-  healing,
   upkeep,
   furnish,
   open: openDatabase,
@@ -83,6 +82,7 @@ export const home: Home = {
   need,
   post,
   put,
+  withRealIds,
   carry,
   pending,
   deadLetters,

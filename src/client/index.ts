@@ -13,9 +13,11 @@ export type {
 } from '../core/index.ts'
 export { clientOf } from './client.ts'
 export { allParts, createClient } from './create-client.ts'
+export { callHome, linkOf } from './engine.ts'
 export type { Engine, Parts } from './engine.ts'
 export { home } from './home.ts'
 export type { Home } from './home.ts'
+export type { Desk } from './desk.ts'
 export { lazyTransport } from './lazy.ts'
 export type {
   BareClient,

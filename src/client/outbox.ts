@@ -4,7 +4,6 @@
 import type { Failure } from '../core/index.ts'
 import { isRetryable } from '../core/index.ts'
 import { bytesIn } from './bytes.ts'
-import type { Frame, Outbox } from './replica.ts'
 import { die, refused } from './settle.ts'
 import type { Entry, State } from './state.ts'
 
@@ -12,6 +11,23 @@ import type { Entry, State } from './state.ts'
 const maxMutations = 1000
 const frameChars = 256 * 1024
 const maxFrames = 4
+
+/** A frame in flight: its first and its last `n`. */
+interface Frame {
+  readonly first: number
+  readonly last: number
+}
+
+export interface Outbox {
+  paused: boolean
+  frames: Frame[]
+  /** A frame was refused as a whole: one mutation at a time until this `n`, to find the one. */
+  single: number
+}
+
+export function newOutbox(): Outbox {
+  return { paused: false, frames: [], single: 0 }
+}
 
 /** Every result up to here is on disk or needed no more. */
 export function ackedOf(state: State): number {
@@ -25,8 +41,9 @@ export function ackedOf(state: State): number {
 }
 
 /** The one decision: called after every event that may open the way. */
-export function pump(state: State, box: Outbox): void {
-  if (!box.open || box.paused || state.entries.size === 0) return
+export function pump(state: State): void {
+  const { box } = state
+  if (!state.open || box.paused || state.entries.size === 0) return
   // pushes do not wait for catch-up: where a scope turns out to be on another branch, the server, which was asked for
   // it first, judges bases from the common place until we know (Session.clamps)
   // they lie in `n` order, and each is answered before the next
@@ -94,7 +111,8 @@ function tooLarge(text: string, max: number): boolean {
  * The server refused a whole `mutate` frame: the one that begins with `n`; a server that does not say, all of them. After
  * a transient failure those behind it come again too: some were stored together with it, and have no answer of their own.
  */
-export function frameRefused(state: State, box: Outbox, failure: Failure): void {
+export function frameRefused(state: State, failure: Failure): void {
+  const { box } = state
   const { n = 0 } = failure
   const retryable = isRetryable(failure.code)
   const at = n === 0 ? 0 : box.frames.findIndex(({ first }) => first === n)

@@ -1,14 +1,12 @@
 // A browser's copy as a machine: events in, effects out; touches neither clock, storage nor network. Neighbours on the
 // lines: the client root, which feeds it and carries its effects out; `state` holds what it remembers.
-import type { Down, Failure, Row, Write } from '../core/index.ts'
-import { isRetryable, SyncError } from '../core/index.ts'
+import type { Down, Row, Write } from '../core/index.ts'
 import { receiveBatch } from './apply.ts'
-import { answered, ask, askAll, want } from './ask.ts'
 import { hello, lost, receiveWelcome } from './greet.ts'
 import { conclude } from './conclude.ts'
 import type { Books, Desk } from './desk.ts'
 import { shownOf, unheard, viewOf } from './state.ts'
-import type { Effect, Healing, Kept, State } from './state.ts'
+import type { Effect, Kept, State } from './state.ts'
 import type { Numbers } from './disk.ts'
 import type { Told } from './tabs.ts'
 import type { Identity, Loaded, PendingRecord } from './store.ts'
@@ -42,8 +40,8 @@ export type ReplicaEvent =
   | { readonly type: 'closed' }
   /** The pause is over. */
   | { readonly type: 'resume' }
-  /** It is loaded: what was to be healed meanwhile is asked for again. */
-  | { readonly type: 'home'; readonly desk: Desk; readonly healing: Healing }
+  /** It is loaded: what waited for it is taken in now. */
+  | { readonly type: 'home'; readonly desk: Desk }
   /** `again`: whatever was asked before is lost. */
   | { readonly type: 'ask'; readonly entity: string; readonly again?: boolean }
   /** From now on it is followed, or not. */
@@ -61,28 +59,8 @@ export interface ReplicaOptions {
   readonly strategy?: string | null
   /** Null: to come. */
   readonly desk: Desk | null
-  readonly healing?: Healing | null
   /** So many milliseconds edits wait for others to go with. */
   readonly gather?: number | undefined
-}
-
-/** A frame in flight: its first and its last `n`. */
-export interface Frame {
-  readonly first: number
-  readonly last: number
-}
-
-export interface Outbox {
-  /** Welcomed, every scope answered, not paused: frames may go. */
-  open: boolean
-  paused: boolean
-  frames: Frame[]
-  /** A frame was refused as a whole: one mutation at a time until this `n`, to find the one. */
-  single: number
-}
-
-function newOutbox(): Outbox {
-  return { open: false, paused: false, frames: [], single: 0 }
 }
 
 export interface Replica {
@@ -98,13 +76,12 @@ export interface Replica {
 
 export function createReplica(options: ReplicaOptions): Replica {
   const state = newState(options)
-  const box = newOutbox()
   return {
     state,
     step(event, nowMs) {
       state.now = nowMs
-      const n = handle(state, box, event)
-      state.desk?.after(state, box, event, options.gather)
+      const n = handle(state, event)
+      state.desk?.after(state, event, options.gather)
       return { n, effects: conclude(state) }
     },
     view(entity, id) {
@@ -112,12 +89,12 @@ export function createReplica(options: ReplicaOptions): Replica {
       const real = state.alias.get(id) ?? id
       return kept && shownOf(kept, real, viewOf(kept, real))
     },
-    rows: entity => rowsOf(state.entities.get(entity)),
+    rows: entity => rowsOf(state, state.entities.get(entity)),
     realId: id => state.alias.get(id) ?? id,
   }
 }
 
-function newState({ wants, identity, node, strategy = null, desk, healing = null }: ReplicaOptions): State {
+function newState({ wants, identity, node, strategy = null, desk }: ReplicaOptions): State {
   const state: Omit<State, keyof Books> = {
     entities: new Map(
       Object.entries(wants).map(([name, filters]) => [name, newKept(name, filters[0] ?? null)]),
@@ -136,7 +113,8 @@ function newState({ wants, identity, node, strategy = null, desk, healing = null
     maxPayload: Infinity,
     alias: new Map(),
     desk,
-    healing,
+    held: [],
+    open: false,
     out: [],
     replaced: new Map(),
     saveIdentity: false,
@@ -173,61 +151,28 @@ export function newKept(name: string, where: string | null): Kept {
   }
 }
 
-function rowsOf(kept: Kept | undefined): Row[] {
-  const rows: Row[] = []
-  if (kept === undefined) return rows
-  const { overlays } = kept
-  for (const { id, row } of kept.rows.values()) {
-    const over = overlays.size === 0 ? undefined : overlays.get(id)
-    const shown = shownOf(kept, id, over === null ? undefined : (over ?? row))
-    if (shown) rows.push(shown)
-  }
-  for (const [id, over] of overlays)
-    if (over !== null && !kept.rows.has(id) && kept.shows(id, over)) rows.push(over)
-  return rows
+function rowsOf({ desk }: State, kept: Kept | undefined): Row[] {
+  if (kept === undefined) return []
+  if (desk !== null) return desk.rows(kept)
+  return Array.from(kept.rows.values()).flatMap(({ id, row }) => (kept.shows(id, row) ? [row] : []))
 }
 
-function handle(state: State, box: Outbox, event: ReplicaEvent): number {
+function handle(state: State, event: ReplicaEvent): number {
   switch (event.type) {
     case 'opened':
       hello(state)
       return 0
     case 'frame':
-      receive(state, box, event.message)
+      receive(state, event.message)
       return 0
     case 'closed':
       lost(state)
-      state.head = unheard
-      Object.assign(box, newOutbox())
-      return 0
-    case 'resume':
-      box.paused = false
-      askAll(
-        state,
-        [...state.entities.values()].filter(kept => kept.again),
-      )
       return 0
     case 'home':
       event.desk.begin(state)
       state.desk = event.desk
-      state.healing = event.healing
-      askAll(
-        state,
-        [...state.entities.values()].filter(kept => kept.again),
-      )
+      for (const message of state.held.splice(0)) receive(state, message)
       return 0
-    case 'ask': {
-      const kept = state.entities.get(event.entity)
-      if (kept === undefined) return 0
-      if (event.again === true) kept.asked = kept.refused = false
-      ask(state, kept)
-      return 0
-    }
-    case 'want': {
-      const kept = state.entities.get(event.entity)
-      if (kept !== undefined) want(state, kept, event.wanted, box.open)
-      return 0
-    }
     case 'part':
       event.step(state)
       return 0
@@ -236,62 +181,18 @@ function handle(state: State, box: Outbox, event: ReplicaEvent): number {
   }
 }
 
-function receive(state: State, box: Outbox, message: Down): void {
-  switch (message.type) {
-    case 'welcome':
-      receiveWelcome(state, message)
-      box.open = state.identity.user === message.user && !state.follows
-      break
-    case 'batch':
-      receiveBatch(state, message)
-      break
-    case 'results':
-      state.desk?.results(state, message.results)
-      break
-    case 'reset': {
-      const kept = state.entities.get(message.entity)
-      if (state.healing !== null) state.healing.reset(state, message)
-      else if (kept !== undefined) {
-        kept.asked = kept.again = true
-        state.out.push({ do: 'heal' })
-      }
-      break
-    }
-    case 'mismatch':
-      state.healing?.mismatch(state, message)
-      break
-    case 'error':
-      if (message.re === 'mutate') state.desk?.refused(state, box, message)
-      if (message.re === 'subscribe' || (message.re === 'reconcile' && message.entity !== undefined))
-        scopesFailed(state, message)
-      state.out.push({
-        do: 'error',
-        error: new SyncError(message.code, message.message, { details: message.details }),
-      })
-      break
-    case 'pong':
-    case 'ping':
-      break
-  }
-  for (const effect of state.out) if (effect.do === 'pause') box.paused = true
-}
-
-/** A scope could not be read: for good, or for now. */
-function scopesFailed(state: State, failure: Failure): void {
-  const { entity, code, retry_after_ms: ms = 1000 } = failure
-  const again = isRetryable(code)
-  for (const kept of state.entities.values()) {
-    // without a name it is of any that was asked for; those under repair were taken already
-    const meant = entity === undefined ? again || kept.heal === null : kept.name === entity
-    if (!kept.asked || !meant) continue
-    kept.heal = null
-    kept.shifting = false
-    if (again) {
-      kept.again = true
-    } else {
-      answered(kept)
-      kept.refused = failure
-    }
-  }
-  if (again) state.out.push({ do: 'pause', ms })
+function receive(state: State, message: Down): void {
+  const { type } = message
+  const { desk, held, identity } = state
+  const isOurs = type === 'batch' || (type === 'welcome' && (identity.user ?? message.user) === message.user)
+  if (type === 'ping' || type === 'pong') return
+  if (desk === null && (held.length > 0 || !isOurs)) {
+    // and what comes after it: a batch may be the answer to it
+    held.push(message)
+    state.out.push({ do: 'home' })
+  } else if (type === 'batch') receiveBatch(state, message)
+  else if (type === 'welcome') {
+    receiveWelcome(state, message)
+    state.open = state.identity.user === message.user && !state.follows
+  } else desk?.hear(state, message)
 }

@@ -4,6 +4,8 @@ import { newCrew } from './crew.ts'
 import type { Crew } from './crew-state.ts'
 import type { Disk } from './disk.ts'
 import type { Engine } from './engine.ts'
+import { recall } from './env.ts'
+import type { Notes } from './env.ts'
 import type { Deferred, Handle } from './handles.ts'
 import { noStore } from './memory.ts'
 import type { ClientStore } from './store.ts'
@@ -39,7 +41,18 @@ export interface Rooms {
   tidying: () => void
   /** The part of the database's name that says whose it is. */
   key: string
+  readonly notes: Notes
   syncs: { readonly entity: string; readonly done: Deferred<void> }[]
+}
+
+/** Without a storage nothing is remembered. */
+const pageNotes: Notes = {
+  get: recall,
+  set(key, value) {
+    try {
+      localStorage.setItem(key, value)
+    } catch {}
+  },
 }
 
 /** What is there before a store is open. */
@@ -63,6 +76,7 @@ export function furnish(engine: Engine): void {
     deafen: () => {},
     tidying: () => {},
     key: '',
+    notes: engine.env.notes ?? pageNotes,
     syncs: [],
   }
   Object.assign(engine, rooms)

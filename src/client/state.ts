@@ -4,6 +4,7 @@
 import type {
   Batch,
   Cursor,
+  Down,
   EntityShape,
   Failure,
   Mismatch,
@@ -17,6 +18,7 @@ import type {
   Write,
 } from '../core/index.ts'
 import type { Desk } from './desk.ts'
+import type { Outbox } from './outbox.ts'
 import type {
   EntityCommit,
   Identity,
@@ -72,7 +74,7 @@ export type Effect =
   | { readonly do: 'pause'; readonly ms: number }
   | { readonly do: 'user'; readonly user: string }
   /** Load what is not there yet. */
-  | { readonly do: 'heal' }
+  | { readonly do: 'home' }
   /** What came does not fit: the disk has more. */
   | { readonly do: 'reload' }
   | { readonly do: 'error'; readonly error: SyncError }
@@ -222,8 +224,12 @@ export interface State {
   readonly temporary: Map<string, Set<Entry>>
   /** Null: not loaded yet, and nothing of what it does is there to be done: of this, nothing of its `Books`. */
   desk: Desk | null
-  /** Null: not loaded yet. */
-  healing: Healing | null
+  /** What the server said meanwhile that only the desk understands. */
+  held: Down[]
+  /** Welcomed as the one whose rows these are, and not by another tab: mutations may go. */
+  open: boolean
+  /** What goes up to the server: how, and how far it is. */
+  box: Outbox
   /** Entries whose result is in and whose overlay waits for the cursor. */
   waiting: number
   out: Effect[]

@@ -1,14 +1,16 @@
 // A user's writes on their way through the engine, and what the promises for them are told. Neighbours: `client`, which takes
 // them from users; the replica's desk, which says what becomes of them.
-import type { Write } from '../core/index.ts'
+import type { Json, Row, Write } from '../core/index.ts'
 import { SyncError } from '../core/index.ts'
 import type { DeadLetter, PendingWrite, WriteHandle } from './api.ts'
+import { drive } from './connector.ts'
 import { need, post, tellOthers } from './crew.ts'
 import { leads } from './crew-state.ts'
-import { emit, tell } from './engine.ts'
+import { emit, report, tell } from './engine.ts'
 import type { Engine } from './engine.ts'
 import { failHandle, newHandle } from './handles.ts'
 import type { Handle } from './handles.ts'
+import { switchUser } from './opening.ts'
 import type { ReplicaEvent } from './replica.ts'
 import { letterOf } from './settle.ts'
 import type { Effect, Settled } from './state.ts'
@@ -24,7 +26,7 @@ export function put(engine: Engine, handle: Handle, event: ReplicaEvent, first?:
   settle(engine, 0, { status: 'applied', version, ids: {} })
 }
 
-/** What is to be stored, what becomes of writes, and what a follower lacks. */
+/** What a page without a home has nothing of: disk, writes, leaders, other users. */
 export function carry(engine: Engine, effect: Effect): void {
   switch (effect.do) {
     case 'save':
@@ -43,6 +45,23 @@ export function carry(engine: Engine, effect: Effect): void {
     }
     case 'reload':
       need(engine, true)
+      break
+    case 'pause':
+      engine.env.after(effect.ms, () => tell(engine, { type: 'resume' }))
+      break
+    case 'user':
+      drive(engine.connector, { type: 'stop' })
+      emit(engine, 'user', effect.user)
+      switchUser(engine, effect.user)
+      break
+    case 'error':
+      report(engine, effect.error)
+      break
+    case 'changed':
+    case 'send':
+    case 'home':
+      // the engine's own
+      break
   }
 }
 
@@ -56,6 +75,16 @@ function settle({ handles }: Engine, n: number, { status, version, ids }: Settle
 export function failHandles(handles: Engine['handles'], error: SyncError): void {
   for (const handle of handles.values()) failHandle(handle, error)
   handles.clear()
+}
+
+/** A temporary id that a page still holds, where it has become a real one meanwhile. */
+export function withRealIds(engine: Engine, row: Row): Row {
+  const { alias } = engine.replica.state
+  if (alias.size === 0) return row
+  const real: Record<string, Json> = { ...row }
+  for (const [column, value] of Object.entries(row))
+    if (typeof value === 'string') real[column] = alias.get(value) ?? value
+  return real
 }
 
 export function pending({ replica }: Engine): PendingWrite[] {

@@ -64,7 +64,7 @@ export interface Face extends Lent {
 export function faceOf({ page, named, ready }: Place, kind: ReadyDetail['client']): Face {
   const { client, log, tell } = page
   let lazy: Lazy | null = null
-  void page.loaded.then(loaded => (lazy = loaded))
+  void page.later.then(made => (lazy = made))
   void ready.then(() =>
     tell('sync:ready', { client: kind, online: client.online, storage: client.status().storage }),
   )

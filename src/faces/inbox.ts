@@ -3,29 +3,31 @@ import type { Conflicts } from '../client/index.ts'
 import { SyncError } from '../core/index.ts'
 import type { Lazy } from './lazy.ts'
 
-const none: readonly never[] = []
+const nothing: readonly never[] = []
 
-export function conflictsIn(loaded: Promise<Pick<Lazy, 'conflicts'>>): Conflicts {
+export function conflictsIn(later: Promise<Pick<Lazy, 'conflicts'>>): Conflicts {
   let inbox: Conflicts | null = null
-  void loaded.then(lazy => (inbox = lazy.conflicts))
+  void later.then(({ conflicts }) => (inbox = conflicts))
   const there = (id: string): Conflicts => {
     if (inbox === null) throw new SyncError('NOT_FOUND', `no open conflict '${id}'`)
     return inbox
   }
   return {
-    list: () => inbox?.list() ?? none,
+    list: () => inbox?.list() ?? nothing,
     get: id => inbox?.get(id),
     subscribe(listener) {
       let over = false
-      let stop = (): void => {
-        over = true
+      const tell = (): void => {
+        if (!over) listener()
       }
-      void loaded.then(({ conflicts }) => {
-        if (over) return
-        stop = conflicts.subscribe(listener)
-        if (conflicts.list().length > 0) listener()
+      const stop = later.then(({ conflicts }) => {
+        if (conflicts.list().length > 0) tell()
+        return conflicts.subscribe(tell)
       })
-      return () => stop()
+      return () => {
+        over = true
+        void stop.then(end => end())
+      }
     },
     keepMine: id => there(id).keepMine(id),
     keepTheirs: id => there(id).keepTheirs(id),

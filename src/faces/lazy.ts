@@ -17,8 +17,6 @@ export interface Lazy {
   /** Another script of the page names more. Resolves when that may be written to, with what waits for its first sync. */
   join(more: Joining): Promise<() => Promise<void>>
   readonly conflicts: Conflicts
-  /** From now on, of each that is open. */
-  tellConflicts(tell: PageEvents['tell']): void
 }
 
 export type Joining = Pick<ScriptOptions, 'url' | 'entities' | 'where' | 'autoRefresh' | 'debug'>
@@ -32,6 +30,8 @@ export interface Lent {
   readonly entities: readonly string[]
   readonly autoRefresh: boolean
   readonly debug: boolean
+  /** Of its strategy. */
+  readonly strategyText: string
   /** Whose script made the client. */
   readonly kind: ReadyDetail['client']
   readonly tell: PageEvents['tell']
@@ -39,8 +39,8 @@ export interface Lent {
   follow(this: void, listener: (change: Change) => void): void
   /** Of which nothing was here when they were named: the first copy is no change. */
   readonly fresh: Set<string>
-  log(message: string): void
-  complain(message: string, cause?: unknown): void
+  log(this: void, message: string): void
+  complain(this: void, message: string, cause?: unknown): void
 }
 
 declare global {
@@ -49,19 +49,16 @@ declare global {
   }
 }
 
-/** Calls during a load share it; a failure is forgotten. `lent` is asked for once, when the script is there. */
-export function lazily(page: Document, address: string, lent: () => Lent): () => Promise<Lazy> {
-  let loading: Promise<Lazy> | null = null
-  return () =>
-    (loading ??= new Promise<Lazy>((resolve, reject) => {
-      const tag = page.createElement('script')
-      tag.onload = tag.onerror = () => {
-        tag.remove()
-        if (window.rhtmxLazy !== undefined) return resolve(window.rhtmxLazy(lent()))
-        loading = null
-        reject(new Error(`${address} could not be loaded`))
-      }
-      tag.src = address
-      page.head.append(tag)
-    }))
+/** What it puts on the window. It can be tried again. */
+export function loadScript(page: Document, address: string): Promise<(lent: Lent) => Lazy> {
+  return new Promise((resolve, reject) => {
+    const tag = page.createElement('script')
+    tag.onload = tag.onerror = () => {
+      tag.remove()
+      if (window.rhtmxLazy === undefined) reject(new Error(`${address} could not be loaded`))
+      else resolve(window.rhtmxLazy)
+    }
+    tag.src = address
+    page.head.append(tag)
+  })
 }

@@ -1,11 +1,11 @@
 // What the scripts of a page have in common: one client, with one connection, one copy and one queue. Whichever script
 // runs first makes it, and the other one finds it here (rule F12).
 // Neighbours on the line: the faces before it, the client behind it.
-import { clientOf, lazyTransport, pageEnv, webSocketTransport } from '../client/index.ts'
+import { callHome, clientOf, lazyTransport, pageEnv, webSocketTransport } from '../client/index.ts'
 import type { BareClient as Client, Change, Engine, Parts } from '../client/index.ts'
 import { pageEvents } from './events.ts'
 import type { PageEvents, ReadyDetail } from './events.ts'
-import { lazily } from './lazy.ts'
+import { loadScript } from './lazy.ts'
 import type { Lazy } from './lazy.ts'
 import { lent } from './lent.ts'
 import type { ScriptOptions } from './script.ts'
@@ -33,9 +33,9 @@ export interface Page {
   readonly log: (...message: readonly unknown[]) => void
   join(options: ScriptOptions): Pick<Place, 'named' | 'ready'>
   /** The second script, as soon as it is there. */
-  readonly loaded: Promise<Lazy>
+  readonly later: Promise<Lazy>
   /** Loads it. */
-  second(): Promise<Lazy>
+  second(this: void): Promise<Lazy>
 }
 
 declare global {
@@ -61,83 +61,79 @@ function newPage(options: ScriptOptions, document: Document, kind: ReadyDetail['
   }
   const held: Change[] = []
   let hear = (change: Change): unknown => held.push(change)
+  const follow = (listener: typeof hear): void => {
+    hear = listener
+    held.forEach(hear)
+  }
   /** Of which nothing was here when it was named: the first copy is no change, `rhtmx:sync:ready` tells of it. */
   const fresh = new Set<string>()
   const { tell } = pageEvents(document)
   let engine: Engine
-  const load = lazily(document, options.lazy, () => ({
-    ...options,
-    client,
-    engine,
-    kind,
-    page: document,
-    tell,
-    follow(listener) {
-      hear = listener
-      held.forEach(hear)
-    },
-    fresh,
-    log,
-    complain,
-  }))
+  let done: (lazy: Lazy) => void
+  /** It may take several attempts. */
+  const later = new Promise<Lazy>(resolve => (done = resolve))
+  const second = (): Promise<Lazy> => {
+    void callHome(engine)
+    return later
+  }
   const client = clientOf(
     { ...options, debug: log, onError: error => complain(error.message, error) },
     {
-      ...scriptParts(options, load),
-      env: pageEnv,
+      ...scriptParts(options, second),
+      async home() {
+        const make = await loadScript(document, options.lazy)
+        const lazy = make({
+          ...options,
+          client,
+          engine,
+          kind,
+          page: document,
+          tell,
+          follow,
+          fresh,
+          log,
+          complain,
+        })
+        done(lazy)
+        return lazy.home
+      },
       more: made => ({ engine: (engine = made) }),
     },
   )
   const word = announce(client, tell, log, fresh)
   client.on('changed', change => {
-    if (change.source === 'server' && fresh.delete(change.entity)) return
-    hear(change)
+    if (change.source !== 'server' || !fresh.delete(change.entity)) hear(change)
   })
   client.on('ready', () => {
     for (const entity of options.entities) fresh.delete(entity)
   })
-  const { prefetch, loaded } = loading(options, document, client, load)
+  whenNeeded(options, document, client, second)
   return {
     client,
     tell,
     word,
     log,
-    loaded,
-    second() {
-      prefetch()
-      return loaded
-    },
+    later,
+    second,
     join(more) {
       debug ||= more.debug
-      prefetch()
-      const named = loaded.then(lazy => lazy.join(more))
+      const named = second().then(lazy => lazy.join(more))
       return { named, ready: named.then(synced => synced()) }
     },
   }
 }
 
-/** When the second script is loaded: before it is needed, for then there may be no network to load it over. */
-function loading(
+/** The second script is loaded before it is needed, for then there may be no network to load it over. */
+function whenNeeded(
   { autoRefresh }: ScriptOptions,
   document: Document,
   client: Client,
-  load: () => Promise<Lazy>,
-): { prefetch(this: void): void; readonly loaded: Promise<Lazy> } {
-  let done: (lazy: Lazy) => void
-  /** It may take several attempts. */
-  const loaded = new Promise<Lazy>(resolve => (done = resolve))
-  const prefetch = (): void => void load().then(done, () => {})
-  watchForms(document, client, event => {
-    load().then(
-      lazy => lazy.queueForm(event),
-      (error: unknown) => complain('the form could not be kept', error),
-    )
+  second: Page['second'],
+): void {
+  watchForms(document, client, event => void second().then(lazy => lazy.queueForm(event)))
+  whenParsed(document, () => {
+    if (autoRefresh || document.querySelector(marked) !== null) void second()
   })
-  whenParsed(document, () => (autoRefresh || document.querySelector(marked) !== null) && prefetch())
-  const soon = (): void => void client.ready.then(prefetch)
-  client.on('state', status => status.state === 'ready' && soon())
-  soon()
-  return { prefetch, loaded }
 }
 
 function whenParsed(page: Document, run: () => void): void {
@@ -145,15 +141,18 @@ function whenParsed(page: Document, run: () => void): void {
   else run()
 }
 
-function scriptParts({ websocket, longPoll }: ScriptOptions, load: () => Promise<Lazy>): Omit<Parts, 'env'> {
+function scriptParts(
+  { websocket, longPoll }: ScriptOptions,
+  second: Page['second'],
+): Pick<Parts, 'env' | 'transports'> {
   return {
+    env: pageEnv,
     transports(url, compress) {
-      const all = [lazyTransport('sse', async () => (await load()).sseTransport(url))]
+      const all = [lazyTransport('sse', async () => (await second()).sseTransport(url))]
       if (websocket) all.unshift(webSocketTransport(url, compress))
-      if (longPoll) all.push(lazyTransport('long-poll', async () => (await load()).longPollTransport(url)))
+      if (longPoll) all.push(lazyTransport('long-poll', async () => (await second()).longPollTransport(url)))
       return all
     },
-    home: async () => (await load()).home,
   }
 }
 
@@ -166,7 +165,6 @@ function announce(
 ): () => ConnectionState {
   let word: ConnectionState = 'disconnected'
   let known = false
-  let refused = false
   let begun = false
   client.on('state', status => {
     if (!begun)
@@ -179,18 +177,6 @@ function announce(
       tell('connection:state', { state, oldState })
     }
     known = status.state !== 'idle' && (known || status.state === 'ready')
-    // once, whatever a page does about it, until somebody was let in
-    const { code, reason } = status
-    if (status.state === 'ready') refused = false
-    if (status.state === 'stopped' && code === 4401 && !refused) {
-      refused = true
-      tell('auth:required', { code, reason })
-    }
-  })
-  client.on('storage', detail => tell('storage:failed', detail))
-  client.on('rejected', ({ n, writes, error }) => {
-    for (const { entity, id, data } of writes)
-      tell('mutation:rejected', { entity, id, n, error, data: data ?? null })
   })
   return () => word
 }

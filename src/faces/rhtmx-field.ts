@@ -37,12 +37,7 @@ export function createRhtmxFieldSync(
     options.conflicts !== false ? [...new Set([...options.entities, conflictsName])] : options.entities
   const place = placeOf({ ...options, entities }, document, 'field')
   const face = faceOf(place, 'field')
-  const { client, tell, loaded } = place.page
-  if (entities.includes(conflictsName))
-    void loaded.then(async lazy => {
-      await place.named
-      lazy.tellConflicts(tell)
-    })
+  const { client, later } = place.page
   const sync: RhtmxFieldSync = Object.assign(face, {
     recordFieldChange(
       entity: string,
@@ -56,7 +51,7 @@ export function createRhtmxFieldSync(
       return face.pushChange(entity, id, 'update', { [field]: null })
     },
     getField: (entity: string, id: Id, field: string) => client.get(entity, id)?.[field],
-    conflicts: conflictsIn(loaded),
+    conflicts: conflictsIn(later),
     init: () => sync,
   })
   return sync
