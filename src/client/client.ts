@@ -14,7 +14,7 @@ import type {
 } from './api.ts'
 import { drive } from './connector.ts'
 import { encodeId, encodeRow } from './encode.ts'
-import { connects, leads } from './crew-state.ts'
+import { connects } from './crew-state.ts'
 import { callHome, check, createEngine, linkOf } from './engine.ts'
 import type { Engine, Parts } from './engine.ts'
 import { defaultName, recall } from './env.ts'
@@ -213,7 +213,7 @@ function statusOf(engine: Engine): Status {
     client: identity.client,
     user: identity.user,
     lastError: engine.lastError,
-    leader: leads(engine),
+    leader: connects(engine),
   }
 }
 

@@ -162,8 +162,8 @@ function carry(engine: Engine, effect: LeadEffect): void {
       })
       return
     case 'leads':
+      if (engine.wanted && !engine.closed && !crew.guest) driveLink(engine.connector, { type: 'start' })
       crew.guest = false
-      if (engine.wanted && !engine.closed) driveLink(engine.connector, { type: 'start' })
       return
     case 'yield':
       crew.guest = false

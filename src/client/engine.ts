@@ -271,8 +271,9 @@ export function check(engine: Engine): void {
   ) {
     engine.isReady = true
     emit(engine, 'ready', { storage: engine.storage, synced })
-    engine.ready.resolve()
   }
+  // what is written from here on is shown at once, and kept
+  if (engine.isReady && (engine.early === null || homeless)) engine.ready.resolve()
   if (visiting && (synced || !first)) void callHome(engine)
 }
 

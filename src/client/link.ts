@@ -354,7 +354,9 @@ function fired(link: Link, name: Timer, at: number, buffered: number): void {
   link.due.delete(name)
   if (name === 'retry') return round(link)
   if (name === 'race') return carries(link) ? undefined : onwards(link, true)
-  if (link.upkeep?.fired(link, name, at, buffered) ?? name === 'ping') return
+  // without anybody who doubts it is only looked at again later
+  if (link.upkeep?.fired(link, name, at, buffered) ?? name === 'ping')
+    return link.upkeep === null ? after(link, name, pingMs) : undefined
   link.out.push({ do: 'close', lane: name })
   closed(link, name, 1006, noAnswer, null)
 }

@@ -53,7 +53,9 @@ function begin(engine: Engine, open: () => Promise<void>): Promise<void> {
       storageFailed(engine, error)
     })
     .then(() => {
-      if (engine.opening === mine && engine.wanted && !engine.closed && leads(engine))
+      const { state } = engine.connector.link
+      // one that visited before has its connection, or a reason to have none
+      if (engine.opening === mine && engine.wanted && !engine.closed && leads(engine) && state === 'idle')
         drive(engine.connector, { type: 'start' })
     })
   engine.opening = mine

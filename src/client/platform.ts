@@ -72,6 +72,8 @@ const pageHints: Readonly<Record<string, Hint | null>> = {
 function listenToPage(listener: (hint: Hint) => void): () => void {
   if (typeof window === 'undefined') return () => {}
   const handle = (event: Event): void => {
+    // the page has just been loaded
+    if (event.type === 'pageshow' && 'persisted' in event && event.persisted === false) return
     const left = 'persisted' in event && event.persisted === true ? 'suspend' : 'hide'
     const shown = document.visibilityState === 'visible' && event.type !== 'pagehide'
     listener(pageHints[event.type] ?? (shown ? 'visible' : left))

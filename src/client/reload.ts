@@ -5,7 +5,7 @@ import { sameCursor, sameJson } from '../core/index.ts'
 import { answered } from './ask.ts'
 import { rename } from './rename.ts'
 import { bury, settledElsewhere } from './settle.ts'
-import { touch } from './state.ts'
+import { touch, unheard } from './state.ts'
 import type { Kept, State } from './state.ts'
 import type { Told } from './tabs.ts'
 import { standsAs } from './store.ts'
@@ -24,8 +24,8 @@ export function receiveReload(
     else if (!state.follows) overwrite(state, kept, held?.cursor ?? null)
     // whoever leads has let it go, and will bring it again: until then nothing that comes can be put on what is here
     else if (told !== null && kept.where !== null && (held?.cursor ?? null) === null) kept.cursor = null
-    // else who leads waits for it too
-    if (told === null || Object.hasOwn(told.places, kept.name)) answered(kept)
+    // else who leads waits for it too; where this tab has a connection already, the server will answer
+    if (told === null ? state.head === unheard : Object.hasOwn(told.places, kept.name)) answered(kept)
   }
   const left = new Set(pending.map(({ n }) => n))
   const { n: known } = state.identity

@@ -80,4 +80,6 @@ export function furnish(engine: Engine): void {
     syncs: [],
   }
   Object.assign(engine, rooms)
+  // there was nobody to forward what came
+  engine.replica.state.parted = false
 }

@@ -28,8 +28,8 @@ function once(run: (entities: readonly string[]) => unknown): (entities: readonl
   return entities => run(entities.filter(entity => !done.has(entity) && done.add(entity)))
 }
 
-/** As the page says it: how conflicts look, and what other tabs are told. */
-function homeOf({ kind, strategyText, complain }: Lent): Home {
+/** As the page says it: how conflicts look, and what other tabs are told. `lazy`: the rest of what is for the page. */
+function homeOf({ kind, strategyText, complain, done }: Lent, lazy: Lazy): Home {
   const strategy = strategyOf(strategyText, kind, complain)
   const desk: Desk = {
     ...home.desk,
@@ -38,7 +38,15 @@ function homeOf({ kind, strategyText, complain }: Lent): Home {
       Object.assign(state, { strategy })
     },
   }
-  return { ...home, desk, ...(kind === 'field' && fieldSpelling) }
+  return {
+    ...home,
+    desk,
+    ...(kind === 'field' && fieldSpelling),
+    open(engine, user) {
+      home.open(engine, user)
+      done(lazy)
+    },
+  }
 }
 
 /** What a page is told of; `changed`: and what was. */
@@ -72,7 +80,7 @@ function tellPage({ client, engine, tell, follow }: Lent, changed: Set<string>):
   })
 }
 
-const rhtmxLazy = (lent: Lent): Lazy => {
+const rhtmxLazy = (lent: Lent): Home => {
   const { client, engine, tell } = lent
   Object.assign(engine.env, platform)
   const conflicts = conflictsOf(client)
@@ -89,8 +97,7 @@ const rhtmxLazy = (lent: Lent): Lazy => {
   }
   see(lent)
   tellPage(lent, changed)
-  return {
-    home: homeOf(lent),
+  return homeOf(lent, {
     sseTransport,
     longPollTransport,
     conflicts,
@@ -108,6 +115,6 @@ const rhtmxLazy = (lent: Lent): Lazy => {
         for (const entity of entities) lent.fresh.delete(entity)
       }
     },
-  }
+  })
 }
 Object.assign(window, { rhtmxLazy })

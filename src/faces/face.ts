@@ -61,11 +61,11 @@ export interface Face extends Lent {
   readonly client: Client
 }
 
-export function faceOf({ page, named, ready }: Place, kind: ReadyDetail['client']): Face {
+export function faceOf({ page, named, synced, ready }: Place, kind: ReadyDetail['client']): Face {
   const { client, log, tell } = page
   let lazy: Lazy | null = null
   void page.later.then(made => (lazy = made))
-  void ready.then(() =>
+  void synced.then(() =>
     tell('sync:ready', { client: kind, online: client.online, storage: client.status().storage }),
   )
   // a copy of it would not move

@@ -8,7 +8,6 @@ import type { ScriptOptions } from './script.ts'
 
 /** What the second script makes of a page. */
 export interface Lazy {
-  readonly home: Home
   sseTransport(url: string): Transport
   longPollTransport(url: string): Transport
   push(entity: string, id: Id | null | undefined, action: Action, data: RowData): Promise<PushResult>
@@ -39,18 +38,20 @@ export interface Lent {
   follow(this: void, listener: (change: Change) => void): void
   /** Of which nothing was here when they were named: the first copy is no change. */
   readonly fresh: Set<string>
+  /** It is open, or about to be. */
+  done(this: void, lazy: Lazy): void
   log(this: void, message: string): void
   complain(this: void, message: string, cause?: unknown): void
 }
 
 declare global {
   interface Window {
-    readonly rhtmxLazy?: (lent: Lent) => Lazy
+    readonly rhtmxLazy?: (lent: Lent) => Home
   }
 }
 
 /** What it puts on the window. It can be tried again. */
-export function loadScript(page: Document, address: string): Promise<(lent: Lent) => Lazy> {
+export function loadScript(page: Document, address: string): Promise<(lent: Lent) => Home> {
   return new Promise((resolve, reject) => {
     const tag = page.createElement('script')
     tag.onload = tag.onerror = () => {

@@ -2,11 +2,11 @@
 // runs first makes it, and the other one finds it here (rule F12).
 // Neighbours on the line: the faces before it, the client behind it.
 import { callHome, clientOf, lazyTransport, pageEnv, webSocketTransport } from '../client/index.ts'
-import type { BareClient as Client, Change, Engine, Parts } from '../client/index.ts'
+import type { BareClient as Client, Change, Engine, Home, Parts } from '../client/index.ts'
 import { pageEvents } from './events.ts'
 import type { PageEvents, ReadyDetail } from './events.ts'
 import { loadScript } from './lazy.ts'
-import type { Lazy } from './lazy.ts'
+import type { Lazy, Lent } from './lazy.ts'
 import { lent } from './lent.ts'
 import type { ScriptOptions } from './script.ts'
 import { watchForms } from './submit.ts'
@@ -22,6 +22,8 @@ export interface Place {
   /** What this script named may be written to; null: from the beginning. */
   readonly named: Promise<unknown> | null
   /** The first sync of what this script named is done, or has failed. */
+  readonly synced: Promise<unknown>
+  /** And what is written from here on is shown at once, and kept. */
   readonly ready: Promise<void>
 }
 
@@ -31,7 +33,7 @@ export interface Page {
   readonly tell: PageEvents['tell']
   word(): ConnectionState
   readonly log: (...message: readonly unknown[]) => void
-  join(options: ScriptOptions): Pick<Place, 'named' | 'ready'>
+  join(options: ScriptOptions): Omit<Place, 'page'>
   /** The second script, as soon as it is there. */
   readonly later: Promise<Lazy>
   /** Loads it. */
@@ -49,7 +51,9 @@ export function placeOf(options: ScriptOptions, document: Document, kind: ReadyD
   if (page === null) {
     const made = newPage(options, document, kind)
     Object.assign(window, { rhtmxPage: made, rhtmxLent: lent })
-    return { page: made, named: null, ready: made.client.ready }
+    const { client } = made
+    const synced = new Promise(resolve => client.on('ready', resolve))
+    return { page: made, named: null, synced, ready: client.ready }
   }
   return { page, ...page.join(options) }
 }
@@ -58,12 +62,6 @@ function newPage(options: ScriptOptions, document: Document, kind: ReadyDetail['
   let { debug } = options
   const log = (...message: readonly unknown[]): void => {
     if (debug) print(...message)
-  }
-  const held: Change[] = []
-  let hear = (change: Change): unknown => held.push(change)
-  const follow = (listener: typeof hear): void => {
-    hear = listener
-    held.forEach(hear)
   }
   /** Of which nothing was here when it was named: the first copy is no change, `rhtmx:sync:ready` tells of it. */
   const fresh = new Set<string>()
@@ -80,9 +78,9 @@ function newPage(options: ScriptOptions, document: Document, kind: ReadyDetail['
     { ...options, debug: log, onError: error => complain(error.message, error) },
     {
       ...scriptParts(options, second),
-      async home() {
+      async home(): Promise<Home> {
         const make = await loadScript(document, options.lazy)
-        const lazy = make({
+        return make({
           ...options,
           client,
           engine,
@@ -91,22 +89,16 @@ function newPage(options: ScriptOptions, document: Document, kind: ReadyDetail['
           tell,
           follow,
           fresh,
+          done,
           log,
           complain,
         })
-        done(lazy)
-        return lazy.home
       },
       more: made => ({ engine: (engine = made) }),
     },
   )
   const word = announce(client, tell, log, fresh)
-  client.on('changed', change => {
-    if (change.source !== 'server' || !fresh.delete(change.entity)) hear(change)
-  })
-  client.on('ready', () => {
-    for (const entity of options.entities) fresh.delete(entity)
-  })
+  const follow = holdChanges(client, options.entities, fresh)
   whenNeeded(options, document, client, second)
   return {
     client,
@@ -118,8 +110,25 @@ function newPage(options: ScriptOptions, document: Document, kind: ReadyDetail['
     join(more) {
       debug ||= more.debug
       const named = second().then(lazy => lazy.join(more))
-      return { named, ready: named.then(synced => synced()) }
+      const synced = named.then(synced => synced())
+      return { named, synced, ready: synced }
     },
+  }
+}
+
+/** What changes waits for whoever follows it. */
+function holdChanges(client: Client, entities: readonly string[], fresh: Set<string>): Lent['follow'] {
+  const held: Change[] = []
+  let hear = (change: Change): unknown => held.push(change)
+  client.on('changed', change => {
+    if (change.source !== 'server' || !fresh.delete(change.entity)) hear(change)
+  })
+  client.on('ready', () => {
+    for (const entity of entities) fresh.delete(entity)
+  })
+  return listener => {
+    hear = listener
+    held.forEach(hear)
   }
 }
 
