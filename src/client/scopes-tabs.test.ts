@@ -1,10 +1,11 @@
 // Scopes of tabs that come, go and come back, and what the server does not give, in each of them.
 import { beforeEach, describe, expect, test, vi } from 'vitest'
 import { compareText, idOfValue } from '../core/index.ts'
-import { settle } from '../testing/fake-env.ts'
-import { leaders, server, tab, tabs } from './crew-rig.test.ts'
+import { FakeEnv, settle } from '../testing/fake-env.ts'
+import { leaders, open, server, tab, tabs } from './crew-rig.test.ts'
 import type { Tab } from './crew-rig.test.ts'
 import { indexedDBStore } from './idb.ts'
+import { createClient } from './index.ts'
 import { graceMs } from './scopes.ts'
 
 beforeEach(() => {
@@ -91,6 +92,41 @@ test('[T6] [V10] a scope of a tab that follows is not ready by what was stored b
   await settle()
   server.release()
   expect(await seen).toBe('b')
+})
+
+test('[T3] a tab that follows shows nothing older where its disk answers late, and is ready all the same', async () => {
+  await two()
+  const env = Object.assign(new FakeEnv('late_'), { tabs: tabs.of('late') })
+  const gates: Promise<void>[] = []
+  const client = createClient({
+    url: 'http://x',
+    entities: ['todos'] as string[],
+    env,
+    transports: [server.transport()],
+    store(name) {
+      const made = indexedDBStore(name, (ms, run) => env.after(ms, run))
+      const load: typeof made.load = async (...args) => {
+        const gate = gates.pop()
+        const loaded = await made.load(...args)
+        await gate
+        return loaded
+      }
+      return { ...made, load }
+    },
+  })
+  const late: Tab = { client, env, name: 'late', changes: [] }
+  open.push(late)
+  client.on('changed', ({ action }) => late.changes.push(action))
+  await client.ready
+  let answer = (): void => {}
+  gates.push(new Promise(resolve => (answer = resolve)))
+  const scope = client.scope('notes', list('2'))
+  await vi.waitFor(() => expect(ids(late)).toBe('b'))
+  server.put('notes', 'd', { id: 'd', list: '2', title: 'new' })
+  await vi.waitFor(() => expect(ids(late)).toBe('bd'))
+  answer()
+  await scope.ready
+  expect([ids(late), late.changes]).toEqual(['bd', ['create', 'create']])
 })
 
 describe('[V10] [T6] what the server does not give, in a tab that follows', () => {
