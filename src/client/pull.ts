@@ -36,6 +36,8 @@ export async function pull(engine: Engine, entity: string, { answerMs, policy }:
       if (now !== before) return wait(attempt, now)
       if (attempt > (policy.attempts ?? Infinity)) {
         engine.syncs = engine.syncs.filter(one => one !== sync)
+        // who asks next would wait for an answer that may be older than their question
+        kept.asked = false
         return done.reject(new SyncError('SYNC_TIMEOUT', `no answer about '${entity}'`))
       }
       cancel = env.after(jitteredDelay(policy, attempt, env.random()), () => {
@@ -57,6 +59,12 @@ export async function pull(engine: Engine, entity: string, { answerMs, policy }:
 /** How much of a long answer is here. */
 function progress({ stage, heal }: Kept): number {
   return (stage?.parts.length ?? 0) + (heal?.staged.size ?? 0)
+}
+
+/** While its answer will be known by what it is, a live batch that crosses the question is not taken for it. */
+export function owe({ replica }: Engine, entity: string, owed: boolean): void {
+  const kept = replica.state.entities.get(entity)
+  if (kept !== undefined) kept.shifting = owed
 }
 
 /** Whether an entity is followed; what is held of it stays, and unsent edits too. */

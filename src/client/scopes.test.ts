@@ -153,6 +153,33 @@ describe('[V10] in one tab', () => {
     await vi.waitFor(() => expect(ids(page)).toBe('b'))
   })
 
+  test('also where nothing of its entity is held any more', async () => {
+    const page = tab(true, ['todos'])
+    const scope = page.client.scope('notes')
+    await scope.ready
+    await page.client.ready
+    page.client.disconnect()
+    scope.close()
+    await page.env.advance(graceMs)
+    await vi.waitFor(async () => expect(await stored()).toBe('abc'))
+    page.client.connect()
+    await vi.waitFor(() => expect([ids(page), page.client.status().cursors['notes']]).toEqual(['', null]))
+    await vi.waitFor(async () => expect(await stored()).toBe(''))
+  })
+
+  test('while one question is not answered no other is asked', async () => {
+    const page = tab(true, [])
+    await page.client.scope('notes', { where: { list: '1' } }).ready
+    server.holdDown = true
+    const more = ['2', '3', '4'].map(list => page.client.scope('notes', { where: { list } }))
+    await settle()
+    expect(asked()).toEqual([{ list: '1' }, { or: [{ list: '1' }, { list: '2' }] }])
+    server.release()
+    await Promise.all(more.map(({ ready }) => ready))
+    expect(asked()).toHaveLength(3)
+    expect(ids(page)).toBe('abc')
+  })
+
   test('a page that is loaded anew goes on from its place, also where it asks for its scopes one after the other', async () => {
     const first = tab(true, [])
     for (const list of ['1', '2']) await first.client.scope('notes', { where: { list } }).ready

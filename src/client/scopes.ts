@@ -59,6 +59,8 @@ interface Book {
   /** What the server does not give, by entity. */
   readonly refused: Map<string, Map<string, ErrorBody>>
   readonly handled: WeakSet<ErrorBody>
+  /** Entities of which something that was refused is asked for anew: the server may have learnt to give it. */
+  readonly forgiven: Set<string>
   /** By which filters an entity of this replica is shown. */
   readonly shown: WeakMap<Kept, string>
   readonly timers: Set<() => void>
@@ -75,6 +77,7 @@ export function newScopes(engine: Engine): Scopes {
     loading: new Set(),
     refused: new Map(),
     handled: new WeakSet(),
+    forgiven: new Set(),
     shown: new WeakMap(),
     timers: new Set(),
     replica: null,
@@ -97,13 +100,13 @@ function open(book: Book, engine: Engine, entity: string, options: ScopeOptions<
   const ask: Ask = { entity, filter, done: deferred<void>() }
   book.asks.add(ask)
   hold(book, ask, 1)
-  // the server may have learnt to give it
-  const known = book.refused.get(entity)?.delete(filter) === true
+  // to whoever leads it is news only where it was not wanted a moment ago
+  if (forgive(book, entity, filter) && !book.leading) {
+    const others = engine.wants[entity]?.filter(other => other !== filter) ?? []
+    engine.wants = { ...engine.wants, [entity]: others }
+    hello(engine)
+  }
   renew(book, engine)
-  // where nothing else is wanted of it, the same is asked for as was refused
-  const refused = engine.replica.state.entities.get(entity)?.refused
-  if (known && book.leading && linkOf(engine).state === 'ready' && typeof refused === 'object')
-    tell(engine, { type: 'ask', entity, again: true })
   // there may be nothing to ask
   follow(book, engine)
   let closed = false
@@ -148,9 +151,27 @@ function renew(book: Book, engine: Engine): void {
   desire(book, engine)
   pursue(engine, evict)
   show(book, engine)
+  askAnew(book, engine)
   if (!changed || book.leading) return
   hello(engine)
   need(engine, true)
+}
+
+function forgive({ refused, forgiven }: Book, entity: string, filter: string): boolean {
+  const known = refused.get(entity)?.delete(filter) === true
+  if (known) forgiven.add(entity)
+  return known
+}
+
+/** Where nothing else is wanted of it, the same is asked for as was refused. */
+function askAnew({ leading, forgiven }: Book, engine: Engine): void {
+  const entities = [...forgiven]
+  forgiven.clear()
+  for (const entity of entities) {
+    const refused = engine.replica.state.entities.get(entity)?.refused
+    if (leading && linkOf(engine).state === 'ready' && typeof refused === 'object')
+      tell(engine, { type: 'ask', entity, again: true })
+  }
 }
 
 function desire(book: Book, engine: Engine): void {
@@ -207,7 +228,13 @@ function end(book: Book): void {
 
 function hear(book: Book, engine: Engine, message: TabMessage): void {
   const { tabs } = book
-  if (message.type === 'hello') tabs.set(message.tab, message.wants)
+  if (message.type === 'hello') {
+    const before = tabs.get(message.tab)
+    tabs.set(message.tab, message.wants)
+    for (const [entity, filters] of Object.entries(message.wants))
+      for (const filter of filters)
+        if (before?.[entity]?.includes(filter) !== true) forgive(book, entity, filter)
+  }
   if (message.type === 'refused') giveUp(book, message.entity, message.filters, message.error)
   if (message.type !== 'bye') return
   const wants = tabs.get(message.tab)

@@ -287,6 +287,44 @@ describe('dead letters', () => {
     expect(r.sentMutations().map(({ n }) => n)).toEqual([2])
   })
 
+  test('[Q4] what is refused for its size takes nothing along that was written before it', () => {
+    const r = rig()
+    r.create('x', { title: 'x' })
+    r.update('x', { title: 'ü'.repeat(500) })
+    r.update('x', { done: 'yes' })
+    r.welcome({ max_payload: 1000 })
+    expect([...r.replica.state.dead.keys()]).toEqual([2, 3])
+    expect(r.sentMutations().map(({ n }) => n)).toEqual([1])
+    expect(r.view('x')).toEqual({ id: 'x', title: 'x' })
+  })
+
+  test('[Q4] what is in flight is not of what is refused after it, also where its row is the same', () => {
+    const r = synced()
+    r.update('a', { title: 'x' })
+    r.update('a', { done: 'yes' })
+    r.frame({ type: 'error', re: 'mutate', n: 2, code: 'INVALID_MESSAGE', message: 'bad' })
+    r.step({ type: 'closed' })
+    r.welcome({ head: 10, last: 0 })
+    expect([...r.replica.state.dead.keys()]).toEqual([2])
+    expect(r.sentMutations().map(({ n }) => n)).toEqual([1, 2, 1])
+  })
+
+  test('[Q4] [T4] what another tab says is dead is not, once it is in flight here: the server has the last word', () => {
+    const r = synced()
+    r.update('a', { title: 'x' })
+    const refused = { error: { code: 'VALIDATION_FAILED', message: 'then' }, at: 1 } as const
+    const told = () => {
+      const record = r.replica.state.entries.get(1)?.record
+      return record ? [{ ...record, dead: refused }] : []
+    }
+    r.step({ type: 'durable', ns: [], others: told() })
+    expect([r.view('a')?.['title'], r.replica.state.dead.size]).toEqual(['x', 0])
+    // what was in flight is lost with its connection
+    r.step({ type: 'closed' })
+    r.step({ type: 'durable', ns: [], others: told() })
+    expect([r.view('a')?.['title'], [...r.replica.state.dead.keys()]]).toEqual(['A', [1]])
+  })
+
   test('[Q5] retried under a new number with its old base, discarded by key', () => {
     const r = synced()
     r.update('a', { title: 'bad' })

@@ -175,7 +175,10 @@ export interface Kept {
   wanted: boolean
   /** A subscribe was sent and not answered. */
   asked: boolean
-  /** Of other rows than are held: only a reset answers it, whatever was on its way before. */
+  /**
+   * What answers it will be known by what it is, whatever was on its way before: asked for with other rows than are held
+   * it is a reset, asked for in a dialect it is that dialect's answer (`owe`).
+   */
   shifting: boolean
   /** It failed for now: to be sent again at `resume`. */
   again: boolean

@@ -1,7 +1,9 @@
-import { expect, test } from 'vitest'
-import type { Cursor, Down, EntityShape, MutationResult, Row } from '../core/index.ts'
+import { describe, expect, test } from 'vitest'
+import type { Cursor, Down, EntityShape, MutationResult, Row, WireRow, Write } from '../core/index.ts'
 import { desk } from './desk.ts'
+import { evict } from './prune.ts'
 import { createReplica } from './replica.ts'
+import { rig, synced } from './rig.test.ts'
 
 const shape: EntityShape = {
   columns: [
@@ -132,4 +134,77 @@ test('[Q8] [Q3] a result of a branch that is no more is forgotten: the mutation 
   expect(sentAgain({ status: 'applied', version: 18 }, 7, 0)).toBe(1)
   // the backup remembers the mutation, and not the place that its result named
   expect(sentAgain({ status: 'duplicate', version: 24 }, 19, 1)).toBe(1)
+})
+
+test('[R2] what one of two entities is waited for stays on screen of both, whichever comes first', () => {
+  for (const [first, second] of [
+    ['t', 'u'],
+    ['u', 't'],
+  ] as const) {
+    const r = rig({ entities: ['t', 'u'] })
+    r.welcome({ head: 1 })
+    for (const scope of ['t', 'u'])
+      r.frame({ type: 'batch', scopes: [scope], from: null, to: at(1), sets: [] })
+    const data = { title: 'mine' }
+    const writes = ['t', 'u'].map(entity => ({ entity, id: 'x', action: 'create' as const, data }))
+    r.durable(r.step({ type: 'write', writes }))
+    r.result(1, 'applied', 2)
+    const come = (entity: string): void => {
+      const rows: WireRow[] = [[2, 'x', 'mine', null]]
+      r.frame({ type: 'batch', scopes: [entity], from: at(1), to: at(2), sets: [{ entity, rows }] })
+    }
+    come(first)
+    expect([r.replica.rows(second), r.replica.state.entries.size]).toEqual([[{ id: 'x', title: 'mine' }], 1])
+    come(second)
+    expect(r.replica.state.entries.size).toBe(0)
+    expect(r.replica.rows(second)).toEqual([{ id: 'x', title: 'mine', done: null }])
+  }
+})
+
+describe('[R2] [V10] two edits of a row that nothing holds any more: what the server made of the first lies below the second', () => {
+  /** With an edit of its title under one of `done`, when the entity is let go. */
+  const leftWith = (write: Partial<Write>) => {
+    const r = synced()
+    r.durable(r.step({ type: 'write', writes: [{ entity: 't', id: 'a', action: 'update', ...write }] }))
+    r.durable(
+      r.step({ type: 'write', writes: [{ entity: 't', id: 'a', action: 'create', data: { done: 'yes' } }] }),
+    )
+    r.step({
+      type: 'part',
+      step(state) {
+        for (const kept of state.entities.values()) {
+          kept.where = null
+          evict(state, kept)
+        }
+      },
+    })
+    return r
+  }
+
+  test('as it was written where it was taken', () => {
+    const r = leftWith({ data: { title: 'mine' } })
+    r.result(1, 'applied', 11)
+    expect(r.view('a')).toEqual({ id: 'a', title: 'mine', done: 'yes' })
+    r.result(2, 'applied', 12)
+    expect(r.view('a')).toBeUndefined()
+  })
+
+  test('nothing where it was deleted', () => {
+    const r = leftWith({ action: 'delete' })
+    r.result(1, 'applied', 11)
+    expect(r.view('a')).toEqual({ id: 'a', done: 'yes' })
+  })
+
+  test('as it was before where it lost, or a part of it', () => {
+    for (const [status, more] of [
+      ['conflict', {}],
+      ['duplicate', { error: { code: 'CONFLICT', message: 'then' } }],
+      ['merged', { lost: [{ entity: 't', id: 'a', columns: ['title'] }] }],
+    ] as const) {
+      const r = leftWith({ data: { title: 'mine' } })
+      r.result(1, status, 11, more)
+      expect(r.view('a')).toEqual({ id: 'a', title: 'A', done: 'yes' })
+      expect(r.changes.at(-1)).toMatchObject({ ids: ['a'], source: 'rollback' })
+    }
+  })
 })

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import type { EntityShape } from '../core/index.ts'
-import { plainDelta } from './deltas.ts'
+import { deltasOf, plainDelta } from './deltas.ts'
 import type { ChangedRow } from './store.ts'
 
 const shape: EntityShape = {
@@ -53,4 +53,28 @@ test('[W3] a row that is gone is its key; where nothing shows that was written t
   const narrow = { ...shape, columns: shape.columns.slice(0, 2) }
   const cells = { b: cell(9) }
   expect(plainDelta({ ...row, json: '"n","A,1"', cells }, 5, narrow)).toBe(null)
+})
+
+test('[W3] a row that was made is said to be, and no other is; a row that is gone is named by its own key', () => {
+  const cells = { a: cell(9) }
+  expect(plainDelta({ ...row, cells, created: true }, 5, shape)?.action).toBe('create')
+  expect(plainDelta({ ...row, cells }, 5, shape)?.action).toBe('update')
+  const other = { columns: shape.columns, key: ['code'] }
+  expect(plainDelta({ ...row, json: null }, 0, other)?.fields).toEqual([
+    { name: 'code', value: 'null', old: '"n"' },
+  ])
+})
+
+test('[W3] [V1] of an entity that is not shown nothing is told, not even what is gone', () => {
+  const rows = [
+    row,
+    { ...row, json: null },
+    { ...row, entity: 'hidden' },
+    { ...row, entity: 'hidden', json: null },
+  ]
+  const told = deltasOf(rows, 0, entity => (entity === 'notes' ? shape : undefined))
+  expect(told.map(({ entity, action }) => [entity, action])).toEqual([
+    ['notes', 'update'],
+    ['notes', 'delete'],
+  ])
 })

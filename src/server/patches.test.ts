@@ -51,6 +51,12 @@ describe('[S13] a patch', () => {
     for (const text of ['1.10', '"9007199254740993"', '{"a": [1, "x,\\"y"]}', '"\\u2028\\\\"', 'null'])
       expect(patchOf({ json: `"a",${text},"${long}"` })).toBe(`{"n":${text}}`)
     expect(patchOf({ cells: { id: cell, n: cell } })).toBe('{"id":"a","n":1}')
+    const named = withPatch(changed({ cells: { 'a "b"': cell } }), [
+      ['id', 'text'],
+      ['a "b"', 'any'],
+      ['body', 'text'],
+    ])
+    expect(named.patch).toBe('{"a \\"b\\"":1}')
   })
 
   test('of a change that touches nothing that is shown is empty, and moves the place alone', () => {

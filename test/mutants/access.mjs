@@ -18,7 +18,13 @@ export const accessMutants = [
     'if (columns !== undefined) return json',
     views,
   ),
-  inServer('V1 repairs show everything', 'views.ts', 'has(view, row, form) ? [{', 'row !== null ? [{', views),
+  inServer(
+    'V1 repairs show everything',
+    'viewed.ts',
+    'has(view, row, form) ? [{',
+    'row !== null ? [{',
+    views,
+  ),
   inServer(
     'V2 nobody hears of a row that left their view',
     'views.ts',
@@ -144,11 +150,19 @@ export const accessMutants = [
     'memory',
   ),
   inServer(
+    'V12 a look is as of the last of its readings',
+    'windows.ts',
+    'head.seq < this.#at.seq',
+    'head.seq > this.#at.seq',
+    windows,
+    'memory',
+  ),
+  inServer(
     'V12 a place beyond that of the look is reached',
     'viewed.ts',
     'at === undefined || page.to.seq <= at.seq',
     'at === undefined || page.to.seq >= 0',
-    [],
+    windows,
     'memory',
   ),
   inClient(

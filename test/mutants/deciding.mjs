@@ -39,8 +39,8 @@ export const decidingMutants = [
   core('D6 a stale resolution is taken', '|| resolution.seq !== standing.seq', ''),
   core(
     'D7 field grain judges the whole row',
-    'concurrent([cellOf(standing, column)], attempt)',
-    'concurrent(everyCell(standing), attempt)',
+    'const met = concurrent([cellOf(standing, column)], attempt)',
+    'const met = concurrent(everyCell(standing), attempt)',
   ),
   core(
     'D7 entity grain looks at the written columns only',

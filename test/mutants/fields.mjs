@@ -14,7 +14,7 @@ export const fieldMutants = [
   ),
   inServer(
     'E1 V3 a row that came into view in an earlier page is told in part',
-    'views.ts',
+    'viewed.ts',
     'later && view !== null && mayHaveEntered(view, seen)',
     'later && view !== null && seen.created',
     views,

@@ -15,7 +15,11 @@ export const client = [
 
 export const views = ['src/server/views.test.ts']
 export const scopes = ['src/client/scopes.test.ts', 'src/client/heal.test.ts']
-export const windows = ['src/server/windows.test.ts']
+export const windows = [
+  'src/server/windows.test.ts',
+  'src/server/gather.test.ts',
+  'src/server/viewed.test.ts',
+]
 export const patches = ['src/server/hub-patches.test.ts', 'src/server/patches.test.ts']
 export const rights = ['src/server/rights.test.ts']
 export const stores = ['src/client/stores.test.ts']

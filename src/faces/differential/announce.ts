@@ -10,7 +10,7 @@ import type { OpenRequest } from './requests.ts'
 
 export interface AnnounceHost {
   clockOf(entityType: string): VectorClock
-  /** The request that is being answered. */
+  /** The request that is being answered; none while its answer is still to come, and what comes is live. */
   request(entityType: string): OpenRequest | undefined
   /** Tells of an answer that did not come as one: the deltas are what it changed. */
   respond(request: OpenRequest, deltas: readonly Delta[]): void
@@ -80,7 +80,8 @@ export class Announcer {
   #deltas({ entityType, source }: Group, { rows }: Applied): readonly Delta[] {
     if (source !== 'remote') return []
     const request = this.#host.request(entityType)
-    const known = request?.answer
+    // pages without their end are no answer
+    const known = request?.answer?.hasMore === false ? request.answer : null
     const deltas = known?.deltas ?? rows.map(row => this.#deltaOf(entityType, row))
     if (request === undefined) for (const delta of deltas) this.#events.emit('sync:delta', delta)
     else {
@@ -102,8 +103,8 @@ export class Announcer {
       const held = (field: string): Json | undefined =>
         before === undefined ? undefined : Object.hasOwn(before, field) ? before[field] : null
       const changes = delta.changes
-        .filter(
-          ({ field, newValue, changeType }) => changeType === 'delete' || !sameJson(held(field), newValue),
+        .filter(({ field, newValue, changeType }) =>
+          changeType === 'delete' ? before !== undefined : !sameJson(held(field), newValue),
         )
         .map(change => ({ ...change, oldValue: held(change.field) ?? change.oldValue }))
       return changes.length === 0 ? [] : [{ ...delta, changes }]

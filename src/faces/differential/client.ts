@@ -2,7 +2,7 @@
 // and rows are the core's.
 import { SyncError } from '../../core/index.ts'
 import type { Cursor, Delta, SyncAnswer, VectorClock } from '../../core/index.ts'
-import { bytesIn, follow, Quality } from '../../client/index.ts'
+import { bytesIn, follow, owe, Quality } from '../../client/index.ts'
 import type { BareClient, Engine, Patience } from '../../client/index.ts'
 import { Announcer } from './announce.ts'
 import type { CodecHost } from './codec.ts'
@@ -21,7 +21,7 @@ import type { LocalState, StatePatch } from './local.ts'
 import { readOptions } from './options.ts'
 import type { DifferentialSyncClientOptions, Settings } from './options.ts'
 import { asReported } from './reported.ts'
-import { Requests } from './requests.ts'
+import { keptOf, Requests } from './requests.ts'
 import type { ConnectionStats, SyncStatus } from './status.ts'
 import { Subscriptions } from './subscriptions.ts'
 
@@ -74,12 +74,13 @@ export class DifferentialSyncClient {
         patience,
         connected: () => this.#connecting.connected,
         fail: error => this.#fail(error),
+        dropped: type => this.#requests.drop(type),
       },
       this.#events,
     )
     this.#announcer = new Announcer(this.#locals, this.#events, {
       clockOf: type => this.#clockOf(type),
-      request: type => this.#requests.get(type),
+      request: type => this.#requests.answering(type),
       respond: (request, deltas) => this.#requests.respond(request, deltas),
     })
     this.#connecting = new Connecting({
@@ -100,13 +101,20 @@ export class DifferentialSyncClient {
 
   #codecHost(): CodecHost {
     return {
-      requested: type => this.#requests.get(type)?.syncId,
+      // an answer once would leave it unfollowed
+      requested: type => (this.#subscriptions.isBegun(type) ? undefined : this.#requests.get(type)?.syncId),
+      owed: (type, owed) => owe(this.#engine, type, owed),
+      placeOf: type => keptOf(this.#engine, type)?.cursor ?? null,
       clockAt: cursor => this.#clockAt(cursor),
       lamport: () => {
         const { lamportCounter: counter, nodeId, timestamp } = this.getLastKnownVectorClock()
         return { counter, nodeId, timestamp }
       },
       quality: () => this.#quality.metrics,
+      coming: () => {
+        this.#announcer.flush()
+        this.#requests.settle()
+      },
       answered: (answer, text) => this.#answered(answer, text),
       malformed: error => void this.#fail(error),
       passedOver: text => this.#debug('a message for nobody here', text),
@@ -259,7 +267,7 @@ export class DifferentialSyncClient {
   }
 
   #clockOf(type: string): VectorClock {
-    return this.#clockAt(this.#engine.replica.state.entities.get(type)?.cursor ?? null)
+    return this.#clockAt(keptOf(this.#engine, type)?.cursor ?? null)
   }
 
   #clockAt(cursor: Cursor | null): VectorClock {

@@ -1,9 +1,18 @@
 // The dialect between link and wire. A scope that somebody waits for goes up as `sync:request`, and what is answered comes
 // down as the batch that the replica takes; everything else passes as it is. Neighbours on the line: the link before it,
 // the transport behind it.
-import { batchOf, decodeAnswer, decodeDown, errorCodes, printClock, SyncError } from '../../core/index.ts'
+import {
+  batchOf,
+  cursorOf,
+  decodeAnswer,
+  decodeDown,
+  errorCodes,
+  printClock,
+  SyncError,
+} from '../../core/index.ts'
 import type {
   Cursor,
+  EntityShape,
   ErrorCode,
   LamportClock,
   QualityMetrics,
@@ -17,11 +26,17 @@ import type { Transport, TransportEvents } from '../../client/index.ts'
 
 /** What the codec asks its client, and tells it. */
 export interface CodecHost {
-  /** The request that waits for this entity. */
+  /** The request that waits for this entity, where nothing more is asked with it. */
   requested(entity: string): string | undefined
+  /** Whether an answer to it is still to come: what comes live until then is none. */
+  owed(entity: string, owed: boolean): void
+  /** How far the replica has it. */
+  placeOf(entity: string): Cursor | null
   clockAt(cursor: Cursor): VectorClock
   lamport(): LamportClock
   quality(): QualityMetrics
+  /** A frame is here, and nobody has it yet. Several may come in one turn. */
+  coming(): void
   /** Before the replica has it. `text`: the frame that it came in. */
   answered(answer: SyncAnswer, text: string): void
   /** No frame that anybody understands. */
@@ -35,13 +50,39 @@ const canonical = /^\{"type":"(?:batch|results|reset|mismatch|pong|ping|error)"/
 /** Questions that are remembered: an answer that comes twice is known by where it began. */
 const maxAsked = 100
 
-interface Asked {
+interface Question {
   readonly entity: string
   readonly cursor: Cursor
 }
 
+/** By `syncId`, and which of them is the last that was asked about each entity. */
+class Questions {
+  readonly #asked = new Map<string, Question>()
+  readonly #newest = new Map<string, string>()
+
+  get(syncId: string): Question | undefined {
+    return this.#asked.get(syncId)
+  }
+
+  add(syncId: string, question: Question): void {
+    this.#asked.delete(syncId)
+    this.#asked.set(syncId, question)
+    this.#newest.set(question.entity, syncId)
+    for (const old of this.#asked.keys()) if (this.#asked.size > maxAsked) this.#asked.delete(old)
+  }
+
+  /** It is asked about in another form. */
+  over(entity: string): void {
+    this.#newest.delete(entity)
+  }
+
+  isNewest(syncId: string, entity: string): boolean {
+    return this.#newest.get(entity) === syncId
+  }
+}
+
 export function differential(transport: Transport, host: CodecHost): Transport {
-  const asked = new Map<string, Asked>()
+  const asked = new Questions()
   return {
     name: transport.name,
     connect(events) {
@@ -56,16 +97,19 @@ export function differential(transport: Transport, host: CodecHost): Transport {
   }
 }
 
-function outgoing(text: string, host: CodecHost, asked: Map<string, Asked>): string[] {
+function outgoing(text: string, host: CodecHost, asked: Questions): string[] {
   if (!text.startsWith('{"type":"subscribe"')) return [text]
   const { scopes } = JSON.parse(text) as Subscribe // reason: our own client made it
   const requests: string[] = []
   const rest = scopes.filter(scope => {
     const syncId = host.requested(scope.entity)
     // from nothing, whole pages are shorter
-    if (syncId === undefined || scope.cursor === null) return true
-    asked.set(syncId, { entity: scope.entity, cursor: scope.cursor })
-    for (const old of asked.keys()) if (asked.size > maxAsked) asked.delete(old)
+    if (syncId === undefined || scope.cursor === null) {
+      asked.over(scope.entity)
+      return true
+    }
+    asked.add(syncId, { entity: scope.entity, cursor: scope.cursor })
+    host.owed(scope.entity, true)
     requests.push(printRequest(syncId, scope, scope.cursor, host))
     return false
   })
@@ -93,17 +137,18 @@ function printRequest(syncId: string, scope: ScopeRequest, cursor: Cursor, host:
 
 class Door {
   readonly #host: CodecHost
-  readonly #asked: ReadonlyMap<string, Asked>
+  readonly #asked: Questions
   readonly #events: TransportEvents
   #shapes: Welcome['entities'] = {}
 
-  constructor(host: CodecHost, asked: ReadonlyMap<string, Asked>, events: TransportEvents) {
+  constructor(host: CodecHost, asked: Questions, events: TransportEvents) {
     this.#host = host
     this.#asked = asked
     this.#events = events
   }
 
   receive(text: string): void {
+    this.#host.coming()
     if (canonical.test(text)) return this.#events.frame(text)
     try {
       this.#take(text)
@@ -146,9 +191,29 @@ class Door {
     const shape = Object.hasOwn(this.#shapes, entityType) ? this.#shapes[entityType] : undefined
     if (shape === undefined) return this.#host.passedOver(text)
     const asked = this.#asked.get(syncId)
-    const from = asked?.entity === entityType ? asked.cursor : null
+    if (asked?.entity !== entityType) return this.#bring(answer, text, null, shape)
+    // it was asked again since, which is answered by all of this and more: who waits for that would take this for it
+    if (!this.#asked.isNewest(syncId, entityType)) return this.#host.passedOver(text)
+    const from = this.#fromOf(answer, asked)
+    if (!answer.hasMore) this.#host.owed(entityType, false)
+    this.#bring(answer, text, from, shape)
+  }
+
+  #bring(answer: SyncAnswer, text: string, from: Cursor | null, shape: EntityShape): void {
     this.#host.answered(answer, text)
     this.#events.frame(JSON.stringify(batchOf(answer, from, shape)))
+  }
+
+  /**
+   * Where it goes on. What a batch brought that crossed the question is in the answer as well, as it is by now, so what is
+   * here beyond the place that was asked with is no gap, as long as the answer goes further.
+   */
+  #fromOf({ entityType, currentVectorClock }: SyncAnswer, { cursor }: Question): Cursor {
+    const at = this.#host.placeOf(entityType)
+    const to = cursorOf(currentVectorClock)
+    const isBetween =
+      at?.epoch === cursor.epoch && at.epoch === to.epoch && cursor.seq < at.seq && at.seq < to.seq
+    return isBetween ? at : cursor
   }
 
   /** As the protocol says that a scope could not be read. */

@@ -15,6 +15,10 @@ export interface OpenRequest {
   bytes: number
   /** It was told. */
   responded: boolean
+  /** It was asked, and the answer is not here, or was not told. */
+  open: boolean
+  /** The server has forgotten it. */
+  dropped: boolean
   /** What it changed. */
   readonly deltas: Delta[]
 }
@@ -30,6 +34,13 @@ export interface RequestHost {
   filled(deltas: readonly Delta[]): Delta[]
   /** Bytes of these rows, whole. */
   sizeOf(deltas: readonly Delta[]): number
+}
+
+type Kept = ReturnType<Engine['replica']['state']['entities']['get']>
+
+/** What the replica knows of a type. */
+export function keptOf({ replica }: Engine, entityType: string): Kept {
+  return replica.state.entities.get(entityType)
 }
 
 /** So many of the newest syncs are measured. */
@@ -67,13 +78,42 @@ export class Requests {
     return this.#open.get(entityType)?.request
   }
 
+  /** What was asked about it will not be answered any more: it is asked anew. */
+  drop(entityType: string): void {
+    const request = this.get(entityType)
+    if (request !== undefined) request.dropped = true
+  }
+
+  /** What comes from elsewhere answers it: what is live meanwhile does not, nor what comes after the answer. */
+  answering(entityType: string): OpenRequest | undefined {
+    const request = this.get(entityType)
+    return request?.open === true && keptOf(this.#host.engine, entityType)?.shifting === false
+      ? request
+      : undefined
+  }
+
+  /** Before a frame is taken, and when what the last one brought was told: what is caught up has had its answer. */
+  settle(): void {
+    for (const { request } of this.#open.values())
+      if (keptOf(this.#host.engine, request.entityType)?.current === true) request.open = false
+  }
+
   /** Who asks while the question is open waits for the same answer. */
   run(entityType: string): Promise<Delta[]> {
     const known = this.#open.get(entityType)
     if (known !== undefined) return known.done
     const { env } = this.#host
     const syncId = `${entityType}-${env.now()}-${env.random()}`
-    const request: OpenRequest = { syncId, entityType, answer: null, bytes: 0, responded: false, deltas: [] }
+    const request: OpenRequest = {
+      syncId,
+      entityType,
+      answer: null,
+      bytes: 0,
+      responded: false,
+      open: false,
+      dropped: false,
+      deltas: [],
+    }
     // who is told of the question may ask as well, and finds it open
     const done = Promise.resolve()
       .then(() => this.#ask(request))
@@ -88,7 +128,11 @@ export class Requests {
     const timestamp = env.now()
     const lastKnownVectorClock = this.#host.clockOf(entityType)
     this.#events.emit('sync:requested', { syncId, entityType, lastKnownVectorClock, timestamp })
-    await pull(engine, entityType, patience)
+    do {
+      request.dropped = false
+      request.open = true
+      await pull(engine, entityType, patience)
+    } while (request.dropped && !request.responded)
     if (!request.responded) this.respond(request, [])
     this.lastSyncAt = env.now()
     this.#validate(request)
@@ -106,7 +150,10 @@ export class Requests {
   answered(answer: SyncAnswer, text: string): boolean {
     const request = this.get(answer.entityType)
     if (request?.syncId !== answer.syncId) return false
-    const deltas = [...(request.answer?.deltas ?? []), ...this.#host.filled(answer.deltas)]
+    // asked again, a page that came already comes again
+    const again = new Set(answer.deltas.map(({ entityId }) => entityId))
+    const before = request.answer?.deltas.filter(({ entityId }) => !again.has(entityId)) ?? []
+    const deltas = [...before, ...this.#host.filled(answer.deltas)]
     request.bytes += bytesIn(text)
     request.answer = { ...answer, deltas }
     if (!answer.hasMore) this.#tell(request, request.answer)
@@ -139,7 +186,7 @@ export class Requests {
   }
 
   #validate({ entityType, answer, bytes: deltaSize, deltas }: OpenRequest): void {
-    if (answer === null || deltas.length === 0) return
+    if (answer === null || answer.hasMore || deltas.length === 0) return
     const { targetReduction, env } = this.#host
     const fullSize = this.#host.sizeOf(deltas)
     const actualReduction = fullSize === 0 ? 0 : Math.max(0, 1 - deltaSize / fullSize)

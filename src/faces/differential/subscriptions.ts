@@ -13,6 +13,8 @@ export interface SubscriptionHost {
   connected(): boolean
   /** Tells of it, once. */
   fail(error: SyncError): SyncError
+  /** With the subscription the server drops what else is asked about the type. */
+  dropped(type: string): void
 }
 
 export class Subscriptions {
@@ -20,6 +22,8 @@ export class Subscriptions {
   readonly #events: Emitter<DifferentialEvents>
   /** Each with the promise of its rows, which all who subscribe share. */
   readonly #rows = new Map<string, Promise<void>>()
+  /** Those whose rows are still to come. */
+  readonly #begun = new Set<string>()
 
   constructor(host: SubscriptionHost, events: Emitter<DifferentialEvents>) {
     this.#host = host
@@ -30,15 +34,23 @@ export class Subscriptions {
     return [...this.#rows.keys()]
   }
 
+  /** The server is asked to follow it, and has not answered. */
+  isBegun(type: string): boolean {
+    return this.#begun.has(type)
+  }
+
   /** One that comes back with its connection is subscribed all the while. */
   add(type: string): Promise<void> {
     const known = this.#rows.get(type)
     if (known !== undefined) return known
     // one that was given up while it waited must not take away, or tell of, the one after it
     const isMine = (): boolean => this.#rows.get(type) === rows
+    this.#begun.add(type)
     const rows = this.#begin(type).then(
       () => {
-        if (isMine()) this.#events.emit('subscribed', { entityType: type })
+        if (!isMine()) return
+        this.#begun.delete(type)
+        this.#events.emit('subscribed', { entityType: type })
       },
       (cause: unknown) => {
         if (isMine()) this.#end(type)
@@ -65,6 +77,8 @@ export class Subscriptions {
 
   #end(type: string): void {
     this.#rows.delete(type)
+    this.#begun.delete(type)
+    this.#host.dropped(type)
     follow(this.#host.engine, type, false)
   }
 
