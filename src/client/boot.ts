@@ -106,10 +106,11 @@ function moveIn(engine: Engine, loaded: Opened, shared: string | null): void {
   const { client, user } = engine.replica.state.identity
   engine.visiting = false
   const guest = stored.client === client
-  if (!guest) drive(engine.connector, { type: 'stop' })
   // nothing of what is stored under its numbers is known here yet
   tell(engine, { type: 'identity', identity: { ...stored, n: 0, user: user ?? stored.user } })
   if (shared !== null) join(engine, shared, stored.lead, guest)
+  // among other tabs: how the connection is, is theirs to say from here on
+  if (!guest) drive(engine.connector, { type: 'stop' })
   if (shared === null || !guest) tell(engine, { type: 'role', follows: shared !== null, lead: stored.lead })
   if (shared === null) tell(engine, { type: 'reloaded', loaded, told: null })
   if (user !== null) engine.home?.welcomed(engine, user)

@@ -104,8 +104,9 @@ function follow(engine: Engine): void {
   const { crew } = engine
   if (!crew.guest) return
   Object.assign(crew, { guest: false, welcome: null, stale: true })
-  driveLink(engine.connector, { type: 'stop' })
+  // first: how far it has heard of the log counts after its connection
   tell(engine, { type: 'role', follows: true, lead: crew.known })
+  driveLink(engine.connector, { type: 'stop' })
 }
 
 /** Waits for the lock. */
