@@ -77,6 +77,8 @@ export interface BrowserEvents {
   evicted(lost: number): void
   /** The page began anew with what was on disk. */
   loaded(client: Client): void
+  /** It does not know that there is something on its disk, and shows what the server has. */
+  forgot(): void
 }
 
 function numberedAs(record: PendingRecord, n: number): PendingRecord {
@@ -129,6 +131,7 @@ export class Browser {
   readonly #parts: BrowserParts
   #page: Page | null = null
   #seen = true
+  #forgetful = false
   /** Callbacks of a frozen tab. */
   #held: (() => void)[] | null = null
 
@@ -240,6 +243,7 @@ export class Browser {
       transports: transports.map(transport => mortal(transport, disk, run => this.#run(run))),
       store: () => this.#disk(disk),
     }
+    this.#forgetful = false
     // as the small script does; what it has not is of no use to those who change what they want
     const client = names === null && random.chance(0.3) ? this.#visitor(options) : createClient(options)
     const mine = (): boolean => !disk.dead
@@ -248,6 +252,7 @@ export class Browser {
     client.on('storage', ({ reason, lost = 0 }) => mine() && reason === 'evicted' && events.evicted(lost))
     this.#page = { client, timers, hints, disk }
     events.loaded(client)
+    if (this.#forgetful) events.forgot()
   }
 
   /** A page whose home is loaded when it is ready, or fails to. Now and then nothing says that it was here before. */
@@ -255,6 +260,7 @@ export class Browser {
     const { time, random, profile } = this.#parts
     const parts = allParts()
     const knows = random.chance(0.7)
+    this.#forgetful = !knows
     const notes = {
       get: (key: string) => (key === 'syncline' && !knows ? null : (profile.notes.get(key) ?? null)),
       set: (key: string, value: string) => void profile.notes.set(key, value),
