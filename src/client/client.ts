@@ -15,7 +15,7 @@ import type {
 import { drive } from './connector.ts'
 import { encodeId, encodeRow } from './encode.ts'
 import { connects } from './crew-state.ts'
-import { callHome, check, createEngine, linkOf } from './engine.ts'
+import { callHome, check, closedError, createEngine, linkOf, visit } from './engine.ts'
 import type { Engine, Parts } from './engine.ts'
 import { defaultName, recall } from './env.ts'
 import { failHandle, newHandle } from './handles.ts'
@@ -61,12 +61,7 @@ function begin(engine: Engine): void {
   if (home !== null) return home.open(engine, options.user ?? null)
   if (!engine.wanted || (env.notes ? env.notes.get(name) : recall(name)) !== null)
     return void callHome(engine)
-  engine.visiting = true
-  // where it will be kept; if it cannot be, that is told then
-  if (typeof indexedDB !== 'undefined') engine.storage = 'indexeddb'
-  engine.opening = Promise.resolve().then(() => {
-    if (engine.wanted && !engine.closed) drive(engine.connector, { type: 'start' })
-  })
+  visit(engine)
 }
 
 async function shut(engine: Engine): Promise<void> {
@@ -84,8 +79,6 @@ async function shut(engine: Engine): Promise<void> {
     engine.ready.resolve()
   }
 }
-
-const closedError = (): SyncError => new SyncError('CLOSED', 'the client is closed')
 
 type Writing = Pick<
   AnyClient,

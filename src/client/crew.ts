@@ -343,6 +343,10 @@ function takeFrame(engine: Engine, message: Down | undefined): void {
   })
 }
 
+const caughtUp = (state: State): void => {
+  state.told = 0
+}
+
 function hearLeader(engine: Engine, message: Extract<TabMessage, { type: 'lead' }>): void {
   const { crew } = engine
   const { lead, link, welcome, stored } = message
@@ -357,6 +361,9 @@ function hearLeader(engine: Engine, message: Extract<TabMessage, { type: 'lead' 
   if (crew.link === null && (link.state === 'stopped' || (link.state === 'idle' && engine.options.user)))
     post(engine, { type: 'do', what: 'connect', entity: '' })
   const { state: previous } = linkOf(engine)
+  // one that connects now knows all that this tab was told before
+  if (crew.link !== null && welcome !== null && crew.welcome !== welcome)
+    tell(engine, { type: 'part', step: caughtUp })
   crew.link = link
   follow(engine)
   // who takes over was told otherwise maybe, after that one said it

@@ -305,7 +305,10 @@ function fromDisk(
       discard(state, event.n)
       return
     case 'identity':
-      state.told = headOf(state)
+      state.told = Math.max(
+        headOf(state),
+        ...Array.from(state.entities.values(), ({ cursor }) => cursor?.seq ?? 0),
+      )
       state.identity = event.identity
       state.saveIdentity = true
       return

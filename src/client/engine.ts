@@ -210,6 +210,18 @@ function carry(engine: Engine, effect: Effect): void {
   }
 }
 
+export const closedError = (): SyncError => new SyncError('CLOSED', 'the client is closed')
+
+/** In memory, until there is a home. */
+export function visit(engine: Engine): void {
+  engine.visiting = true
+  // where it will be kept; if it cannot be, that is told then
+  if (typeof indexedDB !== 'undefined') engine.storage = 'indexeddb'
+  engine.opening = Promise.resolve().then(() => {
+    if (engine.wanted && !engine.closed) drive(engine.connector, { type: 'start' })
+  })
+}
+
 /** Once for all who need it, again and again until it is there. */
 export function callHome(engine: Engine, attempt = 1): Promise<Home> {
   const { parts, env, connector } = engine
@@ -217,7 +229,7 @@ export function callHome(engine: Engine, attempt = 1): Promise<Home> {
   if (engine.coming !== null) return engine.coming
   const coming = parts.home().then(
     home => {
-      if (engine.closed) throw new SyncError('CLOSED', 'the client is closed')
+      if (engine.closed) throw closedError()
       home.furnish(engine)
       engine.home = home
       drive(connector, { type: 'loaded', upkeep: home.upkeep })
@@ -228,6 +240,8 @@ export function callHome(engine: Engine, attempt = 1): Promise<Home> {
     (error: unknown) => {
       engine.homeless = true
       report(engine, asError(error))
+      // to read, if nothing else
+      if (!engine.visiting) visit(engine)
       const ms = nominalDelay(connector.link.policy, attempt) * (1 - env.random() / 2)
       env.after(ms, () => {
         engine.coming = null
@@ -264,16 +278,14 @@ export function check(engine: Engine): void {
   const first = hopeful(engine)
   const { visiting, homeless } = engine
   const synced = link.state === 'ready' && [...entities.values()].every(kept => kept.current)
-  if (
-    !engine.isReady &&
-    (synced || !first) &&
-    (engine.early === null || (visiting && (synced || homeless)))
-  ) {
+  // without a home there is nothing to be ready with but what the server says
+  const isOpen = engine.early === null || homeless
+  if (!engine.isReady && (synced ? isOpen || visiting : isOpen && !first)) {
     engine.isReady = true
     emit(engine, 'ready', { storage: engine.storage, synced })
   }
   // what is written from here on is shown at once, and kept
-  if (engine.isReady && (engine.early === null || homeless)) engine.ready.resolve()
+  if (engine.isReady && isOpen) engine.ready.resolve()
   if (visiting && (synced || !first)) void callHome(engine)
 }
 

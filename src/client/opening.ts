@@ -3,7 +3,7 @@ import { SyncError } from '../core/index.ts'
 import { leave as leaveCrew, need, post, rejoin, suspend } from './crew.ts'
 import { connects, leads } from './crew-state.ts'
 import { boot } from './boot.ts'
-import { asError, emit } from './engine.ts'
+import { asError, closedError, emit } from './engine.ts'
 import { storageFailed } from './engine-disk.ts'
 import { drive } from './connector.ts'
 import type { Engine } from './engine.ts'
@@ -147,8 +147,7 @@ export async function close(engine: Engine): Promise<void> {
   try {
     await leave(engine)
   } finally {
-    const error = new SyncError('CLOSED', 'the client is closed')
-    for (const handles of engine.shelves.values()) failHandles(handles, error)
+    for (const handles of engine.shelves.values()) failHandles(handles, closedError())
   }
 }
 

@@ -181,6 +181,22 @@ describe('[H2] until the home is there', () => {
     await client.ready
   })
 
+  test('where a database is noted, too, a page without it reads', async () => {
+    localStorage.setItem('syncline', '{"last":"u1","owners":{"anon":"u1"}}')
+    const { client, env, said, load, fail, come, title } = visit()
+    await vi.waitFor(() => expect(load).toHaveBeenCalledTimes(1))
+    expect(said).toEqual([])
+    fail(new Error('blocked'))
+    await vi.waitFor(() => expect(said).toContain('ready true'))
+    expect(title('a')).toBe('first')
+    const made = client.create('todos', { id: 'b', title: 'mine' })
+    await env.advance(1_000)
+    expect(load).toHaveBeenCalledTimes(2)
+    come()
+    expect((await made.confirmed).status).toBe('applied')
+    expect(said.filter(state => state === 'connecting')).toHaveLength(1)
+  })
+
   test('what waits when the page is closed fails, and no timer stays', async () => {
     const { client, env, said, fail } = visit()
     await vi.waitFor(() => expect(said).toContain('ready true'))

@@ -132,6 +132,7 @@ export class Browser {
   #page: Page | null = null
   #seen = true
   #forgetful = false
+  #visits = false
   /** Callbacks of a frozen tab. */
   #held: (() => void)[] | null = null
 
@@ -156,6 +157,11 @@ export class Browser {
 
   get running(): boolean {
     return this.#page !== null
+  }
+
+  /** Its home has not been loaded yet. */
+  get visits(): boolean {
+    return this.#visits
   }
 
   get frozen(): boolean {
@@ -243,7 +249,7 @@ export class Browser {
       transports: transports.map(transport => mortal(transport, disk, run => this.#run(run))),
       store: () => this.#disk(disk),
     }
-    this.#forgetful = false
+    this.#forgetful = this.#visits = false
     // as the small script does; what it has not is of no use to those who change what they want
     const client = names === null && random.chance(0.3) ? this.#visitor(options) : createClient(options)
     const mine = (): boolean => !disk.dead
@@ -261,6 +267,7 @@ export class Browser {
     const parts = allParts()
     const knows = random.chance(0.7)
     this.#forgetful = !knows
+    this.#visits = true
     const notes = {
       get: (key: string) => (key === 'syncline' && !knows ? null : (profile.notes.get(key) ?? null)),
       set: (key: string, value: string) => void profile.notes.set(key, value),
@@ -269,6 +276,7 @@ export class Browser {
       await time.sleep(random.between(0, random.chance(0.2) ? 5_000 : 200))
       if (this.#held !== null) await new Promise<void>(go => this.#run(go))
       if (random.chance(0.1)) throw new SyncError('INTERNAL', 'no script in this world for a moment')
+      this.#visits = false
       return parts.home
     }
     // reason: the parts are those of a client
