@@ -242,8 +242,7 @@ export function callHome(engine: Engine, attempt = 1): Promise<Home> {
       report(engine, asError(error))
       // to read, if nothing else
       if (!engine.visiting) visit(engine)
-      const ms = nominalDelay(connector.link.policy, attempt) * (1 - env.random() / 2)
-      env.after(ms, () => {
+      env.after(nominalDelay(connector.link.policy, attempt), () => {
         engine.coming = null
         if (!engine.closed) void callHome(engine, attempt + 1)
       })

@@ -133,6 +133,7 @@ export class Browser {
   #seen = true
   #forgetful = false
   #visits = false
+  #pages = 0
   /** Callbacks of a frozen tab. */
   #held: (() => void)[] | null = null
 
@@ -268,6 +269,7 @@ export class Browser {
     const knows = random.chance(0.7)
     this.#forgetful = !knows
     this.#visits = true
+    const page = (this.#pages += 1)
     const notes = {
       get: (key: string) => (key === 'syncline' && !knows ? null : (profile.notes.get(key) ?? null)),
       set: (key: string, value: string) => void profile.notes.set(key, value),
@@ -276,7 +278,7 @@ export class Browser {
       await time.sleep(random.between(0, random.chance(0.2) ? 5_000 : 200))
       if (this.#held !== null) await new Promise<void>(go => this.#run(go))
       if (random.chance(0.1)) throw new SyncError('INTERNAL', 'no script in this world for a moment')
-      this.#visits = false
+      if (page === this.#pages) this.#visits = false
       return parts.home
     }
     // reason: the parts are those of a client
