@@ -264,7 +264,7 @@ export class Browser {
 
   /** A page whose home is loaded when it is ready, or fails to. Now and then nothing says that it was here before. */
   #visitor({ env, ...options }: ClientOptions & { readonly env: ClientEnv }): Client {
-    const { time, random, profile } = this.#parts
+    const { time, random, profile, events } = this.#parts
     const parts = allParts()
     const knows = random.chance(0.7)
     this.#forgetful = !knows
@@ -277,7 +277,11 @@ export class Browser {
     const home = async (): Promise<Home> => {
       await time.sleep(random.between(0, random.chance(0.2) ? 5_000 : 200))
       if (this.#held !== null) await new Promise<void>(go => this.#run(go))
-      if (random.chance(0.1)) throw new SyncError('INTERNAL', 'no script in this world for a moment')
+      if (random.chance(0.1)) {
+        // it goes on reading without one
+        if (page === this.#pages) events.forgot()
+        throw new SyncError('INTERNAL', 'no script in this world for a moment')
+      }
       if (page === this.#pages) this.#visits = false
       return parts.home
     }
