@@ -146,6 +146,7 @@ describe('healing', () => {
     r.step({ type: 'closed' })
     r.step({ type: 'home', desk })
     r.batch(null, at(20), [[13, 'a', 'A13', 'no']], { repair: true })
+    r.frame({ type: 'mismatch', entity: 't', cursor: at(20), buckets: [] })
     expect(r.view('a')?.['title']).not.toBe('A13')
   })
 
