@@ -15,10 +15,11 @@ import type {
 import { drive } from './connector.ts'
 import { encodeId, encodeRow } from './encode.ts'
 import { connects } from './crew-state.ts'
-import { callHome, check, createEngine, linkOf } from './engine.ts'
+import { callHome, check, createEngine, linkOf, visit } from './engine.ts'
 import type { Engine, Parts } from './engine.ts'
 import { defaultName, recall } from './env.ts'
 import { failHandle, newHandle } from './handles.ts'
+import type { Home } from './home.ts'
 
 type AnyClient = BareClient
 
@@ -42,8 +43,8 @@ export function clientOf<const S extends readonly EntitySource[]>(
         (state === 'ready' || (hope && state !== 'stopped' && state !== 'waiting'))
       )
     },
-    clear: async () => (await callHome(engine)).forget(engine),
-    adopt: async () => (await callHome(engine)).adopt(engine),
+    clear: async () => (engine.home ?? (await atHome(engine))).forget(engine),
+    adopt: async () => (engine.home ?? (await atHome(engine))).adopt(engine),
     close: () => shut(engine),
     [Symbol.asyncDispose]: () => client.close(),
   }
@@ -61,12 +62,7 @@ function begin(engine: Engine): void {
   if (home !== null) return home.open(engine, options.user ?? null)
   if (!engine.wanted || (env.notes ? env.notes.get(name) : recall(name)) !== null)
     return void callHome(engine)
-  engine.visiting = true
-  // where it will be kept; if it cannot be, that is told then
-  if (typeof indexedDB !== 'undefined') engine.storage = 'indexeddb'
-  engine.opening = Promise.resolve().then(() => {
-    if (engine.wanted && !engine.closed) drive(engine.connector, { type: 'start' })
-  })
+  visit(engine)
 }
 
 async function shut(engine: Engine): Promise<void> {
@@ -83,6 +79,15 @@ async function shut(engine: Engine): Promise<void> {
     // it will never be, and nobody need wait for it
     engine.ready.resolve()
   }
+}
+
+/** Rejects also when the client is closed before. */
+function atHome(engine: Engine): Promise<Home> {
+  return new Promise((resolve, reject) => {
+    if (engine.closed) return reject(closedError())
+    callHome(engine).then(resolve, reject)
+    engine.early?.push(() => engine.home ?? reject(closedError()))
+  })
 }
 
 const closedError = (): SyncError => new SyncError('CLOSED', 'the client is closed')
@@ -223,7 +228,7 @@ function connecting(engine: Engine): Connecting {
   return {
     async sync(entity) {
       checkEntity(engine, entity)
-      return (engine.home ?? (await callHome(engine))).sync(engine, entity)
+      return (engine.home ?? (await atHome(engine))).sync(engine, entity)
     },
     connect: () => connect(engine),
     disconnect: () => disconnect(engine),

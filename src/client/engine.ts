@@ -210,6 +210,17 @@ function carry(engine: Engine, effect: Effect): void {
   }
 }
 
+/** What there is comes from the server, until there is a home. */
+export function visit(engine: Engine): void {
+  engine.visiting = true
+  // where it will be kept; if it cannot be, that is told then
+  if (typeof indexedDB !== 'undefined') engine.storage = 'indexeddb'
+  engine.opening = Promise.resolve().then(() => {
+    if (engine.wanted && !engine.closed) drive(engine.connector, { type: 'start' })
+    else check(engine)
+  })
+}
+
 /** Once for all who need it, again and again until it is there. */
 export function callHome(engine: Engine, attempt = 1): Promise<Home> {
   const { parts, env, connector } = engine
@@ -228,6 +239,7 @@ export function callHome(engine: Engine, attempt = 1): Promise<Home> {
     (error: unknown) => {
       engine.homeless = true
       report(engine, asError(error))
+      if (!engine.visiting) visit(engine)
       const ms = nominalDelay(connector.link.policy, attempt) * (1 - env.random() / 2)
       env.after(ms, () => {
         engine.coming = null
@@ -260,9 +272,10 @@ export function check(engine: Engine): void {
   engine.home?.late(engine)
   const link = linkOf(engine)
   engine.home?.answer(engine)
-  const { entities } = engine.replica.state
-  const first = hopeful(engine)
-  const { visiting, homeless } = engine
+  const { entities, held } = engine.replica.state
+  // what the server says to the first question is not understood here, and will not be soon
+  const first = hopeful(engine) && !(engine.homeless && held.length > 0)
+  const { visiting, homeless, closed } = engine
   const synced = link.state === 'ready' && [...entities.values()].every(kept => kept.current)
   if (
     !engine.isReady &&
@@ -274,7 +287,7 @@ export function check(engine: Engine): void {
   }
   // what is written from here on is shown at once, and kept
   if (engine.isReady && (engine.early === null || homeless)) engine.ready.resolve()
-  if (visiting && (synced || !first)) void callHome(engine)
+  if (visiting && !closed && (synced || !first)) void callHome(engine)
 }
 
 /** The first attempt is to come, or it runs. */
