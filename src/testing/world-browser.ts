@@ -128,6 +128,7 @@ export class Browser {
   readonly clock: Clock
   readonly #parts: BrowserParts
   #page: Page | null = null
+  #atHome = true
   #seen = true
   /** Callbacks of a frozen tab. */
   #held: (() => void)[] | null = null
@@ -153,6 +154,11 @@ export class Browser {
 
   get running(): boolean {
     return this.#page !== null
+  }
+
+  /** What it has is on its disk, or on its way there. */
+  get atHome(): boolean {
+    return this.#atHome
   }
 
   get frozen(): boolean {
@@ -215,6 +221,7 @@ export class Browser {
     const { time, random, entities, names, transports, events, profile } = this.#parts
     const timers = timersOf(time)
     const hints = new Set<(hint: Hint) => void>()
+    this.#atHome = true
     const disk: PageDisk = { dead: false, failing: false, gone: false, onGone: null }
     const env: ClientEnv = {
       now: () => this.clock.now(),
@@ -241,7 +248,7 @@ export class Browser {
       store: () => this.#disk(disk),
     }
     // as the small script does; what it has not is of no use to those who change what they want
-    const client = names === null && random.chance(0.3) ? this.#visitor(options) : createClient(options)
+    const client = names === null && random.chance(0.3) ? this.#visitor(options, disk) : createClient(options)
     const mine = (): boolean => !disk.dead
     client.on('changed', change => mine() && events.changed(change))
     client.on('rejected', letter => mine() && events.rejected(letter.n))
@@ -251,7 +258,7 @@ export class Browser {
   }
 
   /** A page whose home is loaded when it is ready, or fails to. Now and then nothing says that it was here before. */
-  #visitor({ env, ...options }: ClientOptions & { readonly env: ClientEnv }): Client {
+  #visitor({ env, ...options }: ClientOptions & { readonly env: ClientEnv }, disk: PageDisk): Client {
     const { time, random, profile } = this.#parts
     const parts = allParts()
     const knows = random.chance(0.7)
@@ -263,8 +270,10 @@ export class Browser {
       await time.sleep(random.between(0, random.chance(0.2) ? 5_000 : 200))
       if (this.#held !== null) await new Promise<void>(go => this.#run(go))
       if (random.chance(0.1)) throw new SyncError('INTERNAL', 'no script in this world for a moment')
+      if (!disk.dead) this.#atHome = true
       return parts.home
     }
+    this.#atHome = false
     // reason: the parts are those of a client
     return clientOf({ ...options, env: { ...env, notes } }, { ...parts, home }) as unknown as Client
   }
