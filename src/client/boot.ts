@@ -4,17 +4,20 @@ import { drive } from './connector.ts'
 import { join, need } from './crew.ts'
 import { leads } from './crew-state.ts'
 import { asError, check, emit, newIdentity, newReplica, tell } from './engine.ts'
+import { defaultName } from './env.ts'
 import { newDisk, storageFailed } from './engine-disk.ts'
 import type { Engine } from './engine.ts'
 import { noStore } from './memory.ts'
+import { openAnother } from './opening.ts'
 import { taken } from './store.ts'
 import type { ClientStore, Identity, Loaded } from './store.ts'
+import { rememberUser } from './users.ts'
 import type { Wants } from './wants.ts'
 
 /**
  * Begins with what `store` holds; pending promises stay with the store that holds their mutations. `shared`: the name
  * under which other tabs have the same store, and one of them leads; null: nobody else has it. `user`: whose it is, where
- * it was emptied.
+ * it was emptied or is new.
  */
 export async function boot(
   engine: Engine,
@@ -26,10 +29,11 @@ export async function boot(
   // what is wanted from here on is read when this is done
   const { wants } = engine
   const { loaded, identity, failed } = await open(store, Object.keys(wants), fresh, shared === null)
-  const foreign = engine.visiting && isForeign(engine, identity)
-  if (foreign) await store.close()
-  const lost = foreign || failed !== null
-  if (lost) store = noStore()
+  if (engine.visiting && isForeign(engine, identity)) {
+    await store.close()
+    return goOn(engine, identity)
+  }
+  if (failed !== null) store = noStore()
   engine.store = store
   engine.storage = store.kind
   store.onGone?.(() => {
@@ -43,9 +47,8 @@ export async function boot(
   const { shelves } = engine
   engine.handles = shelves.get(identity.client) ?? new Map()
   shelves.set(identity.client, engine.handles)
-  const name = lost ? null : shared
-  if (foreign) stay(engine)
-  else if (engine.visiting) moveIn(engine, { ...loaded, identity }, name)
+  const name = failed !== null ? null : shared
+  if (engine.visiting) moveIn(engine, { ...loaded, identity }, name)
   else startAnew(engine, { ...loaded, identity }, name, wants)
   engine.tidying()
   Object.assign(engine, { broken: null, rowsLost: null, moulted: failed !== null })
@@ -84,11 +87,13 @@ function startAnew(engine: Engine, loaded: Opened, shared: string | null, wants:
   engine.live.notify(all)
 }
 
-/** In memory, until the database of the one whose rows these are is open. */
-function stay(engine: Engine): void {
+/** In memory, until the database of the one whose rows these are is open: what was written meanwhile waits for it. */
+function goOn(engine: Engine, { user: owner }: Identity): void {
   const { user } = engine.replica.state.identity
-  engine.visiting = false
-  if (user !== null) engine.home?.switchUser(engine, user)
+  Object.assign(engine, { visiting: false, storage: 'memory' })
+  // they come back to it
+  if (owner !== null) rememberUser(engine.notes, engine.options.name ?? defaultName, owner, engine.key)
+  if (user !== null) openAnother(engine, user)
 }
 
 /** It is another user's. */

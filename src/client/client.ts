@@ -19,6 +19,7 @@ import { callHome, check, closedError, createEngine, linkOf, visit } from './eng
 import type { Engine, Parts } from './engine.ts'
 import { defaultName, recall } from './env.ts'
 import { failHandle, newHandle } from './handles.ts'
+import type { Home } from './home.ts'
 
 type AnyClient = BareClient
 
@@ -42,8 +43,8 @@ export function clientOf<const S extends readonly EntitySource[]>(
         (state === 'ready' || (hope && state !== 'stopped' && state !== 'waiting'))
       )
     },
-    clear: async () => (await callHome(engine)).forget(engine),
-    adopt: async () => (await callHome(engine)).adopt(engine),
+    clear: () => atHome(engine, home => home.forget(engine)),
+    adopt: () => atHome(engine, home => home.adopt(engine)),
     close: () => shut(engine),
     [Symbol.asyncDispose]: () => client.close(),
   }
@@ -78,6 +79,16 @@ async function shut(engine: Engine): Promise<void> {
     // it will never be, and nobody need wait for it
     engine.ready.resolve()
   }
+}
+
+/** Rejects CLOSED, also where the client is closed before there is a home. */
+async function atHome<T>(engine: Engine, run: (home: Home) => Promise<T>): Promise<T> {
+  if (engine.home !== null) return run(engine.home)
+  return new Promise((resolve, reject) => {
+    engine.early?.push(() => engine.home ?? reject(closedError()))
+    if (engine.closed) reject(closedError())
+    else callHome(engine).then(home => resolve(run(home)), reject)
+  })
 }
 
 type Writing = Pick<
@@ -216,7 +227,7 @@ function connecting(engine: Engine): Connecting {
   return {
     async sync(entity) {
       checkEntity(engine, entity)
-      return (engine.home ?? (await callHome(engine))).sync(engine, entity)
+      return atHome(engine, home => home.sync(engine, entity))
     },
     connect: () => connect(engine),
     disconnect: () => disconnect(engine),

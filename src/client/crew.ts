@@ -1,14 +1,16 @@
 // One tab among others over one database: carries out what `lead` decides, and keeps the followers' replicas with the
 // leader's (rules T1 to T5). The leader forwards what the server says; what does not fit, a follower reads from disk.
-import { decodeDown } from '../core/index.ts'
+import { afterClose, decodeDown } from '../core/index.ts'
 import type { Batch, Down } from '../core/index.ts'
 import { connect, disconnect } from './client.ts'
 import { drive as driveLink } from './connector.ts'
+import { connects } from './crew-state.ts'
 import type { Crew } from './crew-state.ts'
 import { asError, check, linkOf, moved, report, tell } from './engine.ts'
 import type { Engine } from './engine.ts'
 import { answerMs, stepLead, watchMs } from './lead.ts'
 import type { LeadEffect, LeadEvent } from './lead.ts'
+import type { Link } from './link.ts'
 import type { Change, State } from './state.ts'
 import { hearRecords, inOrder, readPending, reload } from './crew-disk.ts'
 import { cleared } from './opening.ts'
@@ -109,6 +111,11 @@ function follow(engine: Engine): void {
   driveLink(engine.connector, { type: 'stop' })
 }
 
+/** A guest has its connection, or a reason to have none: not that another tab led, which is over. */
+function isKept({ state, code }: Link): boolean {
+  return state !== 'idle' && (state !== 'stopped' || afterClose(code) === 'auth')
+}
+
 /** Waits for the lock. */
 function queue(engine: Engine): void {
   const { crew, env } = engine
@@ -163,7 +170,8 @@ function carry(engine: Engine, effect: LeadEffect): void {
       })
       return
     case 'leads':
-      if (engine.wanted && !engine.closed && !crew.guest) driveLink(engine.connector, { type: 'start' })
+      if (engine.wanted && !engine.closed && !(crew.guest && isKept(engine.connector.link)))
+        driveLink(engine.connector, { type: 'start' })
       crew.guest = false
       return
     case 'yield':
@@ -317,7 +325,7 @@ function hear(engine: Engine, message: TabMessage): void {
     case 'cleared':
       return cleared(engine)
     case 'do':
-      if (crew.lead.role === 'lead') asked(engine, message.what, message.entity)
+      if (connects(engine)) asked(engine, message.what, message.entity)
       // there may be nobody who leads just now: whoever will knows what is wanted
       else if (message.what !== 'sync') engine.wanted = message.what === 'connect'
       return

@@ -212,13 +212,14 @@ function carry(engine: Engine, effect: Effect): void {
 
 export const closedError = (): SyncError => new SyncError('CLOSED', 'the client is closed')
 
-/** In memory, until there is a home. */
+/** What there is comes from the server, until there is a home. */
 export function visit(engine: Engine): void {
   engine.visiting = true
   // where it will be kept; if it cannot be, that is told then
   if (typeof indexedDB !== 'undefined') engine.storage = 'indexeddb'
   engine.opening = Promise.resolve().then(() => {
     if (engine.wanted && !engine.closed) drive(engine.connector, { type: 'start' })
+    else check(engine)
   })
 }
 
@@ -273,9 +274,10 @@ export function check(engine: Engine): void {
   engine.home?.late(engine)
   const link = linkOf(engine)
   engine.home?.answer(engine)
-  const { entities } = engine.replica.state
-  const first = hopeful(engine)
-  const { visiting, homeless } = engine
+  const { entities, held } = engine.replica.state
+  // what the server says to the first question is not understood here, and will not be soon
+  const first = hopeful(engine) && !(engine.homeless && held.length > 0)
+  const { visiting, homeless, closed } = engine
   const synced = link.state === 'ready' && [...entities.values()].every(kept => kept.current)
   // without a home there is nothing to be ready with but what the server says
   const isOpen = engine.early === null || homeless
@@ -285,7 +287,7 @@ export function check(engine: Engine): void {
   }
   // what is written from here on is shown at once, and kept
   if (engine.isReady && isOpen) engine.ready.resolve()
-  if (visiting && (synced || !first)) void callHome(engine)
+  if (visiting && !closed && (synced || !first)) void callHome(engine)
 }
 
 /** The first attempt is to come, or it runs. */

@@ -135,6 +135,7 @@ describe('healing', () => {
     expect(r.log).toEqual([{ do: 'home' }, { do: 'home' }])
     expect(r.view('a')?.['title']).not.toBe('A13')
     r.step({ type: 'home', desk })
+    for (const message of r.replica.state.held.splice(0)) r.frame(message)
     r.frame({ type: 'mismatch', entity: 't', cursor: at(20), buckets: [] })
     expect(r.view('a')?.['title']).toBe('A13')
     expect(r.sent.filter(({ type }) => type === 'subscribe')).toEqual([])

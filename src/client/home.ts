@@ -12,7 +12,7 @@ import type { Engine } from './engine.ts'
 import { exclusive } from './exclusive.ts'
 import type { Handle } from './handles.ts'
 import { late } from './late.ts'
-import { close, forget, openDatabase, switchUser, welcomed } from './opening.ts'
+import { close, forget, openDatabase, welcomed } from './opening.ts'
 import type { ReplicaEvent } from './replica.ts'
 import type { Change, Effect } from './state.ts'
 import { furnish } from './rooms.ts'
@@ -28,8 +28,6 @@ export interface Home {
   furnish(engine: Engine): void
   /** `user` null: the last one of this browser. Connects when the store is open and a connection is wanted. */
   open(engine: Engine, user: string | null): void
-  /** The server takes this connection for somebody else: on with that user's own database. */
-  switchUser(engine: Engine, user: string): void
   welcomed(engine: Engine, user: string): void
   forget(engine: Engine): Promise<void>
   close(engine: Engine): Promise<void>
@@ -68,7 +66,6 @@ export const home: Home = {
   upkeep,
   furnish,
   open: openDatabase,
-  switchUser,
   welcomed,
   forget,
   close,

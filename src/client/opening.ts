@@ -3,7 +3,7 @@ import { SyncError } from '../core/index.ts'
 import { leave as leaveCrew, need, post, rejoin, suspend } from './crew.ts'
 import { connects, leads } from './crew-state.ts'
 import { boot } from './boot.ts'
-import { asError, closedError, emit } from './engine.ts'
+import { asError, closedError, emit, tell } from './engine.ts'
 import { storageFailed } from './engine-disk.ts'
 import { drive } from './connector.ts'
 import type { Engine } from './engine.ts'
@@ -19,8 +19,9 @@ import { failHandles } from './writing.ts'
 /** `user` null: the last one of this browser. Connects when the store is open and a connection is wanted. */
 export function openDatabase(engine: Engine, user: string | null): void {
   engine.deafen = engine.env.onHint(hint => hear(engine, hint))
-  if (openMemory(engine)) return
-  void begin(engine, () => openStore(engine, user))
+  if (!openMemory(engine)) void begin(engine, () => openStore(engine, user))
+  // somebody else may have signed in meanwhile: their database comes after the one of those who were here
+  for (const message of engine.replica.state.held.splice(0)) tell(engine, { type: 'frame', message })
 }
 
 function hear(engine: Engine, hint: Hint): void {
@@ -62,9 +63,10 @@ function begin(engine: Engine, open: () => Promise<void>): Promise<void> {
   return opened
 }
 
-async function openStore(engine: Engine, user: string | null): Promise<void> {
+/** `whose`: as the server calls them, where it has said so. */
+async function openStore(engine: Engine, user: string | null, whose: string | null = null): Promise<void> {
   const { store = 'auto', name = defaultName, user: told } = engine.options
-  const own = (made: ClientStore): Promise<void> => boot(engine, made, null)
+  const own = (made: ClientStore): Promise<void> => boot(engine, made, null, whose)
   if (store === 'memory') return own(noStore())
   // another user's rows never come into a store that was made for this one
   if (typeof store === 'object') return own(user === null ? store : noStore())
@@ -79,7 +81,7 @@ async function openStore(engine: Engine, user: string | null): Promise<void> {
   const probe = tabs?.channel(shared, () => {}) ?? null
   probe?.close()
   if (probe !== null || (typeof store === 'function' && tabs === undefined))
-    return boot(engine, storeOf(engine, database), probe === null ? null : shared)
+    return boot(engine, storeOf(engine, database), probe === null ? null : shared, whose)
   // tabs that cannot hear each other: the first that has the lock has the disk, the others work in memory
   const held = await engine.home?.exclusive(engine, shared)
   if (held === true) return own(storeOf(engine, database))
@@ -104,9 +106,15 @@ export function storeOf({ options: { store }, env }: Engine, database: string): 
 
 /** The server takes this connection for somebody else: on with that user's own database. */
 export function switchUser(engine: Engine, user: string): void {
+  // while another database is being opened: what was written before is for that one
+  engine.early?.push(() => void (engine.early ??= []))
+  openAnother(engine, user)
+}
+
+export function openAnother(engine: Engine, user: string): void {
   void begin(engine, async () => {
     await leave(engine)
-    await openStore(engine, user)
+    await openStore(engine, user, user)
   })
 }
 

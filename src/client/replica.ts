@@ -40,7 +40,7 @@ export type ReplicaEvent =
   | { readonly type: 'closed' }
   /** The pause is over. */
   | { readonly type: 'resume' }
-  /** It is loaded: what waited for it is taken in now. */
+  /** It is loaded; whoever opens what it needs takes in what waited for it. */
   | { readonly type: 'home'; readonly desk: Desk }
   /** `again`: whatever was asked before is lost. */
   | { readonly type: 'ask'; readonly entity: string; readonly again?: boolean }
@@ -171,7 +171,6 @@ function handle(state: State, event: ReplicaEvent): number {
     case 'home':
       event.desk.begin(state)
       state.desk = event.desk
-      for (const message of state.held.splice(0)) receive(state, message)
       return 0
     case 'part':
       event.step(state)
