@@ -8,7 +8,6 @@ import type {
   Id,
   RowsOf,
   Status,
-  Target,
   Transaction,
   WriteHandle,
 } from './api.ts'
@@ -46,7 +45,6 @@ export function clientOf<const S extends readonly EntitySource[]>(
     clear: () => atHome(engine, home => home.forget(engine)),
     adopt: () => atHome(engine, home => home.adopt(engine)),
     close: () => shut(engine),
-    [Symbol.asyncDispose]: () => client.close(),
   }
   // reason: inside, every row is a Row; what they are outside is the caller's definition
   return Object.assign(client, parts.more?.(engine)) as unknown as BareClient<RowsOf<S>>
@@ -166,21 +164,12 @@ export function checkEntity(engine: Engine, entity: string): void {
     throw new SyncError('UNKNOWN_ENTITY', `'${entity}' is not among this client's entities`)
 }
 
-type Reading = Pick<
-  AnyClient,
-  'get' | 'getAll' | 'getSnapshot' | 'subscribe' | 'shape' | 'on' | 'status' | 'ready'
->
+type Reading = Pick<AnyClient, 'get' | 'getAll' | 'subscribe' | 'shape' | 'on' | 'status' | 'ready'>
 
 function reading(engine: Engine): Reading {
-  const get = (entity: string, id: Id): Row | undefined => engine.replica.view(entity, encodeId(id))
   return {
-    get,
+    get: (entity, id) => engine.replica.view(entity, encodeId(id)),
     getAll: entity => engine.live.all(entity),
-    // reason: the overloads say which target gives what
-    getSnapshot: ((target: Target<Record<string, Row>>) =>
-      typeof target === 'string'
-        ? engine.live.all(target)
-        : get(target.entity, target.id)) as AnyClient['getSnapshot'],
     subscribe(target, listener) {
       const [entity, id] = typeof target === 'string' ? [target, null] : [target.entity, encodeId(target.id)]
       checkEntity(engine, entity)

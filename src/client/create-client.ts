@@ -1,11 +1,12 @@
 // `createClient`: the client with all its parts.
 import { conflictsName } from '../core/index.ts'
 import type { EntitySource, Filter, Row } from '../core/index.ts'
-import type { Client, ClientOptions, RowsOf } from './api.ts'
+import type { Client, ClientOptions, RowsOf, Target } from './api.ts'
 import { checkEntity, clientOf } from './client.ts'
 import { conflictsOf } from './conflicts.ts'
 import type { Parts } from './engine.ts'
 import { desk } from './desk.ts'
+import { encodeId } from './encode.ts'
 import { textOf } from './filters.ts'
 import type { ScopeOptions } from './filters.ts'
 import { healing } from './heal.ts'
@@ -43,6 +44,10 @@ export function allParts(): Omit<Parts, 'home'> & { readonly home: Home } {
           return queryOf(engine, entity, options)
         },
         scope: (entity: string, options: ScopeOptions<Row> = {}) => open.open(entity, options),
+        getSnapshot: (target: Target<Record<string, Row>>) =>
+          typeof target === 'string'
+            ? engine.live.all(target)
+            : engine.replica.view(target.entity, encodeId(target.id)),
       }
     },
   }
@@ -59,7 +64,10 @@ export function createClient<const S extends readonly EntitySource[]>(
   // reason: what a row is, is the caller's affair; in the inbox every row is a Row
   const plain = client as unknown as Client
   const begin = (): void => void plain.scope(conflictsName).ready.catch(() => {}) // there may be none to be had
-  return Object.assign(client, { conflicts: conflictsOf(plain, begin) })
+  return Object.assign(client, {
+    conflicts: conflictsOf(plain, begin),
+    [Symbol.asyncDispose]: () => client.close(),
+  })
 }
 
 function inOrder(wheres: { readonly [entity: string]: Filter<Row> | undefined }): object {
