@@ -7,7 +7,7 @@ import { asError, check, emit, newIdentity, newReplica, tell } from './engine.ts
 import { newDisk, storageFailed } from './engine-disk.ts'
 import type { Engine } from './engine.ts'
 import { noStore } from './memory.ts'
-import { openAnother } from './opening.ts'
+import { noteOwner, openAnother } from './opening.ts'
 import { taken } from './store.ts'
 import type { ClientStore, Identity, Loaded } from './store.ts'
 import type { Wants } from './wants.ts'
@@ -29,7 +29,7 @@ export async function boot(
   const { loaded, identity, failed } = await open(store, Object.keys(wants), fresh, shared === null)
   if (engine.visiting && isForeign(engine, identity)) {
     await store.close()
-    return goOn(engine)
+    return goOn(engine, identity)
   }
   if (failed !== null) store = noStore()
   engine.store = store
@@ -86,8 +86,10 @@ function startAnew(engine: Engine, loaded: Opened, shared: string | null, wants:
 }
 
 /** In memory, until the database of the one whose rows these are is open: what was written meanwhile waits for it. */
-function goOn(engine: Engine): void {
+function goOn(engine: Engine, { user: owner }: Identity): void {
   const { user } = engine.replica.state.identity
+  // who comes back finds what is theirs
+  if (owner !== null) noteOwner(engine, owner)
   Object.assign(engine, { visiting: false, storage: 'memory' })
   if (user !== null) openAnother(engine, user)
 }
@@ -107,10 +109,11 @@ function moveIn(engine: Engine, loaded: Opened, shared: string | null): void {
   const { client, user } = engine.replica.state.identity
   engine.visiting = false
   const guest = stored.client === client
-  if (!guest) drive(engine.connector, { type: 'stop' })
   // nothing of what is stored under its numbers is known here yet
   tell(engine, { type: 'identity', identity: { ...stored, n: 0, user: user ?? stored.user } })
   if (shared !== null) join(engine, shared, stored.lead, guest)
+  // among other tabs: how the connection is, is theirs to say from here on
+  if (!guest) drive(engine.connector, { type: 'stop' })
   if (shared === null || !guest) tell(engine, { type: 'role', follows: shared !== null, lead: stored.lead })
   if (shared === null) tell(engine, { type: 'reloaded', loaded, told: null })
   if (user !== null) engine.home?.welcomed(engine, user)

@@ -15,11 +15,10 @@ import type {
 import { drive } from './connector.ts'
 import { encodeId, encodeRow } from './encode.ts'
 import { connects } from './crew-state.ts'
-import { callHome, check, createEngine, linkOf, visit } from './engine.ts'
+import { callHome, check, closedError, createEngine, linkOf, visit } from './engine.ts'
 import type { Engine, Parts } from './engine.ts'
 import { defaultName, recall } from './env.ts'
-import { failHandle, newHandle } from './handles.ts'
-import type { Home } from './home.ts'
+import { deferred, failHandle, newHandle } from './handles.ts'
 
 type AnyClient = BareClient
 
@@ -43,8 +42,8 @@ export function clientOf<const S extends readonly EntitySource[]>(
         (state === 'ready' || (hope && state !== 'stopped' && state !== 'waiting'))
       )
     },
-    clear: async () => (engine.home ?? (await atHome(engine))).forget(engine),
-    adopt: async () => (engine.home ?? (await atHome(engine))).adopt(engine),
+    clear: async () => (engine.home ?? (await callHome(engine))).forget(engine),
+    adopt: async () => (engine.home ?? (await callHome(engine))).adopt(engine),
     close: () => shut(engine),
     [Symbol.asyncDispose]: () => client.close(),
   }
@@ -68,6 +67,8 @@ function begin(engine: Engine): void {
 async function shut(engine: Engine): Promise<void> {
   if (engine.closed) return
   engine.closed = true
+  // whoever waits for a home waits for nothing
+  ;(engine.coming ??= deferred()).reject(closedError())
   drive(engine.connector, { type: 'stop' })
   await engine.opening
   try {
@@ -80,17 +81,6 @@ async function shut(engine: Engine): Promise<void> {
     engine.ready.resolve()
   }
 }
-
-/** Rejects also when the client is closed before. */
-function atHome(engine: Engine): Promise<Home> {
-  return new Promise((resolve, reject) => {
-    if (engine.closed) return reject(closedError())
-    callHome(engine).then(resolve, reject)
-    engine.early?.push(() => engine.home ?? reject(closedError()))
-  })
-}
-
-const closedError = (): SyncError => new SyncError('CLOSED', 'the client is closed')
 
 type Writing = Pick<
   AnyClient,
@@ -228,7 +218,7 @@ function connecting(engine: Engine): Connecting {
   return {
     async sync(entity) {
       checkEntity(engine, entity)
-      return (engine.home ?? (await atHome(engine))).sync(engine, entity)
+      return (engine.home ?? (await callHome(engine))).sync(engine, entity)
     },
     connect: () => connect(engine),
     disconnect: () => disconnect(engine),

@@ -106,8 +106,9 @@ function follow(engine: Engine): void {
   const { crew } = engine
   if (!crew.guest) return
   Object.assign(crew, { guest: false, welcome: null, stale: true })
-  driveLink(engine.connector, { type: 'stop' })
+  // first: how far it has heard of the log counts after its connection
   tell(engine, { type: 'role', follows: true, lead: crew.known })
+  driveLink(engine.connector, { type: 'stop' })
 }
 
 /** A guest has its connection, or a reason to have none: not that another tab led, which is over. */
@@ -350,6 +351,10 @@ function takeFrame(engine: Engine, message: Down | undefined): void {
   })
 }
 
+const caughtUp = (state: State): void => {
+  state.told = 0
+}
+
 function hearLeader(engine: Engine, message: Extract<TabMessage, { type: 'lead' }>): void {
   const { crew } = engine
   const { lead, link, welcome, stored } = message
@@ -364,6 +369,9 @@ function hearLeader(engine: Engine, message: Extract<TabMessage, { type: 'lead' 
   if (crew.link === null && (link.state === 'stopped' || (link.state === 'idle' && engine.options.user)))
     post(engine, { type: 'do', what: 'connect', entity: '' })
   const { state: previous } = linkOf(engine)
+  // one that connects now knows all that this tab was told before
+  if (crew.link !== null && welcome !== null && crew.welcome !== welcome)
+    tell(engine, { type: 'part', step: caughtUp })
   crew.link = link
   follow(engine)
   // who takes over was told otherwise maybe, after that one said it

@@ -82,6 +82,7 @@ export const desk: Desk = {
     const books: Books = {
       ...nothing(),
       behind: false,
+      told: 0,
       drafts: 0,
       temporary: new Map(),
       waiting: 0,
@@ -187,6 +188,7 @@ export const desk: Desk = {
 export type Books = Pick<
   State,
   | 'behind'
+  | 'told'
   | 'drafts'
   | 'temporary'
   | 'waiting'
@@ -287,6 +289,9 @@ function welcomed(state: State, { last, head }: Welcome): void {
   }
 }
 
+/** What is known of it. */
+const headOf = ({ head }: State): number => (head === unheard ? 0 : head)
+
 /** What the disk has taken, and what other tabs have put there. */
 function fromDisk(
   state: State,
@@ -300,6 +305,10 @@ function fromDisk(
       discard(state, event.n)
       return
     case 'identity':
+      state.told = Math.max(
+        headOf(state),
+        ...Array.from(state.entities.values(), ({ cursor }) => cursor?.seq ?? 0),
+      )
       state.identity = event.identity
       state.saveIdentity = true
       return
@@ -333,6 +342,7 @@ function fromDisk(
       }
       return
     case 'role':
+      if (state.told > 0) state.told = event.follows ? Math.max(state.told, headOf(state)) : 0
       // a connection that goes on is where it was
       if (state.follows || event.follows) state.head = unheard
       state.follows = event.follows

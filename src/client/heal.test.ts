@@ -128,7 +128,7 @@ describe('healing', () => {
     expect(r.saves.at(-1)?.commits[0]?.shape?.hash).toBe(wide.hash)
   })
 
-  test('[S7] where what heals is not loaded yet, it is asked for, and all that comes meanwhile waits for it', () => {
+  test('[S7] [H5] where what heals is not loaded yet, it is asked for, and all that comes meanwhile waits for it', () => {
     const r = synced({ desk: null })
     r.frame(reset({ state: 'old', common: at(10) }))
     r.batch(null, at(20), [[13, 'a', 'A13', 'no']], { repair: true })
@@ -141,12 +141,13 @@ describe('healing', () => {
     expect(r.sent.filter(({ type }) => type === 'subscribe')).toEqual([])
   })
 
-  test('what waits for it is of its connection', () => {
+  test('[H5] what waits for it is of its connection', () => {
     const r = synced({ desk: null })
     r.frame(reset({ state: 'old', common: at(10) }))
     r.step({ type: 'closed' })
     r.step({ type: 'home', desk })
     r.batch(null, at(20), [[13, 'a', 'A13', 'no']], { repair: true })
+    r.frame({ type: 'mismatch', entity: 't', cursor: at(20), buckets: [] })
     expect(r.view('a')?.['title']).not.toBe('A13')
   })
 

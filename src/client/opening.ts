@@ -3,7 +3,7 @@ import { SyncError } from '../core/index.ts'
 import { leave as leaveCrew, need, post, rejoin, suspend } from './crew.ts'
 import { connects, leads } from './crew-state.ts'
 import { boot } from './boot.ts'
-import { asError, emit, tell } from './engine.ts'
+import { asError, closedError, emit, tell } from './engine.ts'
 import { storageFailed } from './engine-disk.ts'
 import { drive } from './connector.ts'
 import type { Engine } from './engine.ts'
@@ -120,7 +120,10 @@ export function openAnother(engine: Engine, user: string): void {
 
 /** Which database is whose is remembered where there is one to come back to. */
 export function welcomed(engine: Engine, user: string): void {
-  if (engine.storage !== 'indexeddb' || engine.visiting) return
+  if (engine.storage === 'indexeddb' && !engine.visiting) noteOwner(engine, user)
+}
+
+export function noteOwner(engine: Engine, user: string): void {
   const { name = defaultName, user: said } = engine.options
   // a page may know people whom the server does not tell apart
   const whose = said && databaseKey(engine.notes, name, said) === engine.key ? said : user
@@ -155,8 +158,7 @@ export async function close(engine: Engine): Promise<void> {
   try {
     await leave(engine)
   } finally {
-    const error = new SyncError('CLOSED', 'the client is closed')
-    for (const handles of engine.shelves.values()) failHandles(handles, error)
+    for (const handles of engine.shelves.values()) failHandles(handles, closedError())
   }
 }
 

@@ -208,6 +208,8 @@ export interface State {
   now: number
   /** There are mutations of other tabs on disk that are not known here yet. */
   behind: boolean
+  /** What this tab was told of the log before it came among others: whoever leads may not have heard of it yet; 0: nothing. */
+  told: number
   /** How many mutations this page has made. */
   drafts: number
   /** Another tab leads: it has the connection, and stores what the server says. */

@@ -46,9 +46,9 @@ export function createRhtmxFieldSync(
       value: Encodable = null,
       action: Action = 'update',
     ): Promise<PushResult> {
-      if (action !== 'delete' || field === null)
-        return face.pushChange(entity, id, action, field === null ? {} : { [field]: value })
-      return face.pushChange(entity, id, 'update', { [field]: null })
+      if (field === null) return face.pushChange(entity, id, action)
+      const empties = action === 'delete'
+      return face.pushChange(entity, id, empties ? 'update' : action, { [field]: empties ? null : value })
     },
     getField: (entity: string, id: Id, field: string) => client.get(entity, id)?.[field],
     conflicts: conflictsIn(later),

@@ -21,9 +21,9 @@ export interface Truth {
 /** Where replicas and queues are not yet what they have to become. */
 export function differences(browsers: readonly Browser[], world: Truth): string[] {
   const found = [...(world.scopes?.unanswered() ?? []), ...world.bare.differences(world.database)]
-  for (const { name, user, client, atHome } of browsers) {
+  for (const { name, user, client, visits } of browsers) {
+    if (visits) found.push(`${name} has no home`)
     const { state, pending } = client.status()
-    if (!atHome) found.push(`${name} has no home yet`)
     if (state !== 'ready') found.push(`${name} is ${state}`)
     if (pending > 0)
       found.push(`[Q4] ${name} still has ${pending} pending: ${JSON.stringify(client.pending()[0])}`)
