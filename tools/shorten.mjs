@@ -13,7 +13,7 @@ const known =
   'granted initial isReady jitter notify raised settled shapes views welcomedAt factor fenced ' +
   'longPollTransport numbers onHint onwards queueForm realId removed sseTransport ' +
   'unstored spelled watchers partial shifting upkeep desk home coming visiting homeless patience guest ' +
-  'switchUser furnish parted busy welcomed forward carry answer announce strategyText deafen'
+  'furnish parted busy welcomed forward carry answer announce strategyText deafen fresh hinted fired'
 
 const names = known.split(' ')
 

@@ -8,7 +8,7 @@ import { defaultName } from './env.ts'
 import { newDisk, storageFailed } from './engine-disk.ts'
 import type { Engine } from './engine.ts'
 import { noStore } from './memory.ts'
-import { openAnother } from './opening.ts'
+import { noteOwner, openAnother } from './opening.ts'
 import { taken } from './store.ts'
 import type { ClientStore, Identity, Loaded } from './store.ts'
 import { rememberUser } from './users.ts'
@@ -90,6 +90,8 @@ function startAnew(engine: Engine, loaded: Opened, shared: string | null, wants:
 /** In memory, until the database of the one whose rows these are is open: what was written meanwhile waits for it. */
 function goOn(engine: Engine, { user: owner }: Identity): void {
   const { user } = engine.replica.state.identity
+  // who comes back finds what is theirs
+  if (owner !== null) noteOwner(engine, owner)
   Object.assign(engine, { visiting: false, storage: 'memory' })
   // they come back to it
   if (owner !== null) rememberUser(engine.notes, engine.options.name ?? defaultName, owner, engine.key)

@@ -17,8 +17,7 @@ import { connects } from './crew-state.ts'
 import { callHome, check, closedError, createEngine, linkOf, visit } from './engine.ts'
 import type { Engine, Parts } from './engine.ts'
 import { defaultName, recall } from './env.ts'
-import { failHandle, newHandle } from './handles.ts'
-import type { Home } from './home.ts'
+import { deferred, failHandle, newHandle } from './handles.ts'
 
 type AnyClient = BareClient
 
@@ -42,8 +41,8 @@ export function clientOf<const S extends readonly EntitySource[]>(
         (state === 'ready' || (hope && state !== 'stopped' && state !== 'waiting'))
       )
     },
-    clear: () => atHome(engine, home => home.forget(engine)),
-    adopt: () => atHome(engine, home => home.adopt(engine)),
+    clear: async () => (engine.home ?? (await callHome(engine))).forget(engine),
+    adopt: async () => (engine.home ?? (await callHome(engine))).adopt(engine),
     close: () => shut(engine),
   }
   // reason: inside, every row is a Row; what they are outside is the caller's definition
@@ -66,6 +65,8 @@ function begin(engine: Engine): void {
 async function shut(engine: Engine): Promise<void> {
   if (engine.closed) return
   engine.closed = true
+  // whoever waits for a home waits for nothing
+  ;(engine.coming ??= deferred()).reject(closedError())
   drive(engine.connector, { type: 'stop' })
   await engine.opening
   try {
@@ -77,16 +78,6 @@ async function shut(engine: Engine): Promise<void> {
     // it will never be, and nobody need wait for it
     engine.ready.resolve()
   }
-}
-
-/** Rejects CLOSED, also where the client is closed before there is a home. */
-async function atHome<T>(engine: Engine, run: (home: Home) => Promise<T>): Promise<T> {
-  if (engine.home !== null) return run(engine.home)
-  return new Promise((resolve, reject) => {
-    engine.early?.push(() => engine.home ?? reject(closedError()))
-    if (engine.closed) reject(closedError())
-    else callHome(engine).then(home => resolve(run(home)), reject)
-  })
 }
 
 type Writing = Pick<
@@ -216,7 +207,7 @@ function connecting(engine: Engine): Connecting {
   return {
     async sync(entity) {
       checkEntity(engine, entity)
-      return atHome(engine, home => home.sync(engine, entity))
+      return (engine.home ?? (await callHome(engine))).sync(engine, entity)
     },
     connect: () => connect(engine),
     disconnect: () => disconnect(engine),

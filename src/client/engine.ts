@@ -41,7 +41,7 @@ export interface Engine extends Rooms {
   /** Null: not loaded yet. */
   home: Home | null
   /** It is being loaded. */
-  coming: Promise<Home> | null
+  coming: Deferred<Home> | null
   /** It could not be loaded. */
   homeless: boolean
   /** Connected before anything of it is stored: what comes is in memory, what is written waits. */
@@ -212,14 +212,14 @@ function carry(engine: Engine, effect: Effect): void {
 
 export const closedError = (): SyncError => new SyncError('CLOSED', 'the client is closed')
 
-/** What there is comes from the server, until there is a home. */
+/** In memory, until there is a home. */
 export function visit(engine: Engine): void {
   engine.visiting = true
   // where it will be kept; if it cannot be, that is told then
   if (typeof indexedDB !== 'undefined') engine.storage = 'indexeddb'
   engine.opening = Promise.resolve().then(() => {
     if (engine.wanted && !engine.closed) drive(engine.connector, { type: 'start' })
-    else check(engine)
+    check(engine)
   })
 }
 
@@ -227,33 +227,33 @@ export function visit(engine: Engine): void {
 export function callHome(engine: Engine, attempt = 1): Promise<Home> {
   const { parts, env, connector } = engine
   if (typeof parts.home !== 'function') return Promise.resolve(parts.home)
-  if (engine.coming !== null) return engine.coming
-  const coming = parts.home().then(
+  if (engine.coming !== null) return engine.coming.promise
+  const coming = (engine.coming = deferred<Home>())
+  parts.home().then(
     home => {
-      if (engine.closed) throw closedError()
+      if (engine.closed) return
       home.furnish(engine)
       engine.home = home
       drive(connector, { type: 'loaded', upkeep: home.upkeep })
       tell(engine, { type: 'home', desk: home.desk })
       home.open(engine, engine.options.user ?? null)
-      return home
+      coming.resolve(home)
     },
     (error: unknown) => {
       engine.homeless = true
       report(engine, asError(error))
+      coming.reject(asError(error))
       // to read, if nothing else
-      if (!engine.visiting) visit(engine)
+      if (engine.visiting) check(engine)
+      else visit(engine)
       env.after(nominalDelay(connector.link.policy, attempt), () => {
+        if (engine.closed) return
         engine.coming = null
-        if (!engine.closed) void callHome(engine, attempt + 1)
+        void callHome(engine, attempt + 1)
       })
-      check(engine)
-      throw error
     },
   )
-  engine.coming = coming
-  coming.catch(() => {})
-  return coming
+  return coming.promise
 }
 
 function receive(engine: Engine, message: Down | undefined, text: string): 'welcome' | 'frame' | null {
@@ -274,10 +274,10 @@ export function check(engine: Engine): void {
   engine.home?.late(engine)
   const link = linkOf(engine)
   engine.home?.answer(engine)
+  const { visiting, homeless } = engine
   const { entities, held } = engine.replica.state
-  // what the server says to the first question is not understood here, and will not be soon
-  const first = hopeful(engine) && !(engine.homeless && held.length > 0)
-  const { visiting, homeless, closed } = engine
+  // what the server says may not be understood here, nor will it be soon
+  const first = hopeful(engine) && !(homeless && held[0])
   const synced = link.state === 'ready' && [...entities.values()].every(kept => kept.current)
   // without a home there is nothing to be ready with but what the server says
   const isOpen = engine.early === null || homeless
@@ -287,7 +287,7 @@ export function check(engine: Engine): void {
   }
   // what is written from here on is shown at once, and kept
   if (engine.isReady && isOpen) engine.ready.resolve()
-  if (visiting && !closed && (synced || !first)) void callHome(engine)
+  if (visiting && (synced || !first)) void callHome(engine)
 }
 
 /** The first attempt is to come, or it runs. */

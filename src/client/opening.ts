@@ -120,7 +120,10 @@ export function openAnother(engine: Engine, user: string): void {
 
 /** Which database is whose is remembered where there is one to come back to. */
 export function welcomed(engine: Engine, user: string): void {
-  if (engine.storage !== 'indexeddb' || engine.visiting) return
+  if (engine.storage === 'indexeddb' && !engine.visiting) noteOwner(engine, user)
+}
+
+export function noteOwner(engine: Engine, user: string): void {
   const { name = defaultName, user: said } = engine.options
   // a page may know people whom the server does not tell apart
   const whose = said && databaseKey(engine.notes, name, said) === engine.key ? said : user

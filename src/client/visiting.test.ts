@@ -355,6 +355,7 @@ test('[H4] another user’s database is neither read nor written', async () => {
   expect(sent.flatMap(({ writes }) => writes.map(({ id }) => id))).toEqual(['b'])
   await bob.client.close()
   server.user = 'u1'
+  // whose the databases are is known again
   const again = visit()
   again.come()
   await vi.waitFor(() => expect(again.title('secret')).toBe('of u1'))
