@@ -4,14 +4,12 @@ import { drive } from './connector.ts'
 import { join, need } from './crew.ts'
 import { leads } from './crew-state.ts'
 import { asError, check, emit, newIdentity, newReplica, tell } from './engine.ts'
-import { defaultName } from './env.ts'
 import { newDisk, storageFailed } from './engine-disk.ts'
 import type { Engine } from './engine.ts'
 import { noStore } from './memory.ts'
 import { noteOwner, openAnother } from './opening.ts'
 import { taken } from './store.ts'
 import type { ClientStore, Identity, Loaded } from './store.ts'
-import { rememberUser } from './users.ts'
 import type { Wants } from './wants.ts'
 
 /**
@@ -93,8 +91,6 @@ function goOn(engine: Engine, { user: owner }: Identity): void {
   // who comes back finds what is theirs
   if (owner !== null) noteOwner(engine, owner)
   Object.assign(engine, { visiting: false, storage: 'memory' })
-  // they come back to it
-  if (owner !== null) rememberUser(engine.notes, engine.options.name ?? defaultName, owner, engine.key)
   if (user !== null) openAnother(engine, user)
 }
 
