@@ -12,8 +12,8 @@ async function run() {
     const unsubscribe = client.subscribe('items', look)
     look()
   })
-  // the database is there when the client begins to connect; opened later, it would be waited for
-  await new Promise(resolve => client.on('state', resolve))
+  // the database is there then; opened before the client has made it, it would be another one
+  await client.ready
   const db = await asked(indexedDB.open('syncline-anon'))
   await readable
   for (;;) {

@@ -232,4 +232,7 @@ export interface Client<R = Record<string, Row>> {
 }
 
 /** Without what a small script leaves out. */
-export type BareClient<R = Record<string, Row>> = Omit<Client<R>, 'query' | 'scope' | 'conflicts'>
+export type BareClient<R = Record<string, Row>> = Omit<
+  Client<R>,
+  'query' | 'scope' | 'conflicts' | 'getSnapshot' | typeof Symbol.asyncDispose
+>

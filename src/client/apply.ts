@@ -3,7 +3,6 @@
 import type { Batch, Cursor } from '../core/index.ts'
 import { contiguity, patched, sameCursor } from '../core/index.ts'
 import { ask, answered } from './ask.ts'
-import { rename } from './rename.ts'
 import { advance, dropRow, putRow, rowReader } from './rows.ts'
 import type { Kept, Part, State } from './state.ts'
 import type { StoredRow } from './store.ts'
@@ -19,7 +18,7 @@ export function receiveBatch(state: State, batch: Batch): void {
     if (batch.repair !== true && (kept.heal === null || batch.from === null))
       receiveParts(state, kept, batch, parts)
     else if (batch.repair === true && kept.heal !== null)
-      state.healing?.repair(state, kept, kept.heal, batch, parts)
+      state.desk?.healing.repair(state, kept, kept.heal, batch, parts)
   }
 }
 
@@ -76,7 +75,7 @@ function applyParts(state: State, kept: Kept, parts: readonly Part[], replace: b
   // the first snapshot: nothing was there that could have changed
   kept.fresh = replace && kept.rows.size + kept.queue.size === 0
   for (const { renamed, rows, patches, gone } of parts) {
-    for (const [from, real] of renamed) rename(state, kept, from, real)
+    for (const [from, real] of renamed) state.desk?.rename(state, kept, from, real)
     for (const read of rows) {
       if (kept.fresh) {
         kept.rows.set(read.id, read)

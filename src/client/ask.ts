@@ -62,15 +62,3 @@ export function answered(kept: Kept): void {
   kept.again = false
   kept.current = true
 }
-
-/** Whether it is followed. What is held of it stays, and so do unsent edits. */
-export function want(state: State, kept: Kept, wanted: boolean, open: boolean): void {
-  if (kept.wanted === wanted) return
-  kept.wanted = wanted
-  kept.heal = null
-  kept.shifting = false
-  answered(kept)
-  if (!open || kept.refused) return
-  if (wanted) ask(state, kept)
-  else send(state, { type: 'unsubscribe', entities: [kept.name] })
-}

@@ -5,7 +5,7 @@ import { FakeServer } from '../testing/fake-server.ts'
 import { FakeStorage } from '../testing/fake-storage.ts'
 import { createClient, platformEnv } from './index.ts'
 import type { Client, StorageDetail } from './index.ts'
-import { platformTabs } from './tabs.ts'
+import { platform } from './platform.ts'
 
 /** Web Locks, as far as they are used. */
 class FakeLocks {
@@ -56,7 +56,7 @@ afterEach(async () => {
 let page = 0
 function open(connect = true) {
   page += 1
-  const env = Object.assign(new FakeEnv(`p${page}_`), { tabs: platformTabs })
+  const env = Object.assign(new FakeEnv(`p${page}_`), { tabs: platform.tabs })
   const client = createClient({
     url: 'http://x',
     entities: ['todos'] as string[],

@@ -1,5 +1,5 @@
 // The client's public methods, on whatever parts it is made of. Wires and decides nothing.
-import type { EntitySource, Json, Row, Write } from '../core/index.ts'
+import type { EntitySource, Row, Write } from '../core/index.ts'
 import { SyncError, temporaryPrefix } from '../core/index.ts'
 import type {
   BareClient,
@@ -8,20 +8,16 @@ import type {
   Id,
   RowsOf,
   Status,
-  Target,
   Transaction,
   WriteHandle,
 } from './api.ts'
 import { drive } from './connector.ts'
 import { encodeId, encodeRow } from './encode.ts'
-import { leads, need, post, rejoin, suspend } from './crew.ts'
-import { check, createEngine, linkOf, settle, tell } from './engine.ts'
+import { connects } from './crew-state.ts'
+import { callHome, check, closedError, createEngine, linkOf, visit } from './engine.ts'
 import type { Engine, Parts } from './engine.ts'
-import { platformEnv } from './env.ts'
+import { defaultName, recall } from './env.ts'
 import { deferred, failHandle, newHandle } from './handles.ts'
-import type { ReplicaEvent } from './replica.ts'
-import { letterOf } from './settle.ts'
-import { cleared, forget, openDatabase, shut, switchUser, welcomed } from './opening.ts'
 
 type AnyClient = BareClient
 
@@ -30,24 +26,9 @@ export function clientOf<const S extends readonly EntitySource[]>(
   options: ClientOptions<S>,
   parts: Parts,
 ): BareClient<RowsOf<S>> {
-  const env = options.env ?? platformEnv()
-  const engine = createEngine(options, env, parts, {
-    user: user => switchUser(engine, user),
-    welcome: user => welcomed(engine, user),
-    cleared: () => cleared(engine),
-    asked(what, entity) {
-      if (what !== 'sync') client[what]()
-      else tell(engine, { type: 'ask', entity })
-    },
-  })
-  const stopHints = env.onHint(hint => {
-    if (hint === 'suspend') suspend(engine)
-    if (hint === 'resume') rejoin(engine)
-    if (leads(engine)) drive(engine.connector, { type: 'hint', hint })
-    // who slept may have missed something
-    else if (hint !== 'hide' && hint !== 'suspend') need(engine, hint === 'resume')
-  })
-  openDatabase(engine, options.user ?? null)
+  const env = options.env ?? parts.env()
+  const engine = createEngine(options, env, parts)
+  begin(engine)
   const client: AnyClient = {
     ...writing(engine),
     ...reading(engine),
@@ -60,16 +41,43 @@ export function clientOf<const S extends readonly EntitySource[]>(
         (state === 'ready' || (hope && state !== 'stopped' && state !== 'waiting'))
       )
     },
-    clear: () => forget(engine),
-    adopt: () => parts.adopt(engine),
-    close: () => {
-      stopHints()
-      return shut(engine)
-    },
-    [Symbol.asyncDispose]: () => client.close(),
+    clear: async () => (engine.home ?? (await callHome(engine))).forget(engine),
+    adopt: async () => (engine.home ?? (await callHome(engine))).adopt(engine),
+    close: () => shut(engine),
   }
   // reason: inside, every row is a Row; what they are outside is the caller's definition
   return Object.assign(client, parts.more?.(engine)) as unknown as BareClient<RowsOf<S>>
+}
+
+/**
+ * Where nothing says that there is a database of this name, and what it takes to open one is not loaded yet, the first copy
+ * comes from the server.
+ */
+function begin(engine: Engine): void {
+  const { options, home, env } = engine
+  const { name = defaultName } = options
+  if (home !== null) return home.open(engine, options.user ?? null)
+  if (!engine.wanted || (env.notes ? env.notes.get(name) : recall(name)) !== null)
+    return void callHome(engine)
+  visit(engine)
+}
+
+async function shut(engine: Engine): Promise<void> {
+  if (engine.closed) return
+  engine.closed = true
+  // whoever waits for a home waits for nothing
+  ;(engine.coming ??= deferred()).reject(closedError())
+  drive(engine.connector, { type: 'stop' })
+  await engine.opening
+  try {
+    await engine.home?.close(engine)
+  } finally {
+    // nobody will take what waits for a home
+    if (engine.home === null) for (const run of engine.early ?? []) run()
+    check(engine)
+    // it will never be, and nobody need wait for it
+    engine.ready.resolve()
+  }
 }
 
 type Writing = Pick<
@@ -81,32 +89,20 @@ function writing(engine: Engine): Writing {
   const one = (run: (tx: Transaction<Record<string, Row>>) => void): WriteHandle => {
     const writes: Write[] = []
     run(collector(engine, writes))
-    return submit(engine, { type: 'write', writes }, writes[0])
+    return submit(engine, writes)
   }
   return {
     create: (entity, row, options) => one(tx => tx.create(entity, row, options)),
     update: (entity, id, patch) => one(tx => tx.update(entity, id, patch)),
     delete: (entity, id) => one(tx => tx.delete(entity, id)),
     transaction: one,
-    pending: () =>
-      Array.from(engine.replica.state.entries.values(), ({ record, sent }) => ({
-        n: record.n,
-        writes: record.mutation.writes,
-        at: record.timestamp,
-        sent,
-      })),
-    deadLetters: () => Array.from(engine.replica.state.dead.values(), ({ record }) => letterOf(record)),
+    pending: () => engine.home?.pending(engine) ?? [],
+    deadLetters: () => engine.home?.deadLetters(engine) ?? [],
     retry(n, writes) {
-      const first = engine.replica.state.dead.get(n)?.record.mutation.writes[0]
-      if (!first) throw new SyncError('NOT_FOUND', `no dead letter ${n}`)
-      const handle = submit(engine, { type: 'retry', n, writes }, first)
-      post(engine, { type: 'discarded', ns: [n] })
-      return handle
+      if (engine.home === null) throw new SyncError('NOT_FOUND', `no dead letter ${n}`)
+      return engine.home.retry(engine, n, writes)
     },
-    discard(n) {
-      tell(engine, { type: 'discard', n })
-      post(engine, { type: 'discarded', ns: [n] })
-    },
+    discard: n => engine.home?.discard(engine, n),
   }
 }
 
@@ -116,10 +112,14 @@ function collector(engine: Engine, writes: Write[]): Transaction<Record<string, 
     checkEntity(engine, entity)
     writes.push({ entity, ...write })
   }
+  const encoded = (row: object): Row => {
+    const data = encodeRow(row)
+    return engine.home?.withRealIds(engine, data) ?? data
+  }
   const idOf = (id: Id): string => engine.replica.realId(encodeId(id))
   return {
     create(entity, row, options) {
-      const data = withRealIds(engine, encodeRow(row))
+      const data = encoded(row)
       const key = engine.replica.state.entities.get(entity)?.shape?.key ?? ['id']
       const values = key.map(column => data[column] ?? null)
       const named = !values.includes(null)
@@ -129,40 +129,24 @@ function collector(engine: Engine, writes: Write[]): Transaction<Record<string, 
       add(entity, { id, action: 'create', data, ...(options?.upsert === true ? { upsert: true } : {}) })
       return id
     },
-    update: (entity, id, patch) =>
-      add(entity, { id: idOf(id), action: 'update', data: withRealIds(engine, encodeRow(patch)) }),
+    update: (entity, id, patch) => add(entity, { id: idOf(id), action: 'update', data: encoded(patch) }),
     delete: (entity, id) => add(entity, { id: idOf(id), action: 'delete' }),
   }
 }
 
-/** A temporary id that a page still holds, where it has become a real one meanwhile. */
-function withRealIds(engine: Engine, row: Row): Row {
-  const { alias } = engine.replica.state
-  if (alias.size === 0) return row
-  const real: Record<string, Json> = { ...row }
-  for (const [column, value] of Object.entries(row))
-    if (typeof value === 'string') real[column] = alias.get(value) ?? value
-  return real
-}
-
-/** `first`: of what is written. */
-function submit(engine: Engine, event: ReplicaEvent, first?: Write): WriteHandle {
+function submit(engine: Engine, writes: readonly Write[]): WriteHandle {
+  const [first] = writes
   const handle = newHandle(first?.id ?? '')
   const go = (): void => {
-    const n = tell(engine, event)
-    engine.handles.set(n, handle)
-    if (n > 0) return
-    // nothing changed: nothing to send, settled as it stands
-    handle.onDisk.resolve()
-    settle(engine, 0, {
-      status: 'applied',
-      version: engine.replica.state.entities.get(first?.entity ?? '')?.cursor?.seq ?? 0,
-      ids: {},
-    })
+    if (engine.home === null) failHandle(handle, closedError())
+    else engine.home.put(engine, handle, { type: 'write', writes }, first)
   }
-  if (engine.closed) failHandle(handle, new SyncError('CLOSED', 'the client is closed'))
+  if (engine.closed) failHandle(handle, closedError())
   else if (engine.early === null) go()
-  else engine.early.push(go)
+  else {
+    engine.early.push(go)
+    void callHome(engine)
+  }
   return handle
 }
 
@@ -171,21 +155,12 @@ export function checkEntity(engine: Engine, entity: string): void {
     throw new SyncError('UNKNOWN_ENTITY', `'${entity}' is not among this client's entities`)
 }
 
-type Reading = Pick<
-  AnyClient,
-  'get' | 'getAll' | 'getSnapshot' | 'subscribe' | 'shape' | 'on' | 'status' | 'ready'
->
+type Reading = Pick<AnyClient, 'get' | 'getAll' | 'subscribe' | 'shape' | 'on' | 'status' | 'ready'>
 
 function reading(engine: Engine): Reading {
-  const get = (entity: string, id: Id): Row | undefined => engine.replica.view(entity, encodeId(id))
   return {
-    get,
+    get: (entity, id) => engine.replica.view(entity, encodeId(id)),
     getAll: entity => engine.live.all(entity),
-    // reason: the overloads say which target gives what
-    getSnapshot: ((target: Target<Record<string, Row>>) =>
-      typeof target === 'string'
-        ? engine.live.all(target)
-        : get(target.entity, target.id)) as AnyClient['getSnapshot'],
     subscribe(target, listener) {
       const [entity, id] = typeof target === 'string' ? [target, null] : [target.entity, encodeId(target.id)]
       checkEntity(engine, entity)
@@ -222,7 +197,7 @@ function statusOf(engine: Engine): Status {
     client: identity.client,
     user: identity.user,
     lastError: engine.lastError,
-    leader: leads(engine),
+    leader: connects(engine),
   }
 }
 
@@ -232,27 +207,24 @@ function connecting(engine: Engine): Connecting {
   return {
     async sync(entity) {
       checkEntity(engine, entity)
-      const done = deferred<void>()
-      // a welcome asks for everything
-      if (!leads(engine)) post(engine, { type: 'do', what: 'sync', entity })
-      if (linkOf(engine).state === 'ready') tell(engine, { type: 'ask', entity })
-      engine.syncs.push({ entity, done })
-      check(engine)
-      return done.promise
+      return (engine.home ?? (await callHome(engine))).sync(engine, entity)
     },
-    connect() {
-      engine.wanted = true
-      if (leads(engine)) {
-        if (engine.early === null) drive(engine.connector, { type: 'start' })
-        return
-      }
-      post(engine, { type: 'do', what: 'connect', entity: '' })
-      need(engine, false)
-    },
-    disconnect() {
-      engine.wanted = false
-      if (!leads(engine)) post(engine, { type: 'do', what: 'disconnect', entity: '' })
-      else drive(engine.connector, { type: 'stop' })
-    },
+    connect: () => connect(engine),
+    disconnect: () => disconnect(engine),
   }
+}
+
+export function connect(engine: Engine): void {
+  engine.wanted = true
+  const { home, early, visiting } = engine
+  if (!connects(engine)) {
+    home?.post(engine, { type: 'do', what: 'connect', entity: '' })
+    home?.need(engine, false)
+  } else if (early === null || visiting) drive(engine.connector, { type: 'start' })
+}
+
+export function disconnect(engine: Engine): void {
+  engine.wanted = false
+  if (connects(engine)) drive(engine.connector, { type: 'stop' })
+  else engine.home?.post(engine, { type: 'do', what: 'disconnect', entity: '' })
 }

@@ -36,7 +36,7 @@ function fake(rows: readonly Row[], letters: readonly DeadLetter[] = []) {
     delete: (...write) => void done.push(['delete', ...write]),
   }
   const client: Partial<BareClient> = {
-    getSnapshot: () => state.records as never, // reason: they are what the entity holds
+    getAll: () => state.records as never, // reason: they are what the entity holds
     deadLetters: () => [...state.letters],
     get: (entity, id) => {
       const held: readonly Row[] = entity === conflictsName ? state.records.map(one => ({ ...one })) : rows

@@ -69,7 +69,7 @@ export function conflictsOf(client: Client, begin = (): void => {}): Conflicts {
   const list = (): readonly Conflict[] => {
     asked()
     // reason: the entity is the engine's own, and its rows are as it makes them
-    const rows = client.getSnapshot(conflictsName) as readonly (Row & ConflictRow)[]
+    const rows = client.getAll(conflictsName) as readonly (Row & ConflictRow)[]
     const letters = client.deadLetters().flatMap(letter => refused(client, letter))
     const open = rows.filter(({ status }) => status === 'open')
     // what else may change of it than the records
@@ -165,7 +165,7 @@ function revive(
 ): void {
   const key = isTemporaryId(rowId) ? {} : keyOfId(rowId, client.shape(entity))
   // reason: as in `list`
-  const rows = client.getSnapshot(conflictsName) as readonly (Row & ConflictRow)[]
+  const rows = client.getAll(conflictsName) as readonly (Row & ConflictRow)[]
   const others = rows.filter(
     row => row.entity === entity && row.row_id === rowId && row.status === 'open' && row.field !== null,
   )

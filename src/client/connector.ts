@@ -3,7 +3,7 @@ import type { ClientOptions, Status } from './api.ts'
 import type { ClientEnv } from './env.ts'
 import { climbing, newLink, stepLink } from './link.ts'
 import type { LaneName, Link, LinkEffect, LinkEvent } from './link.ts'
-import type { Rivals } from './rivals.ts'
+import type { Upkeep } from './upkeep.ts'
 import type { Connection, Transport } from './transport.ts'
 
 export interface ConnectorEvents {
@@ -24,7 +24,8 @@ export interface Connector {
   readonly env: ClientEnv
   readonly transports: readonly Transport[]
   readonly events: ConnectorEvents
-  readonly load: () => Promise<Rivals>
+  /** Gives it to the link when it is there. */
+  readonly load: () => Promise<unknown>
   readonly wires: Record<LaneName, Wire | null>
   /** When the timer fires; Infinity: none is set. */
   at: number
@@ -34,17 +35,12 @@ export interface Connector {
 export function createConnector(
   env: ClientEnv,
   transports: readonly Transport[],
-  rivals: Rivals | (() => Promise<Rivals>),
+  upkeep: Upkeep | null,
+  load: () => Promise<unknown>,
   events: ConnectorEvents,
   { reconnect, connectTimeout }: Pick<ClientOptions, 'reconnect' | 'connectTimeout'> = {},
 ): Connector {
-  const link = newLink(
-    transports.length,
-    typeof rivals === 'function' ? null : rivals,
-    reconnect,
-    connectTimeout,
-  )
-  const load = async (): Promise<Rivals> => (typeof rivals === 'function' ? rivals() : rivals)
+  const link = newLink(transports.length, upkeep, reconnect, connectTimeout)
   const wires = { best: null, spare: null }
   return { link, env, transports, events, load, wires, at: Infinity, cancel: () => {} }
 }
@@ -79,10 +75,7 @@ function carry(connector: Connector, effect: LinkEffect): void {
       wires[effect.lane]?.connection?.send('{"type":"ping"}')
       break
     case 'load':
-      void connector
-        .load()
-        .catch(() => null)
-        .then(rivals => drive(connector, { type: 'loaded', rivals }))
+      connector.load().catch(() => drive(connector, { type: 'loaded', upkeep: null }))
       break
     default:
       events[effect.do]()

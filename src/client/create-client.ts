@@ -1,38 +1,40 @@
 // `createClient`: the client with all its parts.
 import { conflictsName } from '../core/index.ts'
 import type { EntitySource, Filter, Row } from '../core/index.ts'
-import { adopt } from './adopt.ts'
-import type { Client, ClientOptions, RowsOf } from './api.ts'
+import type { Client, ClientOptions, RowsOf, Target } from './api.ts'
 import { checkEntity, clientOf } from './client.ts'
 import { conflictsOf } from './conflicts.ts'
 import type { Parts } from './engine.ts'
-import { exclusive } from './exclusive.ts'
+import { desk } from './desk.ts'
+import { encodeId } from './encode.ts'
 import { textOf } from './filters.ts'
 import type { ScopeOptions } from './filters.ts'
 import { healing } from './heal.ts'
-import { foldPages } from './idb-fold.ts'
-import { indexedDBStore } from './idb.ts'
+import { home } from './home.ts'
+import type { Home } from './home.ts'
 import { chores } from './late.ts'
-import { openMemory } from './open-memory.ts'
 import { queryOf } from './query.ts'
 import type { QueryOptions } from './query.ts'
 import { pruning } from './prune.ts'
-import { rivals } from './rivals.ts'
 import { newScopes } from './scopes.ts'
 import type { Scopes } from './scopes.ts'
+import { platformEnv } from './platform.ts'
 import { sseTransport } from './transport-sse.ts'
 import { webSocketTransport } from './transport-websocket.ts'
 
 /** Of one client. */
-export function allParts(): Parts {
+export function allParts(): Omit<Parts, 'home'> & { readonly home: Home } {
   let scopes: Scopes | null = null
   return {
+    env: platformEnv,
     transports: (url, compress) => [webSocketTransport(url, compress), sseTransport(url)],
-    database: (name, after) => indexedDBStore(name, after, async () => foldPages),
-    healing: pruning(healing),
-    late(engine) {
-      scopes?.follow()
-      chores(engine)
+    home: {
+      ...home,
+      desk: { ...desk, healing: pruning(healing) },
+      late(engine) {
+        scopes?.follow()
+        chores(engine)
+      },
     },
     more(engine) {
       const open = (scopes = newScopes(engine))
@@ -42,12 +44,12 @@ export function allParts(): Parts {
           return queryOf(engine, entity, options)
         },
         scope: (entity: string, options: ScopeOptions<Row> = {}) => open.open(entity, options),
+        getSnapshot: (target: Target<Record<string, Row>>) =>
+          typeof target === 'string'
+            ? engine.live.all(target)
+            : engine.replica.view(target.entity, encodeId(target.id)),
       }
     },
-    rivals,
-    exclusive,
-    adopt,
-    open: openMemory,
   }
 }
 
@@ -62,7 +64,10 @@ export function createClient<const S extends readonly EntitySource[]>(
   // reason: what a row is, is the caller's affair; in the inbox every row is a Row
   const plain = client as unknown as Client
   const begin = (): void => void plain.scope(conflictsName).ready.catch(() => {}) // there may be none to be had
-  return Object.assign(client, { conflicts: conflictsOf(plain, begin) })
+  return Object.assign(client, {
+    conflicts: conflictsOf(plain, begin),
+    [Symbol.asyncDispose]: () => client.close(),
+  })
 }
 
 function inOrder(wheres: { readonly [entity: string]: Filter<Row> | undefined }): object {

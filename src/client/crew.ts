@@ -1,45 +1,21 @@
 // One tab among others over one database: carries out what `lead` decides, and keeps the followers' replicas with the
 // leader's (rules T1 to T5). The leader forwards what the server says; what does not fit, a follower reads from disk.
-import { decodeDown } from '../core/index.ts'
+import { afterClose, decodeDown } from '../core/index.ts'
 import type { Batch, Down } from '../core/index.ts'
+import { connect, disconnect } from './client.ts'
 import { drive as driveLink } from './connector.ts'
+import { connects } from './crew-state.ts'
+import type { Crew } from './crew-state.ts'
 import { asError, check, linkOf, moved, report, tell } from './engine.ts'
 import type { Engine } from './engine.ts'
 import { answerMs, stepLead, watchMs } from './lead.ts'
-import type { Lead, LeadEffect, LeadEvent } from './lead.ts'
+import type { LeadEffect, LeadEvent } from './lead.ts'
+import type { Link } from './link.ts'
 import type { Change, State } from './state.ts'
 import { hearRecords, inOrder, readPending, reload } from './crew-disk.ts'
+import { cleared } from './opening.ts'
 import type { PendingRecord } from './store.ts'
-import type { ChangedRow, Channel, LinkView, Lock, Told, TabMessage } from './tabs.ts'
-
-export interface Crew {
-  readonly name: string
-  readonly lead: Lead
-  channel: Channel | null
-  lock: Lock | null
-  /** The greatest lead that was heard of. */
-  known: number
-  /** The leader's connection, as it said last; null: it was not heard yet. */
-  link: LinkView | null
-  /** The leader's: the last frame of that kind on this connection. */
-  welcome: string | null
-  /** Others may be behind what is on disk or in the leader's memory. */
-  stale: boolean
-  /** They are about to be told that what is on disk is new. */
-  saying: boolean
-  /** Another tab was heard: there may be followers. */
-  others: boolean
-  /** What came while the disk was read; null: it is not being read. */
-  held: (() => void)[] | null
-  again: Told | null
-  /** Counts what this tab took over. */
-  turn: number
-  /** What other tabs want, and that they are gone, in order. */
-  readonly said: TabMessage[]
-  cancel: () => void
-  /** Ends the looking after the leader. */
-  unwatch: () => void
-}
+import type { ChangedRow, TabMessage } from './tabs.ts'
 
 /** Nobody else can be here: this tab leads, without a lock. */
 export function newCrew(): Crew {
@@ -49,6 +25,7 @@ export function newCrew(): Crew {
     channel: null,
     lock: null,
     known: 0,
+    guest: false,
     link: null,
     welcome: null,
     stale: false,
@@ -67,13 +44,14 @@ function newFollower(name: string, known: number): Crew {
   return { ...newCrew(), name, known, lead: { role: 'follow', asked: null } }
 }
 
-export function leads({ crew: { lead } }: Engine): boolean {
-  return lead.role === 'alone' || lead.role === 'lead'
-}
-
-/** Among the tabs that share the database `name`, of which one leads. */
-export function join(engine: Engine, name: string, known: number): void {
+/**
+ * Among the tabs that share the database `name`, of which one leads. `guest`: with a connection as the client whose database
+ * it is, which lives on if this tab will lead.
+ */
+export function join(engine: Engine, name: string, known: number, guest = false): void {
+  const { welcome } = engine.crew
   const crew = (engine.crew = newFollower(name, known))
+  if (guest) Object.assign(crew, { guest, welcome })
   crew.channel =
     engine.env.tabs?.channel(name, message => {
       // a tab that slept may not know yet that another database is in the place of its own
@@ -110,6 +88,7 @@ export function leave(engine: Engine): void {
 export function suspend(engine: Engine): void {
   const { name, lead } = engine.crew
   if (name === '') return
+  follow(engine)
   if (lead.role !== 'follow') step(engine, { type: 'lost' })
   const { known } = engine.crew
   leave(engine)
@@ -120,6 +99,21 @@ export function suspend(engine: Engine): void {
 export function rejoin(engine: Engine): void {
   const { name, known, channel } = engine.crew
   if (name !== '' && channel === null) join(engine, name, known)
+}
+
+/** Another tab leads, or will: what a guest had of its own ends. */
+function follow(engine: Engine): void {
+  const { crew } = engine
+  if (!crew.guest) return
+  Object.assign(crew, { guest: false, welcome: null, stale: true })
+  // first: how far it has heard of the log counts after its connection
+  tell(engine, { type: 'role', follows: true, lead: crew.known })
+  driveLink(engine.connector, { type: 'stop' })
+}
+
+/** A guest has its connection, or a reason to have none: not that another tab led, which is over. */
+function isKept({ state, code }: Link): boolean {
+  return state !== 'idle' && (state !== 'stopped' || afterClose(code) === 'auth')
 }
 
 /** Waits for the lock. */
@@ -176,9 +170,12 @@ function carry(engine: Engine, effect: LeadEffect): void {
       })
       return
     case 'leads':
-      if (engine.wanted && !engine.closed) driveLink(engine.connector, { type: 'start' })
+      if (engine.wanted && !engine.closed && !(crew.guest && isKept(engine.connector.link)))
+        driveLink(engine.connector, { type: 'start' })
+      crew.guest = false
       return
     case 'yield':
+      crew.guest = false
       driveLink(engine.connector, { type: 'stop' })
       // with the connection went the last reason to stay
       if (engine.crew !== crew) return
@@ -210,7 +207,7 @@ async function take(engine: Engine): Promise<void> {
   // the lock was stolen meanwhile, and maybe given again
   if (crew.turn !== turn || crew.lead.role !== 'taking') return
   // it was of the connection of the one before
-  crew.welcome = null
+  if (!crew.guest) crew.welcome = null
   tell(engine, { type: 'role', follows: false, lead: identity.lead })
   // before: what it finds to be stored is the leader's to store
   step(engine, { type: 'taken' })
@@ -221,8 +218,8 @@ async function take(engine: Engine): Promise<void> {
 // ---- what the leader says
 
 export function post(engine: Engine, message: TabMessage): void {
-  const { crew, replica, parts } = engine
-  const said = parts.spelled?.(engine, message) ?? message
+  const { crew, replica, home } = engine
+  const said = home?.spelled?.(engine, message) ?? message
   crew.channel?.post({ ...said, client: replica.state.identity.client })
 }
 
@@ -251,7 +248,6 @@ export function forward(engine: Engine, message: Down, text: string, changes: re
   const { crew, replica } = engine
   const { parted } = replica.state
   replica.state.parted = false
-  if (message.type === 'welcome') crew.welcome = text
   if (!crew.others || crew.lead.role !== 'lead') return
   if (message.type === 'results') post(engine, { type: 'results', frame: text })
   // what follows rows that they have yet to read is read with them
@@ -327,9 +323,9 @@ function hear(engine: Engine, message: TabMessage): void {
     case 'discarded':
       return inOrder(engine, () => void tell(engine, { type: 'gone', ns: message.ns }))
     case 'cleared':
-      return engine.hooks.cleared()
+      return cleared(engine)
     case 'do':
-      if (crew.lead.role === 'lead') engine.hooks.asked(message.what, message.entity)
+      if (connects(engine)) asked(engine, message.what, message.entity)
       // there may be nobody who leads just now: whoever will knows what is wanted
       else if (message.what !== 'sync') engine.wanted = message.what === 'connect'
       return
@@ -340,12 +336,23 @@ function hear(engine: Engine, message: TabMessage): void {
   }
 }
 
+/** Another tab wants something of the connection, which is here. */
+function asked(engine: Engine, what: Extract<TabMessage, { type: 'do' }>['what'], entity: string): void {
+  if (what === 'sync') tell(engine, { type: 'ask', entity })
+  else if (what === 'connect') connect(engine)
+  else disconnect(engine)
+}
+
 /** What the leader had from the server; to a tab that leads by now it means nothing. */
 function takeFrame(engine: Engine, message: Down | undefined): void {
   if (message === undefined) return
   inOrder(engine, () => {
     if (engine.crew.lead.role === 'follow') tell(engine, { type: 'frame', message })
   })
+}
+
+const caughtUp = (state: State): void => {
+  state.told = 0
 }
 
 function hearLeader(engine: Engine, message: Extract<TabMessage, { type: 'lead' }>): void {
@@ -362,7 +369,11 @@ function hearLeader(engine: Engine, message: Extract<TabMessage, { type: 'lead' 
   if (crew.link === null && (link.state === 'stopped' || (link.state === 'idle' && engine.options.user)))
     post(engine, { type: 'do', what: 'connect', entity: '' })
   const { state: previous } = linkOf(engine)
+  // one that connects now knows all that this tab was told before
+  if (crew.link !== null && welcome !== null && crew.welcome !== welcome)
+    tell(engine, { type: 'part', step: caughtUp })
   crew.link = link
+  follow(engine)
   // who takes over was told otherwise maybe, after that one said it
   if (crew.lead.role === 'follow') engine.wanted = link.wanted
   if (crew.welcome !== welcome) {

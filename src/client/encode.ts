@@ -38,11 +38,6 @@ function isJson(value: unknown): boolean {
   return kind === Object.prototype || kind === null
 }
 
-/** Of UTF-8. */
-export function bytesIn(text: string): number {
-  return new TextEncoder().encode(text).length
-}
-
 /** Throws INVALID_ID. */
 export function encodeId(id: unknown): string {
   const text = idOfValue(id)

@@ -1,6 +1,7 @@
 // The engine's disk: what it says becomes events of the replica, and promises that end.
 import type { SyncError } from '../core/index.ts'
-import { leads, post, share, step } from './crew.ts'
+import { post, share, step } from './crew.ts'
+import { leads } from './crew-state.ts'
 import { createDisk } from './disk.ts'
 import type { Disk } from './disk.ts'
 import { emit, report, tell } from './engine.ts'
@@ -37,7 +38,7 @@ export function newDisk(engine: () => Engine, store: ClientStore): Disk {
     unstored(ns, error) {
       for (const n of ns) handleOf(n)?.onDisk.reject(error)
       tell(engine(), { type: 'durable', ns: ns.filter(n => n < firstDraft) })
-      engine().late?.(engine())
+      engine().home?.late(engine())
     },
     removed: ns => post(engine(), { type: 'discarded', ns }),
     failed: (error, everything) => storageFailed(engine(), error, everything),

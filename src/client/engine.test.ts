@@ -4,9 +4,10 @@ import { FakeEnv, settle } from '../testing/fake-env.ts'
 import { FakeServer } from '../testing/fake-server.ts'
 import { FakeStorage } from '../testing/fake-storage.ts'
 import { allParts } from './create-client.ts'
-import { healing } from './heal.ts'
+import { home } from './home.ts'
+import type { Home } from './home.ts'
 import { clientOf, createClient, memoryStore } from './index.ts'
-import type { ClientOptions, ClientStore, Healing } from './index.ts'
+import type { ClientOptions, ClientStore } from './index.ts'
 
 let server: FakeServer
 let env: FakeEnv
@@ -235,7 +236,7 @@ test('[R8] [K1] what listeners throw stops neither the disk nor the connection',
   await client.close()
 })
 
-test('[S7] the part that heals is loaded once for all, and again where it failed', async () => {
+test('[S7] what heals is loaded once for all, and again where it failed', async () => {
   const store = memoryStore()
   server.put('todos', 'a', todo('a'))
   server.define('notes', ['id'])
@@ -245,11 +246,11 @@ test('[S7] the part that heals is loaded once for all, and again where it failed
   await first.close()
   server.epoch = 'e2'
   server.put('todos', 'b', todo('b'))
-  const load = vi.fn<() => Promise<Healing>>().mockRejectedValue(new Error('no network'))
-  const client = clientOf(options({ store, entities }), { ...allParts(), healing: load })
+  const load = vi.fn<() => Promise<Home>>().mockRejectedValue(new Error('no network'))
+  const client = clientOf(options({ store, entities }), { ...allParts(), home: load })
   await vi.waitFor(() => expect(client.status().lastError?.message).toMatch('no network'))
   expect(load).toHaveBeenCalledTimes(1)
-  load.mockResolvedValue(healing)
+  load.mockResolvedValue(home)
   await env.advance(1000)
   await vi.waitFor(() => expect(client.getAll('todos')).toHaveLength(2))
   expect(load).toHaveBeenCalledTimes(2)

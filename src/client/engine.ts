@@ -1,108 +1,61 @@
 // Wires a replica to its disk, its connection and those who listen; decides nothing. Neighbours: `client` puts the
 // public methods on it; `replica` and `link` decide.
 import type { Down } from '../core/index.ts'
-import { decodeDown, jitteredDelay, SyncError } from '../core/index.ts'
+import { decodeDown, nominalDelay, SyncError } from '../core/index.ts'
 import type { ClientEvents, ClientOptions } from './api.ts'
 import { createConnector, drive, send, transportOf } from './connector.ts'
 import type { Connector, ConnectorEvents } from './connector.ts'
-import type { Disk } from './disk.ts'
-import { newDisk } from './engine-disk.ts'
-import { announce, forward, leads, need, newCrew, tellOthers } from './crew.ts'
-import type { Crew } from './crew.ts'
-import { pageNotes } from './env.ts'
-import type { ClientEnv, Notes } from './env.ts'
-import { deferred, failHandle } from './handles.ts'
-import type { Deferred, Handle } from './handles.ts'
-import type { Late } from './late.ts'
+import { connects } from './crew-state.ts'
+import type { Crew } from './crew-state.ts'
+import type { ClientEnv } from './env.ts'
+import { deferred } from './handles.ts'
+import type { Deferred } from './handles.ts'
+import type { Home } from './home.ts'
 import type { LinkState } from './link.ts'
 import { createLive } from './live.ts'
 import type { Live } from './live.ts'
-import { noStore } from './memory.ts'
 import { createReplica } from './replica.ts'
 import type { Replica, ReplicaEvent } from './replica.ts'
-import type { Rivals } from './rivals.ts'
-import { letterOf } from './settle.ts'
-import type { Change, Effect, Healing, Settled } from './state.ts'
+import type { Change, Effect } from './state.ts'
+import type { Rooms } from './rooms.ts'
 import type { ClientStore, Identity } from './store.ts'
-import type { LinkView, Lock, TabMessage } from './tabs.ts'
+import type { LinkView } from './tabs.ts'
 import { wantsOf } from './wants-of.ts'
 import type { Wants } from './wants.ts'
 import type { Transport } from './transport.ts'
 
-/** What is decided about databases, in `opening`. */
-export interface Hooks {
-  /** The server takes us for somebody else than the one whose database is open. */
-  user(user: string): void
-  welcome(user: string): void
-  /** Another tab emptied the database. */
-  cleared(): void
-  /** Another tab wants something of the connection, which is here. */
-  asked(what: Extract<TabMessage, { type: 'do' }>['what'], entity: string): void
-}
-
 /** What a client is made of; the rest of it is always there. */
 export interface Parts {
+  /** The world, unless the options bring another one. */
+  env(): ClientEnv
   /** Best first. */
   transports(url: string, compress: boolean | undefined): Transport[]
-  database(name: string, after: ClientEnv['after']): ClientStore
-  /** A function loads it when the first reset comes. */
-  readonly healing: Healing | (() => Promise<Healing>)
-  /** Absent: put into the engine later. */
-  readonly late?: Late
-  /** Where tabs cannot hear each other: whether this one has the disk alone; null: nobody knows. */
-  exclusive(engine: Engine, name: string): Promise<boolean | null>
-  adopt(engine: Engine): Promise<number>
-  /** Whether it opens the client in its own way, and has. */
-  open?(engine: Engine): boolean
-  /** How this page says it to the other tabs, which understand every spelling. */
-  spelled?(engine: Engine, message: TabMessage): TabMessage
+  /** A function loads it: a page that has stored nothing yet can be ready without it. */
+  readonly home: Home | (() => Promise<Home>)
   /** Adds methods to the client. */
   more?(engine: Engine): object
-  /** A function loads it when the first transport does not answer. */
-  readonly rivals: Rivals | (() => Promise<Rivals>)
 }
 
-type Handles = Map<number, Handle>
-
-export interface Engine {
+export interface Engine extends Rooms {
   readonly parts: Parts
-  readonly hooks: Hooks
+  /** Null: not loaded yet. */
+  home: Home | null
+  /** It is being loaded. */
+  coming: Deferred<Home> | null
+  /** It could not be loaded. */
+  homeless: boolean
+  /** Connected before anything of it is stored: what comes is in memory, what is written waits. */
+  visiting: boolean
   readonly env: ClientEnv
   readonly options: ClientOptions
   /** What this page wants, of whatever it has named. */
   wants: Wants
-  /** What is to be asked of the server, for all tabs; null: what this page wants. */
-  desired: Wants | null
   readonly connector: Connector
-  /** By `n`, until settled. */
-  handles: Handles
-  /** Of each client that this page has been: numbers are a client's own. */
-  readonly shelves: Map<string, Handles>
   readonly live: Live
   readonly ready: Deferred<void>
   readonly listeners: Map<keyof ClientEvents, Set<(detail: never) => void>>
   replica: Replica
-  store: ClientStore
-  disk: Disk
   crew: Crew
-  /** Where tabs cannot hear each other: of the one that has the disk. */
-  exclusive: Lock | null
-  /** Why the disk takes nothing any more. */
-  broken: SyncError | null
-  moulted: boolean
-  /** Why confirmed rows are not stored any more. */
-  rowsLost: SyncError | null
-  /** Null: not loaded yet. */
-  late: Late | null
-  readonly notes: Notes
-  /** How many edits of its own this page has marked, by the client that it was then. */
-  readonly marked: Map<string, number>
-  /** The database, by its key, that was emptied on purpose. */
-  cleared: string | null
-  /** Ends the wait for housekeeping. */
-  tidying: () => void
-  /** The part of the database's name that says whose it is. */
-  key: string
   storage: ClientStore['kind']
   /** What was asked of the client before its store was open; null: it is. */
   early: (() => void)[] | null
@@ -114,40 +67,26 @@ export interface Engine {
   lastError: SyncError | null
   /** What the frame at hand changed. */
   changes: Change[]
-  syncs: { readonly entity: string; readonly done: Deferred<void> }[]
   effects: Effect[]
   busy: boolean
-  /** The part that heals is being loaded. */
-  healing: boolean
 }
 
-export function createEngine(options: ClientOptions, env: ClientEnv, parts: Parts, hooks: Hooks): Engine {
+export function createEngine(options: ClientOptions, env: ClientEnv, parts: Parts): Engine {
+  const home = typeof parts.home === 'function' ? null : parts.home
   const wants = wantsOf(options)
-  const store = noStore()
-  const engine: Engine = {
+  const engine = {
     parts,
-    hooks,
+    home,
+    coming: null,
+    homeless: false,
+    visiting: false,
     env,
     options,
     wants,
-    desired: null,
-    store,
-    handles: new Map(),
-    shelves: new Map(),
     ready: deferred<void>(),
     listeners: new Map(),
-    crew: newCrew(),
-    exclusive: null,
-    broken: null,
-    moulted: false,
-    rowsLost: null,
-    late: parts.late ?? null,
-    notes: env.notes ?? pageNotes,
-    marked: new Map(),
-    cleared: null,
-    tidying: () => {},
-    key: '',
-    storage: store.kind,
+    crew: { lead: { role: 'alone' }, guest: false, link: null, welcome: null },
+    storage: 'memory',
     early: [],
     opening: Promise.resolve(),
     wanted: options.autoConnect !== false,
@@ -155,18 +94,17 @@ export function createEngine(options: ClientOptions, env: ClientEnv, parts: Part
     isReady: false,
     lastError: null,
     changes: [],
-    syncs: [],
     effects: [],
     busy: false,
-    healing: false,
-    replica: newReplica(options, wants, env, newIdentity(env), parts),
-    disk: newDisk(() => engine, store),
+    replica: newReplica(options, wants, env, newIdentity(env), home),
     live: createLive(
       entity => engine.replica.rows(entity),
       error => report(engine, asError(error)),
     ),
     connector: newConnector(() => engine, options, env, parts),
-  }
+    // reason: what is missing are the rooms, which come with the home
+  } as unknown as Engine
+  home?.furnish(engine)
   return engine
 }
 
@@ -181,12 +119,21 @@ function newConnector(engine: () => Engine, options: ClientOptions, env: ClientE
       tell(engine(), { type: 'closed' })
     },
     moved(previous) {
-      if (!leads(engine())) return
-      announce(engine(), false)
+      if (!connects(engine())) return
+      engine().home?.announce(engine(), false)
       moved(engine(), previous)
     },
   }
-  return createConnector(env, transports ?? parts.transports(url, compress), parts.rivals, events, options)
+  const home = typeof parts.home === 'function' ? null : parts.home
+  const load = (): Promise<unknown> => callHome(engine())
+  return createConnector(
+    env,
+    transports ?? parts.transports(url, compress),
+    home?.upkeep ?? null,
+    load,
+    events,
+    options,
+  )
 }
 
 /** The connection's state, attempt or transport is another than before; for a follower, the leader's. */
@@ -199,7 +146,7 @@ export function moved(engine: Engine, previous: LinkState): void {
 /** This tab's connection, or the leading tab's. */
 export function linkOf(engine: Engine): LinkView {
   const { connector, crew, wanted } = engine
-  const isOurs = leads(engine)
+  const isOurs = connects(engine)
   if (!isOurs && crew.link) return crew.link
   const { attempt, delay, hope, due, code, reason } = connector.link
   const state = isOurs ? connector.link.state : 'connecting'
@@ -216,10 +163,10 @@ export function newReplica(
   wants: Wants,
   env: ClientEnv,
   identity: Identity,
-  { healing }: Parts,
+  home: Home | null,
 ): Replica {
   return createReplica({
-    healing: typeof healing === 'function' ? null : healing,
+    desk: home?.desk ?? null,
     wants,
     identity,
     node: env.unique().slice(0, 12),
@@ -247,9 +194,6 @@ export function tell(engine: Engine, event: ReplicaEvent): number {
 
 function carry(engine: Engine, effect: Effect): void {
   switch (effect.do) {
-    case 'save':
-      engine.disk.save(effect.work)
-      break
     case 'send':
       send(engine.connector, effect.text)
       break
@@ -258,63 +202,58 @@ function carry(engine: Engine, effect: Effect): void {
       engine.live.notify(effect.views)
       for (const change of effect.changes) emit(engine, 'changed', change)
       break
-    case 'settle':
-      settle(engine, effect.n, effect.settled)
+    case 'home':
+      void callHome(engine)
       break
-    case 'reject': {
-      const { n, record, error } = effect
-      if (leads(engine)) tellOthers(engine, [record])
-      engine.handles.get(n)?.done.reject(error)
-      engine.handles.delete(n)
-      emit(engine, 'rejected', { ...letterOf(record), cause: error })
-      break
-    }
-    case 'pause':
-      engine.env.after(effect.ms, () => tell(engine, { type: 'resume' }))
-      break
-    case 'user':
-      drive(engine.connector, { type: 'stop' })
-      emit(engine, 'user', effect.user)
-      engine.hooks.user(effect.user)
-      break
-    case 'heal':
-      void loadHealing(engine)
-      break
-    case 'reload':
-      need(engine, true)
-      break
-    case 'error':
-      report(engine, effect.error)
-      break
+    default:
+      engine.home?.carry(engine, effect)
   }
 }
 
-export function settle({ handles }: Engine, n: number, { status, version, ids }: Settled): void {
-  const handle = handles.get(n)
-  handle?.done.resolve({ status, version, id: ids[handle.id] ?? handle.id })
-  handles.delete(n)
-}
+export const closedError = (): SyncError => new SyncError('CLOSED', 'the client is closed')
 
-/** Whoever waits for a write is told that this client will not tell. */
-export function failHandles(handles: Handles, error: SyncError): void {
-  for (const handle of handles.values()) failHandle(handle, error)
-  handles.clear()
+/** In memory, until there is a home. */
+export function visit(engine: Engine): void {
+  engine.visiting = true
+  // where it will be kept; if it cannot be, that is told then
+  if (typeof indexedDB !== 'undefined') engine.storage = 'indexeddb'
+  engine.opening = Promise.resolve().then(() => {
+    if (engine.wanted && !engine.closed) drive(engine.connector, { type: 'start' })
+    check(engine)
+  })
 }
 
 /** Once for all who need it, again and again until it is there. */
-async function loadHealing(engine: Engine, attempt = 1): Promise<void> {
+export function callHome(engine: Engine, attempt = 1): Promise<Home> {
   const { parts, env, connector } = engine
-  if (typeof parts.healing !== 'function' || engine.closed || (engine.healing && attempt === 1)) return
-  engine.healing = true
-  try {
-    const healing = await parts.healing()
-    engine.healing = false
-    if (engine.replica.state.healing === null) tell(engine, { type: 'healing', healing })
-  } catch (error) {
-    report(engine, asError(error))
-    const ms = jitteredDelay(connector.link.policy, attempt, env.random())
-    if (engine.healing) env.after(ms, () => void loadHealing(engine, attempt + 1))
-  }
+  if (typeof parts.home !== 'function') return Promise.resolve(parts.home)
+  if (engine.coming !== null) return engine.coming.promise
+  const coming = (engine.coming = deferred<Home>())
+  parts.home().then(
+    home => {
+      if (engine.closed) return
+      home.furnish(engine)
+      engine.home = home
+      drive(connector, { type: 'loaded', upkeep: home.upkeep })
+      tell(engine, { type: 'home', desk: home.desk })
+      home.open(engine, engine.options.user ?? null)
+      coming.resolve(home)
+    },
+    (error: unknown) => {
+      engine.homeless = true
+      report(engine, asError(error))
+      coming.reject(asError(error))
+      // to read, if nothing else
+      if (engine.visiting) check(engine)
+      else visit(engine)
+      env.after(nominalDelay(connector.link.policy, attempt), () => {
+        if (engine.closed) return
+        engine.coming = null
+        void callHome(engine, attempt + 1)
+      })
+    },
+  )
+  return coming.promise
 }
 
 function receive(engine: Engine, message: Down | undefined, text: string): 'welcome' | 'frame' | null {
@@ -323,31 +262,32 @@ function receive(engine: Engine, message: Down | undefined, text: string): 'welc
   if (message.type === 'ping') send(engine.connector, '{"type":"ping"}')
   engine.changes = []
   tell(engine, { type: 'frame', message })
-  forward(engine, message, text, engine.changes)
+  if (message.type === 'welcome') engine.crew.welcome = text
+  engine.home?.forward(engine, message, text, engine.changes)
   if (message.type !== 'welcome') return 'frame'
-  if (engine.replica.state.identity.user === message.user) engine.hooks.welcome(message.user)
+  if (engine.replica.state.identity.user === message.user) engine.home?.welcomed(engine, message.user)
   return 'welcome'
 }
 
 /** What waits for the replica or the link is told; called after every event. */
 export function check(engine: Engine): void {
-  engine.late?.(engine)
+  engine.home?.late(engine)
   const link = linkOf(engine)
-  const { entities } = engine.replica.state
-  const first = hopeful(engine)
-  engine.syncs = engine.syncs.filter(({ entity, done }) => {
-    const ready = link.state === 'ready'
-    if (!ready && !first) done.reject(new SyncError('NOT_CONNECTED', 'there is no connection'))
-    else if (ready && entities.get(entity)?.current !== false) done.resolve()
-    else return true
-    return false
-  })
-  if (engine.isReady || engine.early !== null) return
+  engine.home?.answer(engine)
+  const { visiting, homeless } = engine
+  const { entities, held } = engine.replica.state
+  // what the server says may not be understood here, nor will it be soon
+  const first = hopeful(engine) && !(homeless && held[0])
   const synced = link.state === 'ready' && [...entities.values()].every(kept => kept.current)
-  if (!synced && first) return
-  engine.isReady = true
-  emit(engine, 'ready', { storage: engine.storage, synced })
-  engine.ready.resolve()
+  // without a home there is nothing to be ready with but what the server says
+  const isOpen = engine.early === null || homeless
+  if (!engine.isReady && (synced ? isOpen || visiting : isOpen && !first)) {
+    engine.isReady = true
+    emit(engine, 'ready', { storage: engine.storage, synced })
+  }
+  // what is written from here on is shown at once, and kept
+  if (engine.isReady && isOpen) engine.ready.resolve()
+  if (visiting && (synced || !first)) void callHome(engine)
 }
 
 /** The first attempt is to come, or it runs. */

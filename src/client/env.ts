@@ -1,7 +1,6 @@
 // The world as the client sees it. Machines never look at it; the root and the transports do, so that one seed replays
 // a whole run and ladders are tested without waiting.
 
-import { platformTabs } from './tabs.ts'
 import type { Tabs } from './tabs.ts'
 
 export interface ClientEnv {
@@ -31,26 +30,22 @@ interface Thrifty {
   readonly connection?: { readonly saveData?: boolean }
 }
 
+/** What databases and notes are called by, unless a page says otherwise. */
+export const defaultName = 'syncline'
+
 /** Short texts that outlive a page, and its databases. */
 export interface Notes {
   get(key: string): string | null
   set(key: string, value: string): void
 }
 
-/** Without a storage nothing is remembered. */
-export const pageNotes: Notes = {
-  get(key) {
-    try {
-      return localStorage.getItem(key)
-    } catch {
-      return null
-    }
-  },
-  set(key, value) {
-    try {
-      localStorage.setItem(key, value)
-    } catch {}
-  },
+/** What is noted under it in this browser. */
+export function recall(key: string): string | null {
+  try {
+    return localStorage.getItem(key)
+  } catch {
+    return null
+  }
 }
 
 /**
@@ -59,7 +54,8 @@ export const pageNotes: Notes = {
  */
 export type Hint = 'online' | 'offline' | 'visible' | 'resume' | 'hide' | 'suspend'
 
-export function platformEnv(): ClientEnv {
+/** A page as it begins: it knows of no others, and hears of nothing. See `platformEnv`. */
+export function pageEnv(): ClientEnv {
   return {
     now: () => Date.now(),
     random: () => Math.random(),
@@ -76,32 +72,6 @@ export function platformEnv(): ClientEnv {
     online: () => (globalThis.navigator as Navigator | undefined)?.onLine !== false,
     saveData: (globalThis.navigator as Thrifty | undefined)?.connection?.saveData === true, // reason: as above
     visible: () => typeof document === 'undefined' || document.visibilityState === 'visible',
-    tabs: platformTabs,
-    onHint: listenToPage,
-  }
-}
-
-/** Null: what the page's visibility says. */
-const pageHints: Readonly<Record<string, Hint | null>> = {
-  online: 'online',
-  offline: 'offline',
-  pageshow: 'resume',
-  resume: 'resume',
-  pagehide: null,
-  visibilitychange: null,
-}
-
-function listenToPage(listener: (hint: Hint) => void): () => void {
-  if (typeof window === 'undefined') return () => {}
-  const handle = (event: Event): void => {
-    const left = 'persisted' in event && event.persisted === true ? 'suspend' : 'hide'
-    const shown = document.visibilityState === 'visible' && event.type !== 'pagehide'
-    listener(pageHints[event.type] ?? (shown ? 'visible' : left))
-  }
-  const types = Object.keys(pageHints)
-  // captured: some of them are the document's and do not bubble
-  for (const type of types) window.addEventListener(type, handle, true)
-  return () => {
-    for (const type of types) window.removeEventListener(type, handle, true)
+    onHint: () => () => {},
   }
 }

@@ -2,26 +2,19 @@
 import type { Hello, Welcome } from '../core/index.ts'
 import { protocolVersion } from '../core/index.ts'
 import { askAll, prepare, shapeIn } from './ask.ts'
-import { send } from './state.ts'
+import { send, unheard } from './state.ts'
 import type { State } from './state.ts'
-import { dieWith } from './settle.ts'
-import { firstDraft } from './store.ts'
 
 export function hello(state: State): void {
   const { client, lead } = state.identity
-  const message: Hello = { type: 'hello', protocol: protocolVersion, client, lead, acked: ackedOf(state) }
-  send(state, message)
-}
-
-/** Every result up to here is on disk or needed no more. */
-export function ackedOf(state: State): number {
-  let first = state.identity.n + 1
-  for (const n of state.entries.keys()) {
-    first = Math.min(first, n)
-    break // they are in `n` order
+  const message: Hello = {
+    type: 'hello',
+    protocol: protocolVersion,
+    client,
+    lead,
+    acked: state.desk?.acked(state) ?? 0,
   }
-  for (const [n, { durable }] of state.dead) if (!durable) first = Math.min(first, n)
-  return first - 1
+  send(state, message)
 }
 
 export function receiveWelcome(state: State, welcome: Welcome): void {
@@ -39,18 +32,7 @@ export function receiveWelcome(state: State, welcome: Welcome): void {
     state.identity = { ...identity, n, user: welcome.user }
     state.saveIdentity = !state.follows
   }
-  for (const entry of state.entries.values()) {
-    // a backup was put in place: the result is of a branch of the log that is no more, and its version may never come
-    const { result, record } = entry
-    if (result !== null && (record.n > welcome.last || (result.version > welcome.head && !state.follows))) {
-      entry.result = null
-      state.waiting -= 1
-    }
-    // what was processed is sent again all the same: only its result says whether it was refused (rule Q3)
-    const unsent = entry.record.n > welcome.last && entry.record.n < firstDraft
-    // a follower may hear of a welcome that is older than the results that it has
-    if (entry.doomed && entry.result === null && unsent && !state.follows) dieWith(state, entry)
-  }
+  state.desk?.welcomed(state, welcome)
   state.shapes = welcome.entities
   askAll(
     state,
@@ -74,5 +56,8 @@ export function lost(state: State): void {
     kept.again = false
     kept.current = false
   }
-  for (const entry of state.entries.values()) entry.sent = false
+  state.head = unheard
+  state.open = false
+  state.held = []
+  state.desk?.lost(state)
 }

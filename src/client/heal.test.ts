@@ -3,7 +3,7 @@ import { bucketOf } from '../core/index.ts'
 import type { Down } from '../core/index.ts'
 import { textShape } from '../testing/fake-tables.ts'
 import { askAll } from './ask.ts'
-import { healing } from './heal.ts'
+import { desk } from './desk.ts'
 import { at, rig, shape, synced } from './rig.test.ts'
 import { standsAs } from './store.ts'
 
@@ -128,17 +128,27 @@ describe('healing', () => {
     expect(r.saves.at(-1)?.commits[0]?.shape?.hash).toBe(wide.hash)
   })
 
-  test('[S7] healing that is not loaded yet is asked for, and the scope asked again', () => {
-    const r = synced({ healing: null })
+  test('[S7] [H5] where what heals is not loaded yet, it is asked for, and all that comes meanwhile waits for it', () => {
+    const r = synced({ desk: null })
     r.frame(reset({ state: 'old', common: at(10) }))
     r.batch(null, at(20), [[13, 'a', 'A13', 'no']], { repair: true })
-    expect(r.log).toEqual([{ do: 'heal' }])
-    r.step({ type: 'healing', healing })
-    expect(r.sent).toMatchObject([{ type: 'subscribe', scopes: [{ entity: 't', cursor: at(10) }] }])
-    r.frame(reset({ state: 'old', common: at(10) }))
-    r.batch(null, at(20), [[13, 'a', 'A13', 'no']], { repair: true })
+    expect(r.log).toEqual([{ do: 'home' }, { do: 'home' }])
+    expect(r.view('a')?.['title']).not.toBe('A13')
+    r.step({ type: 'home', desk })
+    for (const message of r.replica.state.held.splice(0)) r.frame(message)
     r.frame({ type: 'mismatch', entity: 't', cursor: at(20), buckets: [] })
     expect(r.view('a')?.['title']).toBe('A13')
+    expect(r.sent.filter(({ type }) => type === 'subscribe')).toEqual([])
+  })
+
+  test('[H5] what waits for it is of its connection', () => {
+    const r = synced({ desk: null })
+    r.frame(reset({ state: 'old', common: at(10) }))
+    r.step({ type: 'closed' })
+    r.step({ type: 'home', desk })
+    r.batch(null, at(20), [[13, 'a', 'A13', 'no']], { repair: true })
+    r.frame({ type: 'mismatch', entity: 't', cursor: at(20), buckets: [] })
+    expect(r.view('a')?.['title']).not.toBe('A13')
   })
 
   const large = () => {

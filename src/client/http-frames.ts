@@ -1,6 +1,6 @@
 // What the transports over HTTP share: frames down as lines of an event stream, frames up by POST, one at a time and in
 // order. Anything that does not answer as our server would counts as no connection (rule K5).
-import { bytesIn } from './encode.ts'
+import { bytesIn } from './bytes.ts'
 import type { Connection, TransportEvents } from './transport.ts'
 
 /** Of one POST, unless one frame alone is more: half of what the server takes. */

@@ -1,11 +1,10 @@
 import { IDBFactory, IDBKeyRange, IDBObjectStore } from 'fake-indexeddb'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import { foldPages } from './idb-fold.ts'
 import { indexedDBStore } from './idb.ts'
 import type { ClientStore, EntityCommit, Saving, StoredRow } from './store.ts'
 
 const after = () => () => {}
-const open = (): ClientStore => indexedDBStore('db', after, async () => foldPages)
+const open = (): ClientStore => indexedDBStore('db', after)
 const at = (seq: number) => ({ epoch: 'e', seq, check: seq })
 
 function work(seq: number, more: Partial<EntityCommit>): Saving {

@@ -4,6 +4,7 @@
 // Every save is one short transaction: all its requests are made in one burst and it is committed by hand, so that a
 // frozen tab does not hold it open.
 import { sameCursor, SyncError } from '../core/index.ts'
+import { foldPages } from './idb-fold.ts'
 import { readRows, writeRows } from './idb-rows.ts'
 import type { Place } from './idb-rows.ts'
 import { upgrade } from './idb-upgrade.ts'
@@ -39,14 +40,12 @@ interface Handle {
   onGone: (() => void) | null
 }
 
-export type Fold = (db: IDBDatabase, entities: readonly string[]) => Promise<boolean>
 type After = (ms: number, run: () => void) => () => void
 export interface Meta extends Omit<Held, 'rows'> {
   readonly place?: Place | undefined
 }
 
-/** `folding` loads `foldPages`; without it, large entities become slower with every change. */
-export function indexedDBStore(name: string, after: After, folding?: () => Promise<Fold>): ClientStore {
+export function indexedDBStore(name: string, after: After): ClientStore {
   const handle: Handle = { db: null, entities: [], name, after, asked: false, gone: false, onGone: null }
   return {
     kind: 'indexeddb',
@@ -63,10 +62,7 @@ export function indexedDBStore(name: string, after: After, folding?: () => Promi
       }
       return attempt(handle, db => write(db, work))
     },
-    async tidy() {
-      const fold = await folding?.()
-      return fold !== undefined && attempt(handle, db => fold(db, handle.entities))
-    },
+    tidy: () => attempt(handle, db => foldPages(db, handle.entities)),
     clear: () =>
       attempt(handle, db => {
         const names = [...db.objectStoreNames]

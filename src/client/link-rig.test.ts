@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import type { BackoffPolicy } from '../core/index.ts'
 import { newLink, stepLink } from './link.ts'
 import type { LaneName, LinkEffect, LinkEvent } from './link.ts'
-import { rivals } from './rivals.ts'
+import { upkeep } from './upkeep.ts'
 
 /** A link under the test's hand: `step` gives it an event, `pass` lets time go by with its timers on time. */
 export function linkRig(
@@ -13,7 +13,7 @@ export function linkRig(
   policy?: BackoffPolicy,
   patience: number | null = null,
 ) {
-  const link = newLink(transports, loaded ? rivals : null, policy, patience)
+  const link = newLink(transports, loaded ? upkeep : null, policy, patience)
   let now = 1_000_000
   const step = (event: LinkEvent, ms = 0): string[] => {
     now += ms

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { backoffPolicies } from '../core/index.ts'
 import { expectSound, linkRig } from './link-rig.test.ts'
 import type { LinkEvent } from './link.ts'
-import { rivals } from './rivals.ts'
+import { upkeep } from './upkeep.ts'
 
 describe('connecting', () => {
   test('[K1] made at welcome, and only there the counter is reset', () => {
@@ -303,8 +303,8 @@ describe('every state takes every event', () => {
     { type: 'start' },
     { type: 'stop' },
     { type: 'sent' },
-    { type: 'loaded', rivals: null },
-    { type: 'loaded', rivals },
+    { type: 'loaded', upkeep: null },
+    { type: 'loaded', upkeep },
     { type: 'tick', asked: 0, buffered: 0 },
     ...(['online', 'offline', 'visible', 'resume', 'hide', 'suspend'] as const).map(hint => ({
       type: 'hint' as const,

@@ -1,13 +1,13 @@
 // The connection as a machine: what to connect over, when to wait, when to doubt, when to give up. Rules K1 to K10.
-// Time and chance come with each event. Neighbours: the connector, which owns the connections and the one timer; `rivals`,
-// all that it takes to have more than one transport, a part that may be loaded when it is needed first.
+// Time and chance come with each event. Neighbours: the connector, which owns the connections and the one timer; `upkeep`,
+// all that a connection does not need at its beginning, a part that may be loaded later.
 //
 // Two lanes: `best` tries the first transport, on the documented ladder of delays; `spare` tries the others while that
 // one does not answer. One lane at most is the carrier: it has said hello and carries data.
 import { afterClose, backoffPolicies, noAnswer, nominalDelay } from '../core/index.ts'
 import type { BackoffPolicy } from '../core/index.ts'
 import type { Hint } from './env.ts'
-import type { Rivals } from './rivals.ts'
+import type { Upkeep } from './upkeep.ts'
 
 /**
  * idle: nobody wants a connection. connecting: no word from any transport. greeting: open, hello said, no welcome.
@@ -59,7 +59,7 @@ export interface Link {
   /** Bytes that waited when the last ping was judged. */
   buffered: number
   /** Null: not loaded yet. */
-  rivals: Rivals | null
+  upkeep: Upkeep | null
   loading: boolean
   /** Of the event at hand: when it came, its chance, and what is to be done about it. */
   now: number
@@ -86,7 +86,7 @@ export type LinkEvent =
   | { readonly type: 'hint'; readonly hint: Hint }
   | { readonly type: 'stop' }
   /** Null: it could not be loaded. */
-  | { readonly type: 'loaded'; readonly rivals: Rivals | null }
+  | { readonly type: 'loaded'; readonly upkeep: Upkeep | null }
 
 export type LinkEffect =
   | { readonly do: 'connect'; readonly lane: LaneName; readonly transport: number }
@@ -96,7 +96,7 @@ export type LinkEffect =
   | { readonly do: 'opened' }
   /** The carrier and what was in flight on it are gone. */
   | { readonly do: 'lost' }
-  /** `rivals` is needed. */
+  /** `upkeep` is needed. */
   | { readonly do: 'load' }
 
 /** How long the best transport is tried alone where others have to be loaded first. */
@@ -105,18 +105,12 @@ export const answerMs = 10_000
 /** Open and no word: maybe something on the way takes connections and swallows what goes over them. */
 const silentMs = 3_000
 const pingMs = 30_000
-const pongMs = 5_000
-/** A timer that fires later than this after its time says that this machine slept, not that the other one died. */
-const lateMs = 1_000
-/** Who has to sign in is looked for once in so long, however often a page says that it is seen. */
-const authMs = 40_000
 /** A server that says more was misunderstood, or is wrong. */
 const maxRetryAfterMs = 300_000
 
-/** With one transport there are no rivals to load. */
 export function newLink(
   transports: number,
-  rivals: Rivals | null,
+  upkeep: Upkeep | null,
   policy: BackoffPolicy = backoffPolicies.rhtmx,
   patience: number | null = null,
 ): Link {
@@ -141,7 +135,7 @@ export function newLink(
     welcomedAt: 0,
     until: 0,
     buffered: 0,
-    rivals,
+    upkeep,
     loading: false,
     now: 0,
     chance: 0,
@@ -164,7 +158,7 @@ export function stepLink(link: Link, event: LinkEvent, now: number, chance: numb
     case 'opened':
       if (link.lane[event.lane] !== 'connecting') break
       if (link.carrier === null) greet(link, event.lane)
-      else link.rivals?.opened(link, event.lane)
+      else link.upkeep?.opened(link, event.lane)
       break
     case 'alive':
       alive(link, event.lane, event.frame)
@@ -173,20 +167,23 @@ export function stepLink(link: Link, event: LinkEvent, now: number, chance: numb
       closed(link, event.lane, event.code, event.reason, event.retryAfterMs)
       break
     case 'sent':
-      if ((due.get('ping') ?? 0) > now + pongMs) due.set('ping', now + pongMs)
+      link.upkeep?.sent(link)
       break
     case 'tick':
       for (const [name, at] of Array.from(due))
         if (at <= now && due.get(name) === at) fired(link, name, at, event.buffered)
       break
     case 'hint':
-      hinted(link, event.hint)
+      link.upkeep?.hinted(link, event.hint)
       break
     case 'loaded':
-      link.loading = false
-      link.rivals ??= event.rivals
+      link.upkeep ??= event.upkeep
       // the best transport failed meanwhile, or let itself be waited for
-      if (link.state === 'connecting' || link.state === 'greeting') onwards(link, link.rivals !== null)
+      if (link.loading && (link.state === 'connecting' || link.state === 'greeting')) {
+        link.loading = false
+        onwards(link, link.upkeep !== null)
+      }
+      link.loading = false
       break
     case 'stop':
       halt(link)
@@ -206,14 +203,14 @@ export function carries({ carrier, lane }: Link): boolean {
 }
 
 /** An attempt of the best transport, and of others where that one does not answer. What runs already goes on. */
-function round(link: Link): void {
+export function round(link: Link): void {
   link.due.delete('retry')
   if (spent(link)) link.attempt = 0
   // the ladder's attempts come faster than a spare is given up
   if (link.lane.spare === 'off') link.tried = 0
   if (link.lane.best === 'off') connect(link, 'best', link.index.best)
   if (link.transports > 1) after(link, 'race', headMs)
-  link.rivals?.round(link)
+  link.upkeep?.round(link)
 }
 
 export function after({ due, now }: Link, name: Timer, ms: number): void {
@@ -242,7 +239,7 @@ function alive(link: Link, name: LaneName, frame: 'welcome' | 'frame' | null): v
   const { lane, due } = link
   // a stream that begins and then says nothing is held back by something on the way
   if (lane[name] === 'connecting') after(link, name, silentMs)
-  if (lane[name] === 'proving' && frame !== null) return link.rivals?.take(link, name)
+  if (lane[name] === 'proving' && frame !== null) return link.upkeep?.take(link, name)
   if (lane[name] === 'greeting' && frame === 'welcome') {
     lane[name] = 'ready'
     const transport = link.index[name]
@@ -291,7 +288,7 @@ function closed(link: Link, name: LaneName, code: number, reason: string, retryA
     // whatever carried: a new ladder, from its foot
     link.attempt = 0
     link.hope = false
-    link.rivals?.died(link)
+    link.upkeep?.died(link)
   }
   // 0: there is no such transport here, and nothing to try again as long as there is another
   const none = code === 0 && link.carrier === null
@@ -303,11 +300,11 @@ function closed(link: Link, name: LaneName, code: number, reason: string, retryA
 function onwards(link: Link, more: boolean): void {
   const { lane } = link
   link.due.delete('race')
-  if (link.rivals === null && more && link.transports > 1 && !link.loading) {
+  if (link.upkeep === null && more && link.transports > 1 && !link.loading) {
     link.loading = true
     link.out.push({ do: 'load' })
   }
-  link.rivals?.onwards(link, more)
+  link.upkeep?.onwards(link, more)
   if (link.carrier !== null) return
   link.state = 'connecting'
   if (lane.best !== 'off' || lane.spare !== 'off' || (link.loading && more)) return
@@ -327,7 +324,7 @@ export function failed(link: Link): void {
   link.attempt += 1
   if (spent(link)) return void (link.until = 0)
   const pause = Math.max(0, link.until - link.now)
-  const nominal = link.rivals?.delay(link) ?? nominalDelay(policy, link.attempt)
+  const nominal = link.upkeep?.delay(link) ?? nominalDelay(policy, link.attempt)
   link.delay = Math.max(nominal, pause)
   after(link, 'retry', Math.max(Math.round(nominal * (1 - policy.jitter * chance)), pause))
 }
@@ -353,48 +350,13 @@ export function halt(link: Link): void {
   link.due.clear()
 }
 
-function hinted(link: Link, hint: Hint): void {
-  const { state, now } = link
-  if (hint === 'hide' || state === 'idle') return
-  // who signed in elsewhere comes back to this page
-  if (state === 'stopped' && (afterClose(link.code) !== 'auth' || hint === 'offline' || hint === 'suspend'))
-    return
-  if (hint === 'suspend') {
-    // whoever holds a connection open is not kept for the way back
-    halt(link)
-    link.state = 'waiting'
-    return after(link, 'retry', link.policy.initial)
-  }
-  if (carries(link)) probe(link)
-  if (hint === 'offline') return
-  link.flaps = 0
-  if (now < link.until) return
-  round(link)
-  if (state === 'stopped') link.until = now + authMs
-}
-
-/** Doubt is no verdict: it asks. */
-function probe(link: Link): void {
-  const { carrier: lane, due } = link
-  if (lane === null || due.has(lane)) return
-  link.buffered = Infinity
-  after(link, lane, pongMs)
-  link.out.push({ do: 'ping', lane })
-}
-
 function fired(link: Link, name: Timer, at: number, buffered: number): void {
   link.due.delete(name)
   if (name === 'retry') return round(link)
   if (name === 'race') return carries(link) ? undefined : onwards(link, true)
-  if (name === 'ping') return probe(link)
-  const late = link.now - at > lateMs
-  if (late && link.lane[name] === 'ready') return probe(link)
-  if (late) return after(link, name, answerMs)
-  if (buffered > 0 && buffered < link.buffered) {
-    // our own bytes are still leaving: the answer could not come yet
-    link.buffered = buffered
-    return after(link, name, pongMs)
-  }
+  // without anybody who doubts it is only looked at again later
+  if (link.upkeep?.fired(link, name, at, buffered) ?? name === 'ping')
+    return link.upkeep === null ? after(link, name, pingMs) : undefined
   link.out.push({ do: 'close', lane: name })
   closed(link, name, 1006, noAnswer, null)
 }

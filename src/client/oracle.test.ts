@@ -2,6 +2,7 @@ import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { Cursor, Row, WireRow } from '../core/index.ts'
 import { textShape } from '../testing/fake-tables.ts'
+import { desk } from './desk.ts'
 import { createReplica } from './replica.ts'
 import type { Replica } from './replica.ts'
 import type { Held } from './store.ts'
@@ -53,7 +54,7 @@ const steps = fc.array(
 function fromScratch(replica: Replica): Row[] {
   const kept = replica.state.entities.get('t')
   if (kept === undefined) return []
-  const fresh = createReplica({ wants: { t: [''] }, identity, node: 'n' })
+  const fresh = createReplica({ wants: { t: [''] }, identity, node: 'n', desk })
   const held: Held = {
     cursor: kept.cursor,
     marks: kept.marks,
@@ -87,7 +88,7 @@ test('[R1] the incremental view equals the view from scratch, and references cha
 })
 
 class World {
-  readonly replica = createReplica({ wants: { t: [''] }, identity, node: 'n' })
+  readonly replica = createReplica({ wants: { t: [''] }, identity, node: 'n', desk })
   readonly rows = new Map<string, Row>()
   seq = 1
   /** The replica's place. */

@@ -3,8 +3,7 @@
 // cannot be sent waits (K2).
 import type { Failure } from '../core/index.ts'
 import { isRetryable } from '../core/index.ts'
-import { bytesIn } from './encode.ts'
-import { ackedOf } from './greet.ts'
+import { bytesIn } from './bytes.ts'
 import { die, refused } from './settle.ts'
 import type { Entry, State } from './state.ts'
 
@@ -20,8 +19,6 @@ interface Frame {
 }
 
 export interface Outbox {
-  /** Welcomed, every scope answered, not paused: frames may go. */
-  open: boolean
   paused: boolean
   frames: Frame[]
   /** A frame was refused as a whole: one mutation at a time until this `n`, to find the one. */
@@ -29,12 +26,24 @@ export interface Outbox {
 }
 
 export function newOutbox(): Outbox {
-  return { open: false, paused: false, frames: [], single: 0 }
+  return { paused: false, frames: [], single: 0 }
+}
+
+/** Every result up to here is on disk or needed no more. */
+export function ackedOf(state: State): number {
+  let first = state.identity.n + 1
+  for (const n of state.entries.keys()) {
+    first = Math.min(first, n)
+    break // they are in `n` order
+  }
+  for (const [n, { durable }] of state.dead) if (!durable) first = Math.min(first, n)
+  return first - 1
 }
 
 /** The one decision: called after every event that may open the way. */
-export function pump(state: State, box: Outbox): void {
-  if (!box.open || box.paused || state.entries.size === 0) return
+export function pump(state: State): void {
+  const { box } = state
+  if (!state.open || box.paused || state.entries.size === 0) return
   // pushes do not wait for catch-up: where a scope turns out to be on another branch, the server, which was asked for
   // it first, judges bases from the common place until we know (Session.clamps)
   // they lie in `n` order, and each is answered before the next
@@ -102,7 +111,8 @@ function tooLarge(text: string, max: number): boolean {
  * The server refused a whole `mutate` frame: the one that begins with `n`; a server that does not say, all of them. After
  * a transient failure those behind it come again too: some were stored together with it, and have no answer of their own.
  */
-export function frameRefused(state: State, box: Outbox, failure: Failure): void {
+export function frameRefused(state: State, failure: Failure): void {
+  const { box } = state
   const { n = 0 } = failure
   const retryable = isRetryable(failure.code)
   const at = n === 0 ? 0 : box.frames.findIndex(({ first }) => first === n)

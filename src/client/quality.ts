@@ -2,7 +2,7 @@
 // Neighbours on the line: the transport, around which it stands, and the connector.
 import { unmeasured } from '../core/index.ts'
 import type { QualityMetrics } from '../core/index.ts'
-import { bytesIn } from './encode.ts'
+import { bytesIn } from './bytes.ts'
 import type { ClientEnv } from './env.ts'
 import type { Transport, TransportEvents } from './transport.ts'
 

@@ -5,7 +5,7 @@ import { sameCursor, sameJson } from '../core/index.ts'
 import { answered } from './ask.ts'
 import { rename } from './rename.ts'
 import { bury, settledElsewhere } from './settle.ts'
-import { touch } from './state.ts'
+import { touch, unheard } from './state.ts'
 import type { Kept, State } from './state.ts'
 import type { Told } from './tabs.ts'
 import { standsAs } from './store.ts'
@@ -20,13 +20,15 @@ export function receiveReload(
   for (const kept of state.entities.values()) {
     for (const [from, to] of told?.renamed ?? []) if (kept.queue.has(from)) rename(state, kept, from, to)
     const held = entities.get(kept.name)
-    if (held !== undefined && isBetter(kept, held, told)) replace(kept, held)
+    if (held !== undefined && isBetter(state, kept, held, told)) replace(kept, held)
     else if (!state.follows) overwrite(state, kept, held?.cursor ?? null)
     // whoever leads has let it go, and will bring it again: until then nothing that comes can be put on what is here
     else if (told !== null && kept.where !== null && (held?.cursor ?? null) === null) kept.cursor = null
-    // else who leads waits for it too
-    if (told === null || Object.hasOwn(told.places, kept.name)) answered(kept)
+    // else who leads waits for it too; where this tab has a connection already, the server will answer
+    if (told === null ? state.head === unheard : Object.hasOwn(told.places, kept.name)) answered(kept)
   }
+  // from here on, where it stands is where the log ends
+  if (told !== null && told.head !== unheard && told.head >= state.told) state.told = 0
   const left = new Set(pending.map(({ n }) => n))
   const { n: known } = state.identity
   place(state, [], pending)
@@ -66,7 +68,7 @@ function overwrite(state: State, kept: Kept, from: Cursor | null): void {
  * the leader has not heard yet what the one before it had forwarded. A new leader takes what is ahead: where that is
  * wrong, the server says so.
  */
-function isBetter(kept: Kept, held: Held, told: Told | null): boolean {
+function isBetter(state: State, kept: Kept, held: Held, told: Told | null): boolean {
   const { name, cursor } = kept
   const { cursor: stored } = held
   // nobody wants it, and who leads has let it go
@@ -76,7 +78,7 @@ function isBetter(kept: Kept, held: Held, told: Told | null): boolean {
   if (sameCursor(stored, cursor)) return true
   const place = told?.places[name] ?? null
   if (told === null || place === null || sameCursor(place, cursor)) return false
-  return cursor.seq > told.head || place.seq >= cursor.seq
+  return cursor.seq > Math.max(told.head, state.told) || place.seq >= cursor.seq
 }
 
 export function replace(kept: Kept, { cursor, marks, shape, rows }: Held): void {

@@ -1,7 +1,8 @@
 // Temporary ids become real ones (rule Q6).
 import { idInColumn } from '../core/index.ts'
 import type { Mutation, Row, Write } from '../core/index.ts'
-import { dequeue, enqueue, touch } from './state.ts'
+import { dequeue, enqueue } from './queue.ts'
+import { touch } from './state.ts'
 import type { Entry, Kept, State } from './state.ts'
 
 /** A temporary id has become a real one: in later ids, and in values that point to it (rule Q6). */

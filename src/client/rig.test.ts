@@ -11,7 +11,7 @@ import type {
   WireRow,
 } from '../core/index.ts'
 import { textShape } from '../testing/fake-tables.ts'
-import { healing } from './heal.ts'
+import { desk } from './desk.ts'
 import { createReplica } from './replica.ts'
 import type { ReplicaEvent } from './replica.ts'
 import type { Change, Effect, Work } from './state.ts'
@@ -27,7 +27,7 @@ export function rig(
     wants?: Wants
     shape?: EntityShape
     strategy?: string
-    healing?: null
+    desk?: null
   } = {},
 ) {
   const entities = options.entities ?? ['t']
@@ -35,7 +35,7 @@ export function rig(
     wants: options.wants ?? Object.fromEntries(entities.map(name => [name, ['']])),
     identity: { client: 'c', n: 0, lead: 1, user: null, reading: 0 },
     node: 'n',
-    healing: options.healing === undefined ? healing : options.healing,
+    desk: options.desk === undefined ? desk : options.desk,
     strategy: options.strategy ?? null,
   })
   const changes: Change[] = []

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { expectSound, linkRig } from './link-rig.test.ts'
-import { rivals } from './rivals.ts'
+import { upkeep } from './upkeep.ts'
 import { seededRandom } from '../testing/random.ts'
 import type { LinkEvent } from './link.ts'
 
@@ -301,7 +301,7 @@ describe('where the rivals have to be loaded', () => {
     expect(link).toMatchObject({ state: 'connecting', attempt: 1, hope: true })
     expect(pass(1000)).toEqual(['connect best 0'])
     expect(closed()).toEqual([])
-    expect(step({ type: 'loaded', rivals })).toEqual(['connect spare 1'])
+    expect(step({ type: 'loaded', upkeep })).toEqual(['connect spare 1'])
   })
 
   test('the best one does not answer for a while', () => {
@@ -310,7 +310,7 @@ describe('where the rivals have to be loaded', () => {
     expect(pass(999)).toEqual([])
     expect(pass(1)).toEqual(['load'])
     opened()
-    expect(step({ type: 'loaded', rivals: null })).toEqual([])
+    expect(step({ type: 'loaded', upkeep: null })).toEqual([])
     expect(pass(3000)).toEqual([])
   })
 
@@ -318,14 +318,14 @@ describe('where the rivals have to be loaded', () => {
     const { link, start, closed, step, pass } = linkRig(2, 0, false)
     start()
     expect(closed()).toEqual(['load'])
-    expect(step({ type: 'loaded', rivals: null })).toEqual([])
+    expect(step({ type: 'loaded', upkeep: null })).toEqual([])
     expect(link).toMatchObject({ state: 'waiting', hope: false })
     expect(pass(1000)).toEqual(['connect best 0'])
     expect(closed()).toEqual(['load'])
     const none = linkRig(2, 0, false)
     none.start()
     none.closed('best', 0)
-    none.step({ type: 'loaded', rivals: null })
+    none.step({ type: 'loaded', upkeep: null })
     expect(none.link).toMatchObject({ state: 'waiting', attempt: 1 })
   })
 })
@@ -349,7 +349,7 @@ test('[K6] whatever happens, in whatever order: one carrier at most, and nobody 
       }),
       () => ({ type: 'sent' }),
       () => ({ type: 'hint', hint: random.pick(['online', 'offline', 'visible', 'suspend', 'resume']) }),
-      () => ({ type: 'loaded', rivals: random.pick([null, rivals]) }),
+      () => ({ type: 'loaded', upkeep: random.pick([null, upkeep]) }),
     ]
     for (let i = 0; i < 60; i++) {
       if (random.chance(0.3)) rig.pass(random.int(20_000))

@@ -17,24 +17,7 @@ export function advance(
   const from = kept.cursor
   if (from !== null && !sameCursor(from, to)) kept.marks = keepMark(kept.marks, from)
   kept.cursor = to
-  if (sameCursor(from, to) && net.size === 0 && !reshaped) return
-  const puts: StoredRow[] = []
-  const deletes: string[] = []
-  for (const [id, row] of net) {
-    if (row !== null) puts.push(row)
-    else if (!replace) deletes.push(id)
-  }
-  const { name: entity, marks, shape } = kept
-  state.commits.push({
-    entity,
-    replace,
-    puts: replace ? [...kept.rows.values()] : puts,
-    deletes,
-    from,
-    cursor: to,
-    marks,
-    shape,
-  })
+  state.desk?.commit(state, kept, { from, to, net, replace, reshaped })
 }
 
 /** Reads rows off the wire, with their values by name; leaves out those without a key, and all while no shape is known. */

@@ -3,7 +3,8 @@
 // what is desired here; `prune` lets go what is not wanted any more.
 import { maxWhere, SyncError, textIn } from '../core/index.ts'
 import type { ErrorBody, Json, Row } from '../core/index.ts'
-import { hello, leads, need, post } from './crew.ts'
+import { hello, need, post } from './crew.ts'
+import { leads } from './crew-state.ts'
 import { hopeful, linkOf, tell } from './engine.ts'
 import type { Engine } from './engine.ts'
 import { goesBy, testOf, textOf } from './filters.ts'

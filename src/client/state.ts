@@ -1,9 +1,10 @@
-// What the replica remembers: `touch` notes what was on screen before an event changes it, `fold` makes the view of a
-// row; `conclude` ends every event. Mutable on purpose (100,000 rows are not copied
+// What the replica remembers: `touch` notes what was on screen before an event changes it, and `conclude` ends every event.
+// Mutable on purpose (100,000 rows are not copied
 // per event), owned by the replica alone, free of clock, storage and network.
 import type {
   Batch,
   Cursor,
+  Down,
   EntityShape,
   Failure,
   Mismatch,
@@ -16,8 +17,17 @@ import type {
   Welcome,
   Write,
 } from '../core/index.ts'
-import { cut, hides, idInColumn, isTemporaryId, patched } from '../core/index.ts'
-import type { EntityCommit, Identity, PendingRecord, Saving, StoredRow, StoredShape } from './store.ts'
+import type { Desk } from './desk.ts'
+import type { Outbox } from './outbox.ts'
+import type {
+  EntityCommit,
+  Identity,
+  Overlay,
+  PendingRecord,
+  Saving,
+  StoredRow,
+  StoredShape,
+} from './store.ts'
 
 /** `tab`: written in another tab. */
 export type Source = 'server' | 'local' | 'tab' | 'rollback'
@@ -63,8 +73,8 @@ export type Effect =
   /** Stop sending for so long, then `resume`. */
   | { readonly do: 'pause'; readonly ms: number }
   | { readonly do: 'user'; readonly user: string }
-  /** Load `healing` and give it back. */
-  | { readonly do: 'heal' }
+  /** Load what is not there yet. */
+  | { readonly do: 'home' }
   /** What came does not fit: the disk has more. */
   | { readonly do: 'reload' }
   | { readonly do: 'error'; readonly error: SyncError }
@@ -116,13 +126,13 @@ export interface Healing {
   mismatch(state: State, message: Mismatch): void
 }
 
-interface Queued {
+export interface Queued {
   readonly entry: Entry
   readonly write: Write
 }
 
 /** `gone`: a rollback, if anything looks otherwise now. */
-type Cause = Source | 'gone'
+export type Cause = Source | 'gone'
 
 interface Touched {
   readonly before: Row | undefined
@@ -198,6 +208,8 @@ export interface State {
   now: number
   /** There are mutations of other tabs on disk that are not known here yet. */
   behind: boolean
+  /** What this tab was told of the log before it came among others: whoever leads may not have heard of it yet; 0: nothing. */
+  told: number
   /** How many mutations this page has made. */
   drafts: number
   /** Another tab leads: it has the connection, and stores what the server says. */
@@ -215,8 +227,14 @@ export interface State {
   readonly alias: Map<string, string>
   /** The mutations that name a temporary id. */
   readonly temporary: Map<string, Set<Entry>>
-  /** Null: not loaded yet. */
-  healing: Healing | null
+  /** Null: not loaded yet, and nothing of what it does is there to be done: of this, nothing of its `Books`. */
+  desk: Desk | null
+  /** What the server said meanwhile that only the desk understands. */
+  held: Down[]
+  /** Welcomed as the one whose rows these are, and not by another tab: mutations may go. */
+  open: boolean
+  /** What goes up to the server: how, and how far it is. */
+  box: Outbox
   /** Entries whose result is in and whose overlay waits for the cursor. */
   waiting: number
   out: Effect[]
@@ -225,27 +243,14 @@ export interface State {
   discards: number[]
   refusals: number[]
   commits: EntityCommit[]
+  /** Views of pending rows that are other than the disk has them. */
+  overlays: Overlay[]
   /** Per entity: the temporary id of each real one. */
   replaced: Map<Kept, Map<string, string>>
   saveIdentity: boolean
   /** The last row of the last change, as it was before: of the server's changes what the server had. */
   was?: Row | undefined
 }
-
-/** What an event has gathered before it begins. */
-export const nothingYet = (): Pick<
-  State,
-  'out' | 'puts' | 'removes' | 'discards' | 'refusals' | 'commits' | 'replaced' | 'saveIdentity'
-> => ({
-  out: [],
-  puts: new Map(),
-  removes: [],
-  discards: [],
-  refusals: [],
-  commits: [],
-  replaced: new Map(),
-  saveIdentity: false,
-})
 
 export function send(state: State, message: Up): void {
   state.out.push({ do: 'send', text: JSON.stringify(message) })
@@ -269,81 +274,4 @@ export function touch(kept: Kept, id: string, source: Cause | null): void {
     const had = shownOf(kept, id, kept.rows.get(id)?.row)
     kept.touched.set(id, { before, seen: shownOf(kept, id, before), had, source })
   } else if (source !== null && known.source !== 'rollback') known.source = source
-}
-
-/** Links the writes of a pending mutation to their rows. */
-export function enqueue(state: State, entry: Entry, source: Source | null): void {
-  register(state, entry)
-  for (const write of entry.record.mutation.writes) {
-    const kept = state.entities.get(write.entity)
-    if (kept === undefined) continue
-    touch(kept, write.id, source)
-    const queued = kept.queue.get(write.id)
-    const item = { entry, write }
-    if (queued === undefined) kept.queue.set(write.id, [item])
-    // a renamed entry comes back to its place
-    else if (queued.push(item) > 1) queued.sort((a, b) => a.entry.record.n - b.entry.record.n)
-  }
-}
-
-/** Notes the temporary ids that it names, to be renamed (rule Q6). */
-export function register(state: State, entry: Entry): void {
-  for (const write of entry.record.mutation.writes)
-    for (const value of [write.id, ...Object.values(write.data ?? {})])
-      if (typeof value === 'string' && isTemporaryId(value)) named(state, value).add(entry)
-}
-
-function named(state: State, id: string): Set<Entry> {
-  let set = state.temporary.get(id)
-  if (set === undefined) state.temporary.set(id, (set = new Set()))
-  return set
-}
-
-/** Unlinks them, so that what lies below shows again. */
-export function dequeue(state: State, entry: Entry, source: Cause | null): void {
-  for (const { entity, id } of entry.record.mutation.writes) {
-    const kept = state.entities.get(entity)
-    const queued = kept?.queue.get(id)
-    if (kept === undefined || queued === undefined) continue
-    touch(kept, id, source)
-    const left = queued.filter(item => item.entry !== entry)
-    if (left.length > 0) kept.queue.set(id, left)
-    else kept.queue.delete(id)
-  }
-}
-
-/** The row under its pending writes in queue order (rule R1); null: shown as deleted. */
-export function fold(state: State, kept: Kept, id: string, queued: readonly Queued[]): Row | null {
-  const confirmed = kept.rows.get(id)
-  const strategy = state.strategy ?? kept.shape?.strategy
-  let row: Row | null = confirmed?.row ?? kept.gone.get(id) ?? null
-  let seen = kept.own.get(id) ?? 0
-  for (const { entry, write } of queued) {
-    const base = entry.record.mutation.base?.seq ?? null
-    const data = write.data ?? {}
-    if (
-      confirmed !== undefined &&
-      hides(strategy, base === null ? null : Math.max(base, seen), confirmed.seq)
-    ) {
-      // what is there as it was written is taken for ours: the result will say so soon
-      if (cut(confirmed.row, data) === null) seen = confirmed.seq
-    } else if (write.action === 'delete') {
-      row = null
-    } else if (row !== null) {
-      row = patched(row, data)
-    } else if (write.action === 'create') {
-      row = withKey(kept, id, data)
-    } else if (confirmed === undefined && !kept.gone.has(id)) {
-      // never seen here, but the server may have it, or takes it as a new row
-      row = withKey(kept, id, data)
-    }
-  }
-  return row
-}
-
-function withKey(kept: Kept, id: string, data: Row): Row {
-  const [key = 'id', ...more] = kept.shape?.key ?? []
-  return more.length > 0 || Object.hasOwn(data, key)
-    ? data
-    : { [key]: idInColumn(id, key, kept.shape), ...data }
 }

@@ -1,8 +1,7 @@
 import { IDBFactory, IDBKeyRange, IDBObjectStore } from 'fake-indexeddb'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { clientStoreContract } from '../testing/contracts/client-store.ts'
-import { platformEnv } from './env.ts'
-import { foldPages } from './idb-fold.ts'
+import { platformEnv } from './platform.ts'
 import { indexedDBStore } from './idb.ts'
 import { memoryStore } from './memory.ts'
 import type { ClientStore, Saving } from './store.ts'
@@ -36,7 +35,7 @@ beforeEach(() => {
 
 afterEach(() => vi.unstubAllGlobals())
 
-const packing = (name: string) => indexedDBStore(name, after, async () => foldPages)
+const packing = (name: string) => indexedDBStore(name, after)
 clientStoreContract('indexeddb', () => ({ open: () => packing('db') }), { test, expect })
 
 function opened(version?: number, upgrade?: (db: IDBDatabase) => void): Promise<IDBDatabase> {

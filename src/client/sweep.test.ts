@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { Cursor, Down, EntityShape, MutationResult, Row, WireRow, Write } from '../core/index.ts'
+import { desk } from './desk.ts'
 import { evict } from './prune.ts'
 import { createReplica } from './replica.ts'
 import { rig, synced } from './rig.test.ts'
@@ -20,6 +21,7 @@ test('[R2] overlays of one row go in queue order: an older edit that waits for a
     wants: { lists: [''], items: [''] },
     identity: { client: 'c', n: 0, lead: 1, user: null, reading: 0 },
     node: 'n',
+    desk,
   })
   const hear = (message: Down): void => void replica.step({ type: 'frame', message }, 1000)
   const titles = (): unknown => replica.rows('lists').map((row: Row) => row['title'])
@@ -90,6 +92,7 @@ function sentAgain(result: Omit<MutationResult, 'n'>, head: number, last: number
     wants: { lists: [''] },
     identity: { client: 'c', n: 0, lead: 1, user: null, reading: 0 },
     node: 'n',
+    desk,
   })
   const sent: string[] = []
   const hear = (message: Down): void => {

@@ -1,6 +1,6 @@
 // Housekeeping of the store by the tab that leads, a while after the last rows came. Neighbours: `engine`, which says that
 // rows were stored; the store, which knows what there is to do.
-import { leads } from './crew.ts'
+import { leads } from './crew-state.ts'
 import type { Engine } from './engine.ts'
 
 const quietMs = 1_000

@@ -4,9 +4,9 @@ import { FakeEnv } from '../testing/fake-env.ts'
 import { server } from './crew-rig.test.ts'
 import { clientOf } from './client.ts'
 import { allParts } from './create-client.ts'
+import { home } from './home.ts'
 import type { BareClient } from './api.ts'
 import type { Engine } from './engine.ts'
-import { late } from './late.ts'
 import { newKept } from './replica.ts'
 import { rig } from './rig.test.ts'
 import { wantMore } from './want-more.ts'
@@ -24,8 +24,8 @@ function page(autoConnect: boolean): { client: BareClient; engine: Engine } {
     { url: 'http://x', entities: ['todos'] as string[], env: new FakeEnv('p'), store: 'memory', autoConnect },
     {
       ...allParts(),
+      home,
       transports: () => [server.transport()],
-      late,
       more: made => ({ engine: (engine = made) }),
     },
   )

@@ -1,7 +1,8 @@
 // A page whose second script names more than the first, while the client runs. A part of its own, loaded when there is such
 // a page. Neighbours: `wanting`, which goes after what is desired; the faces before it.
 import type { ClientOptions } from './api.ts'
-import { hello, leads, need } from './crew.ts'
+import { hello, need } from './crew.ts'
+import { leads } from './crew-state.ts'
 import { check } from './engine.ts'
 import type { Engine } from './engine.ts'
 import { deferred } from './handles.ts'

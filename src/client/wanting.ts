@@ -1,7 +1,7 @@
 // What is wanted changes while a client runs: what the disk has of new entities is read, then the server is asked for
 // everything anew, one question at a time. Neighbours: `crew`, which notes what other tabs say; `wants`, what it comes to.
 import { askAll, prepare } from './ask.ts'
-import { leads } from './crew.ts'
+import { leads } from './crew-state.ts'
 import { asError, report, tell } from './engine.ts'
 import type { Engine } from './engine.ts'
 import { replace } from './reload.ts'

@@ -4,7 +4,8 @@ import type { Base, Json, Row, Write } from '../core/index.ts'
 import { cut, stampOf, tick } from '../core/index.ts'
 import { firstDraft, numbered } from './store.ts'
 import type { PendingRecord } from './store.ts'
-import { dequeue, enqueue, register, viewOf, touch, fold } from './state.ts'
+import { dequeue, enqueue, register, fold } from './queue.ts'
+import { viewOf, touch } from './state.ts'
 import type { Entry, Kept, State } from './state.ts'
 
 export function newEntry(record: PendingRecord, durable: boolean): Entry {

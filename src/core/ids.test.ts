@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
-import { idOfRow, idOfValue, isForbiddenName, isTemporaryId, keyOfId, maxIdLength, nativeId } from './ids.ts'
+import { idOfRow, idOfValue, isForbiddenName, isTemporaryId, maxIdLength } from './ids.ts'
+import { keyOfId, nativeId } from './keys.ts'
 
 test('every spelling of an id becomes text, and what is none becomes null', () => {
   const cases: [unknown, string | null][] = [

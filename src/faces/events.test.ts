@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import type { Change } from '../client/index.ts'
+import { changeEvents } from './changes.ts'
 import { pageEvents } from './events.ts'
 import type { ChangedDetail } from './events.ts'
 
@@ -51,9 +52,14 @@ function fakeTimers() {
 
 const never = (): void => {}
 
+type Rest = Parameters<typeof changeEvents> extends [unknown, ...infer R] ? R : never
+
+const eventsOf = (page: Document, ...rest: Rest): ((change: Change) => void) =>
+  changeEvents(pageEvents(page).tell, ...rest)
+
 test('[F1] K01 one event, on the body, bubbling and composed; held while there is no body', async () => {
   const { page, seen, parsed } = fakePage(false)
-  const events = pageEvents(page, () => null, never)
+  const events = pageEvents(page)
   events.tell('connection:state', { state: 'connecting', oldState: 'disconnected' })
   events.tell('sync:ready', { client: 'entity', online: true, storage: 'memory' })
   expect(seen).toEqual([])
@@ -65,11 +71,11 @@ test('[F1] K01 one event, on the body, bubbling and composed; held while there i
 test('[K13] X75 where data is to be saved, events are a second apart: each may make the page fetch', async () => {
   const { page, seen } = fakePage()
   const timers = fakeTimers()
-  const events = pageEvents(page, () => null, timers.after, true)
-  for (const ids of [['1'], ['2']]) events.changed(change(ids))
+  const changed = eventsOf(page, () => null, timers.after, true)
+  for (const ids of [['1'], ['2']]) changed(change(ids))
   await timers.pass(0)
   expect(seen).toHaveLength(1)
-  events.changed(change(['3']))
+  changed(change(['3']))
   await timers.pass(999)
   expect(seen).toHaveLength(1)
   await timers.pass(1)
@@ -78,9 +84,9 @@ test('[K13] X75 where data is to be saved, events are a second apart: each may m
 
 test('[F2] K02 what one batch brings is one event, at once', async () => {
   const { page, seen } = fakePage()
-  const events = pageEvents(page, (_entity, id) => ({ id, name: 'Ada' }), never)
-  events.changed(change(['1', '2'], { action: 'create', version: 7 }))
-  events.changed(change(['3'], { version: 7 }))
+  const changed = eventsOf(page, (_entity, id) => ({ id, name: 'Ada' }), never)
+  changed(change(['1', '2'], { action: 'create', version: 7 }))
+  changed(change(['3'], { version: 7 }))
   await Promise.resolve()
   expect(seen).toHaveLength(1)
   const detail = seen[0]?.detail as ChangedDetail
@@ -105,15 +111,15 @@ test('[F2] K02 what one batch brings is one event, at once', async () => {
 test('[F3] a burst: at most one event in 50 ms, the last change included, a rollback not hidden', async () => {
   const { page, seen } = fakePage()
   const timers = fakeTimers()
-  const events = pageEvents(
+  const changed = eventsOf(
     page,
     () => null,
     (ms, run) => timers.after(ms, run),
   )
-  events.changed(change(['1'], { source: 'local' }))
+  changed(change(['1'], { source: 'local' }))
   await timers.pass(0)
-  events.changed(change(['1'], { source: 'rollback' }))
-  events.changed(change(['2']))
+  changed(change(['1'], { source: 'rollback' }))
+  changed(change(['2']))
   await timers.pass(49)
   expect(seen).toHaveLength(1)
   await timers.pass(1)
@@ -121,7 +127,7 @@ test('[F3] a burst: at most one event in 50 ms, the last change included, a roll
   expect(seen[1]?.detail).toMatchObject({ id: '2', ids: ['1', '2'], source: 'rollback' })
   await timers.pass(200)
   expect(seen).toHaveLength(2)
-  events.changed(change(['3']))
+  changed(change(['3']))
   await timers.pass(0)
   expect(seen).toHaveLength(3)
 })
@@ -129,14 +135,14 @@ test('[F3] a burst: at most one event in 50 ms, the last change included, a roll
 test('entities do not wait for each other', async () => {
   const { page, seen } = fakePage()
   const timers = fakeTimers()
-  const events = pageEvents(
+  const changed = eventsOf(
     page,
     () => null,
     (ms, run) => timers.after(ms, run),
   )
-  events.changed(change(['1'], { entity: 'posts' }))
+  changed(change(['1'], { entity: 'posts' }))
   await timers.pass(0)
-  events.changed(change(['1']))
+  changed(change(['1']))
   await timers.pass(0)
   expect(seen.map(({ type }) => type)).toEqual(['rhtmx:users:changed'])
 })
@@ -145,14 +151,14 @@ test('entities do not wait for each other', async () => {
 async function flood(ms: number, perTick: () => string[]) {
   const { page, seen } = fakePage()
   const timers = fakeTimers()
-  const events = pageEvents(
+  const changed = eventsOf(
     page,
     () => null,
     (wait, run) => timers.after(wait, run),
   )
   for (let at = 0; at < ms; at += 5) {
     const ids = perTick()
-    if (ids.length > 0) events.changed(change(ids))
+    if (ids.length > 0) changed(change(ids))
     await timers.pass(5)
   }
   for (let i = 0; i < 3; i += 1) await timers.pass(1000)

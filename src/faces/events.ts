@@ -58,7 +58,6 @@ export interface AuthDetail {
   readonly reason: string
 }
 
-/** The events but for `rhtmx:<entity>:changed`, which is gathered. */
 interface Details {
   'connection:state': StateDetail
   'sync:ready': ReadyDetail
@@ -66,73 +65,16 @@ interface Details {
   'auth:required': AuthDetail
   'storage:failed': StorageDetail
   'field:conflict': ConflictDetail
+  [changed: `${string}:changed`]: ChangedDetail
 }
 
 export interface PageEvents {
   readonly tell: <K extends keyof Details>(type: K, detail: Details[K]) => void
-  changed(change: Change): void
 }
 
-/** The first change of an entity is announced at once, those within this many milliseconds after it together. */
-const gatherMs = 50
-/** While many rows change without a pause, the time between two events grows up to this. */
-const slowestMs = 1000
-
-export function pageEvents(
-  page: Document,
-  row: (entity: string, id: string) => Row | null,
-  after: (ms: number, run: () => void) => void,
-  saveData = false,
-): PageEvents {
-  // each event may make the page fetch
-  const least = saveData ? slowestMs : gatherMs
+export function pageEvents(page: Document): PageEvents {
   const dispatch = dispatcher(page)
-  const gathering = new Map<string, Change[]>()
-
-  const announce = (entity: string, wait: number): void => {
-    const changes = gathering.get(entity) ?? []
-    const last = changes.at(-1)
-    if (last === undefined) return void gathering.delete(entity)
-    gathering.set(entity, [])
-    const detail = changedDetail(changes, last, row)
-    const next = detail.ids.length > 1 ? Math.min(wait * 1.5, slowestMs) : least
-    after(next, () => announce(entity, next))
-    dispatch(`rhtmx:${entity}:changed`, detail)
-  }
-
-  return {
-    tell: (type, detail) => dispatch(`rhtmx:${type}`, detail),
-    changed(change) {
-      const { entity } = change
-      const waiting = gathering.get(entity)
-      if (waiting !== undefined) return void waiting.push(change)
-      gathering.set(entity, [change])
-      // creates, updates and deletes of one batch come one after the other, and are one event
-      queueMicrotask(() => announce(entity, least))
-    },
-  }
-}
-
-function changedDetail(
-  changes: readonly Change[],
-  { entity, ids, action, source, version }: Change,
-  row: (entity: string, id: string) => Row | null,
-): ChangedDetail {
-  return {
-    entity,
-    // reason: a change without an id is none
-    id: ids.at(-1) as string,
-    ids: [...new Set(changes.flatMap(change => change.ids))],
-    action,
-    source: changes.some(change => change.source === 'rollback') ? 'rollback' : source,
-    version,
-    replaced: changes.flatMap(change => change.replaced ?? []),
-    get changes() {
-      return changes.flatMap(({ ids, action, source, version }) =>
-        ids.map(id => ({ entity, id, entity_id: id, action, source, version, data: row(entity, id) })),
-      )
-    },
-  }
+  return { tell: (type, detail) => dispatch(`rhtmx:${type}`, detail) }
 }
 
 /** The script may run in <head>, before there is a body: what happens until then is told when the page is parsed. */

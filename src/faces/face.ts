@@ -1,16 +1,9 @@
 // What the globals of all scripts have in common: the documented names over the one client. Nothing is decided here.
 // Neighbours on the line: the page's calls before it, the client behind it.
-import type {
-  BareClient as Client,
-  Confirmation,
-  Encodable,
-  Id,
-  Status,
-  WriteHandle,
-} from '../client/index.ts'
-import { idOfValue, SyncError } from '../core/index.ts'
+import type { BareClient as Client, Confirmation, Encodable, Id, Status } from '../client/index.ts'
 import type { Action } from '../core/index.ts'
 import type { ReadyDetail } from './events.ts'
+import type { Lazy } from './lazy.ts'
 import type { Place } from './page.ts'
 import type { ConnectionState } from './words.ts'
 
@@ -68,9 +61,11 @@ export interface Face extends Lent {
   readonly client: Client
 }
 
-export function faceOf({ page, named, ready }: Place, kind: ReadyDetail['client']): Face {
+export function faceOf({ page, named, synced, ready }: Place, kind: ReadyDetail['client']): Face {
   const { client, log, tell } = page
-  void ready.then(() =>
+  let lazy: Lazy | null = null
+  void page.later.then(made => (lazy = made))
+  void synced.then(() =>
     tell('sync:ready', { client: kind, online: client.online, storage: client.status().storage }),
   )
   // a copy of it would not move
@@ -80,7 +75,7 @@ export function faceOf({ page, named, ready }: Place, kind: ReadyDetail['client'
     ready,
     async pushChange(entity, id, action, data = {}) {
       if (named !== null && !(entity in client.status().cursors)) await named
-      return push(client, entity, id, action, data)
+      return (lazy ?? (await page.second())).push(entity, id, action, data)
     },
     syncEntity: entity => client.sync(entity),
     log,
@@ -90,42 +85,4 @@ export function faceOf({ page, named, ready }: Place, kind: ReadyDetail['client'
     status: () => ({ ...client.status(), state: page.word(), online: client.online }),
     client,
   }
-}
-
-async function push(
-  client: Client,
-  entity: string,
-  id: Id | null | undefined,
-  action: Action,
-  data: RowData,
-): Promise<PushResult> {
-  const written = write(client, entity, id ?? null, action, data)
-  const unstored = await written.persisted.then(
-    () => null,
-    (error: SyncError) => error,
-  )
-  return new Promise((resolve, reject) => {
-    const check = (): void => {
-      if (client.online) return
-      if (unstored === null) resolve({ status: 'queued', entity, id: written.id, version: null })
-      else reject(unstored)
-    }
-    const stop = client.on('state', check)
-    check()
-    written.confirmed
-      .then(({ status, id, version }) => resolve({ status, entity, id, version }), reject)
-      .finally(stop)
-  })
-}
-
-function write(client: Client, entity: string, id: Id | null, action: Action, data: RowData): WriteHandle {
-  if (action === 'create') return client.create(entity, { ...(id === null ? {} : { id }), ...data })
-  if (id === null) throw new SyncError('INVALID_ID', `name the row to ${action}`)
-  return action === 'delete' ? client.delete(entity, id) : client.update(entity, id, withoutId(data, id))
-}
-
-/** Pages send the whole row back, where the id is often text and the column a number: that is no change of the key. */
-function withoutId(data: RowData, id: Id): RowData {
-  const { id: own, ...rest } = data
-  return own === undefined || idOfValue(own) === idOfValue(id) ? rest : data
 }

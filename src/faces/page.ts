@@ -1,13 +1,12 @@
 // What the scripts of a page have in common: one client, with one connection, one copy and one queue. Whichever script
 // runs first makes it, and the other one finds it here (rule F12).
 // Neighbours on the line: the faces before it, the client behind it.
-import { clientOf, indexedDBStore, lazyTransport, platformEnv, webSocketTransport } from '../client/index.ts'
-import type { BareClient as Client, Engine, Parts } from '../client/index.ts'
-import type { Row } from '../core/index.ts'
+import { callHome, clientOf, lazyTransport, pageEnv, webSocketTransport } from '../client/index.ts'
+import type { BareClient as Client, Change, Engine, Home, Parts } from '../client/index.ts'
 import { pageEvents } from './events.ts'
-import type { PageEvents } from './events.ts'
-import { lazily } from './lazy.ts'
-import type { Lazy } from './lazy.ts'
+import type { PageEvents, ReadyDetail } from './events.ts'
+import { loadScript } from './lazy.ts'
+import type { Lazy, Lent } from './lazy.ts'
 import { lent } from './lent.ts'
 import type { ScriptOptions } from './script.ts'
 import { watchForms } from './submit.ts'
@@ -23,6 +22,8 @@ export interface Place {
   /** What this script named may be written to; null: from the beginning. */
   readonly named: Promise<unknown> | null
   /** The first sync of what this script named is done, or has failed. */
+  readonly synced: Promise<unknown>
+  /** And what is written from here on is shown at once, and kept. */
   readonly ready: Promise<void>
 }
 
@@ -32,7 +33,11 @@ export interface Page {
   readonly tell: PageEvents['tell']
   word(): ConnectionState
   readonly log: (...message: readonly unknown[]) => void
-  join(options: ScriptOptions): Pick<Place, 'named' | 'ready'>
+  join(options: ScriptOptions): Omit<Place, 'page'>
+  /** The second script, as soon as it is there. */
+  readonly later: Promise<Lazy>
+  /** Loads it. */
+  second(this: void): Promise<Lazy>
 }
 
 declare global {
@@ -41,99 +46,103 @@ declare global {
   }
 }
 
-/** What the script that makes the client gives it. */
-export type Spelling = Pick<Parts, 'spelled'>
-
-export function placeOf(options: ScriptOptions, document: Document, spelling: Spelling = {}): Place {
+export function placeOf(options: ScriptOptions, document: Document, kind: ReadyDetail['client']): Place {
   const { rhtmxPage: page = null } = window
   if (page === null) {
-    const made = newPage(options, document, spelling)
+    const made = newPage(options, document, kind)
     Object.assign(window, { rhtmxPage: made, rhtmxLent: lent })
-    return { page: made, named: null, ready: made.client.ready }
+    const { client } = made
+    const synced = new Promise(resolve => client.on('ready', resolve))
+    return { page: made, named: null, synced, ready: client.ready }
   }
   return { page, ...page.join(options) }
 }
 
-function newPage(options: ScriptOptions, document: Document, spelling: Spelling): Page {
+function newPage(options: ScriptOptions, document: Document, kind: ReadyDetail['client']): Page {
   let { debug } = options
   const log = (...message: readonly unknown[]): void => {
     if (debug) print(...message)
   }
-  const env = platformEnv()
-  const changed = new Set<string>()
   /** Of which nothing was here when it was named: the first copy is no change, `rhtmx:sync:ready` tells of it. */
   const fresh = new Set<string>()
+  const { tell } = pageEvents(document)
   let engine: Engine
-  const load = lazily(document, options.lazy, () => ({
-    ...options,
-    client,
-    engine,
-    page: document,
-    changed,
-    fresh,
-    log,
-    complain,
-  }))
+  let done: (lazy: Lazy) => void
+  /** It may take several attempts. */
+  const later = new Promise<Lazy>(resolve => (done = resolve))
+  const second = (): Promise<Lazy> => {
+    void callHome(engine)
+    return later
+  }
   const client = clientOf(
-    { ...options, env, debug: log, onError: error => complain(error.message, error) },
+    { ...options, debug: log, onError: error => complain(error.message, error) },
     {
-      ...spelling,
-      ...scriptParts(options, load),
+      ...scriptParts(options, second),
+      async home(): Promise<Home> {
+        const make = await loadScript(document, options.lazy)
+        return make({
+          ...options,
+          client,
+          engine,
+          kind,
+          page: document,
+          tell,
+          follow,
+          fresh,
+          done,
+          log,
+          complain,
+        })
+      },
       more: made => ({ engine: (engine = made) }),
     },
   )
-  const events = pageEvents(
-    document,
-    (entity, id): Row | null => client.get(entity, id) ?? null,
-    (ms, run) => void env.after(ms, run),
-    env.saveData === true,
-  )
-  const word = announce(client, events, log, fresh)
-  client.on('changed', change => {
-    if (change.source === 'server' && fresh.delete(change.entity)) return
-    changed.add(change.entity)
-    events.changed(change)
-  })
-  client.on('ready', () => {
-    for (const entity of options.entities) fresh.delete(entity)
-  })
-  const { prefetch, loaded } = loading(options, document, client, load)
+  const word = announce(client, tell, log, fresh)
+  const follow = holdChanges(client, options.entities, fresh)
+  whenNeeded(options, document, client, second)
   return {
     client,
-    tell: events.tell,
+    tell,
     word,
     log,
+    later,
+    second,
     join(more) {
       debug ||= more.debug
-      prefetch()
-      const named = loaded.then(lazy => lazy.join(more))
-      return { named, ready: named.then(synced => synced()) }
+      const named = second().then(lazy => lazy.join(more))
+      const synced = named.then(synced => synced())
+      return { named, synced, ready: synced }
     },
   }
 }
 
-/** When the second script is loaded: before it is needed, for then there may be no network to load it over. */
-function loading(
+/** What changes waits for whoever follows it. */
+function holdChanges(client: Client, entities: readonly string[], fresh: Set<string>): Lent['follow'] {
+  const held: Change[] = []
+  let hear = (change: Change): unknown => held.push(change)
+  client.on('changed', change => {
+    if (change.source !== 'server' || !fresh.delete(change.entity)) hear(change)
+  })
+  client.on('ready', () => {
+    for (const entity of entities) fresh.delete(entity)
+  })
+  return listener => {
+    hear = listener
+    held.forEach(hear)
+  }
+}
+
+/** The second script is loaded before it is needed, for then there may be no network to load it over. */
+function whenNeeded(
   { autoRefresh }: ScriptOptions,
   document: Document,
   client: Client,
-  load: () => Promise<Lazy>,
-): { prefetch(this: void): void; readonly loaded: Promise<Lazy> } {
-  let done: (lazy: Lazy) => void
-  /** It may take several attempts. */
-  const loaded = new Promise<Lazy>(resolve => (done = resolve))
-  const prefetch = (): void => void load().then(done, () => {})
-  watchForms(document, client, event => {
-    load().then(
-      lazy => lazy.queueForm(event),
-      (error: unknown) => complain('the form could not be kept', error),
-    )
+  second: Page['second'],
+): void {
+  watchForms(document, client, event => void second().then(lazy => lazy.queueForm(event)))
+  whenParsed(document, () => {
+    if (autoRefresh || document.querySelector(marked) !== null) void second()
   })
-  whenParsed(document, () => (autoRefresh || document.querySelector(marked) !== null) && prefetch())
-  const soon = (): void => void client.ready.then(prefetch)
-  client.on('state', status => status.state === 'ready' && soon())
-  soon()
-  return { prefetch, loaded }
 }
 
 function whenParsed(page: Document, run: () => void): void {
@@ -141,32 +150,30 @@ function whenParsed(page: Document, run: () => void): void {
   else run()
 }
 
-function scriptParts({ websocket, longPoll }: ScriptOptions, load: () => Promise<Lazy>): Parts {
+function scriptParts(
+  { websocket, longPoll }: ScriptOptions,
+  second: Page['second'],
+): Pick<Parts, 'env' | 'transports'> {
   return {
+    env: pageEnv,
     transports(url, compress) {
-      const all = [lazyTransport('sse', async () => (await load()).sseTransport(url))]
+      const all = [lazyTransport('sse', async () => (await second()).sseTransport(url))]
       if (websocket) all.unshift(webSocketTransport(url, compress))
-      if (longPoll) all.push(lazyTransport('long-poll', async () => (await load()).longPollTransport(url)))
+      if (longPoll) all.push(lazyTransport('long-poll', async () => (await second()).longPollTransport(url)))
       return all
     },
-    database: (name, after) => indexedDBStore(name, after, async () => (await load()).foldPages),
-    healing: async () => (await load()).healing,
-    rivals: async () => (await load()).rivals,
-    exclusive: async (engine, name) => (await load()).exclusive(engine, name),
-    adopt: async engine => (await load()).adopt(engine),
   }
 }
 
 /** Turns the client's notifications into the page's events; the result is the word for the connection as it is now. */
 function announce(
   client: Client,
-  events: PageEvents,
+  tell: Page['tell'],
   log: Page['log'],
   fresh: Set<string>,
 ): () => ConnectionState {
   let word: ConnectionState = 'disconnected'
   let known = false
-  let refused = false
   let begun = false
   client.on('state', status => {
     if (!begun)
@@ -176,21 +183,9 @@ function announce(
       const oldState = word
       word = state
       log(`connection: ${oldState} → ${state}`)
-      events.tell('connection:state', { state, oldState })
+      tell('connection:state', { state, oldState })
     }
     known = status.state !== 'idle' && (known || status.state === 'ready')
-    // once, whatever a page does about it, until somebody was let in
-    const { code, reason } = status
-    if (status.state === 'ready') refused = false
-    if (status.state === 'stopped' && code === 4401 && !refused) {
-      refused = true
-      events.tell('auth:required', { code, reason })
-    }
-  })
-  client.on('storage', detail => events.tell('storage:failed', detail))
-  client.on('rejected', ({ n, writes, error }) => {
-    for (const { entity, id, data } of writes)
-      events.tell('mutation:rejected', { entity, id, n, error, data: data ?? null })
   })
   return () => word
 }

@@ -13,7 +13,8 @@ declare global {
   }
 }
 
-export function autoRefresh({ page, changed }: Lent, entities: readonly string[]): void {
+/** `changed`: what has changed already, and who shows it was not told. */
+export function autoRefresh({ page }: Lent, entities: readonly string[], changed: ReadonlySet<string>): void {
   for (const entity of entities) {
     const refresh = (): void => {
       for (const element of page.querySelectorAll('[hx-get],[data-hx-get]')) {
@@ -23,7 +24,6 @@ export function autoRefresh({ page, changed }: Lent, entities: readonly string[]
       }
     }
     page.addEventListener(`rhtmx:${entity}:changed`, refresh)
-    // what changed before this script was here was told to nobody
     if (changed.has(entity)) refresh()
   }
 }

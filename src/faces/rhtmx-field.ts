@@ -1,15 +1,12 @@
-// `window.RHTMXFieldSync`: the page's client field by field. Neighbours: `face`, which has the rest of its names;
-// `conflict-events` and `spelling`, which only pages with this script load.
-import { conflictsOf } from '../client/index.ts'
+// `window.RHTMXFieldSync`: the page's client field by field. Neighbours: `face`, which has the rest of its names; `inbox`.
 import type { Conflicts, Encodable, Id } from '../client/index.ts'
 import type { Action } from '../core/index.ts'
 import { conflictsName } from '../core/index.ts'
-import { tellConflicts } from './conflict-events.ts'
+import { conflictsIn } from './inbox.ts'
 import { faceOf } from './face.ts'
 import type { Face, PushResult } from './face.ts'
 import { placeOf } from './page.ts'
 import type { InitOptions, ScriptOptions } from './script.ts'
-import { fieldSpelling } from './spelling.ts'
 
 export interface RhtmxFieldSync extends Face {
   /**
@@ -38,12 +35,9 @@ export function createRhtmxFieldSync(
 ): RhtmxFieldSync {
   const entities =
     options.conflicts !== false ? [...new Set([...options.entities, conflictsName])] : options.entities
-  const place = placeOf({ ...options, entities }, document, fieldSpelling)
+  const place = placeOf({ ...options, entities }, document, 'field')
   const face = faceOf(place, 'field')
-  const { client, tell } = place.page
-  const conflicts = conflictsOf(client)
-  if (entities.includes(conflictsName))
-    void (place.named ?? Promise.resolve()).then(() => tellConflicts(conflicts, tell))
+  const { client, later } = place.page
   const sync: RhtmxFieldSync = Object.assign(face, {
     recordFieldChange(
       entity: string,
@@ -52,12 +46,12 @@ export function createRhtmxFieldSync(
       value: Encodable = null,
       action: Action = 'update',
     ): Promise<PushResult> {
-      if (action !== 'delete' || field === null)
-        return face.pushChange(entity, id, action, field === null ? {} : { [field]: value })
-      return face.pushChange(entity, id, 'update', { [field]: null })
+      if (field === null) return face.pushChange(entity, id, action)
+      const empties = action === 'delete'
+      return face.pushChange(entity, id, empties ? 'update' : action, { [field]: empties ? null : value })
     },
     getField: (entity: string, id: Id, field: string) => client.get(entity, id)?.[field],
-    conflicts,
+    conflicts: conflictsIn(later),
     init: () => sync,
   })
   return sync

@@ -10,6 +10,8 @@ export interface RhtmxSync extends Face {
 }
 
 export function createRhtmxSync(options: ScriptOptions, page: Document): RhtmxSync {
-  const sync: RhtmxSync = Object.assign(faceOf(placeOf(options, page), 'entity'), { init: () => sync })
+  const sync: RhtmxSync = Object.assign(faceOf(placeOf(options, page, 'entity'), 'entity'), {
+    init: () => sync,
+  })
   return sync
 }

@@ -21,8 +21,8 @@ export interface ScriptOptions {
   readonly websocket: boolean
   /** Whether to fall back to it where event streams do not get through either. */
   readonly longPoll: boolean
-  /** One of the documented words. */
-  readonly strategy: string | null
+  /** What the page says of its strategy, see `strategy`; empty: nothing. */
+  readonly strategyText: string
   readonly debug: boolean
   /** Elements whose `hx-get` ends in an entity's name are fetched again by themselves. */
   readonly autoRefresh: boolean
@@ -96,7 +96,7 @@ export function optionsOf(
     entities: [...new Set(entities)],
     websocket: String(useWebsocket) !== 'false',
     longPoll: String(longPoll) === 'true',
-    strategy: strategyOf(word, dataset[`${word}Strategy`], complain),
+    strategyText: dataset[`${word}Strategy`] ?? '',
     debug: String(debug ?? 'false') !== 'false',
     autoRefresh: String(autoRefresh) === 'true',
     user: syncUser || null,
@@ -122,17 +122,4 @@ export function findTag(page: Document, { file }: ScriptKind): HTMLScriptElement
   if (running?.dataset['syncEntities'] !== undefined) return running
   const tags = page.querySelectorAll<HTMLScriptElement>('script[data-sync-entities]')
   return [...tags].findLast(({ src }) => file.test(src)) ?? null
-}
-
-/** Every spelling that the server takes: `ClientWins`, `client_wins`, `client-wins`. */
-function strategyOf(
-  attribute: ScriptKind['word'],
-  value: string | undefined,
-  complain: (message: string) => void,
-): string | null {
-  if (value === undefined) return null
-  const word = value.replace(/_|\B(?=[A-Z])/g, '-').toLowerCase()
-  if (/^((last-write|client|server)-wins|keep-both)$/.test(word)) return word
-  complain(`data-${attribute}-strategy="${value}" is unknown`)
-  return null
 }

@@ -27,7 +27,8 @@ test('[T7] the fields that changed, and their values, however the server sent th
   server.put('todos', 'a', { id: 'a', title: 'old', other: 'same' })
   const env = Object.assign(new FakeEnv('fields_'), { tabs: tabs.of('fields') })
   const options = { url: 'http://x', entities: ['todos'], env, transports: [server.transport()] } as const
-  const client = clientOf(options, { ...allParts(), ...fieldSpelling })
+  const parts = allParts()
+  const client = clientOf(options, { ...parts, home: { ...parts.home, ...fieldSpelling } })
   await client.ready
   const second = tab()
   open.push({ ...second, client: client as never })

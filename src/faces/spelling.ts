@@ -1,11 +1,10 @@
 // How a page of fields says to the other tabs what they are told anyway: `field_change` for `change`, `optimistic_field` for
 // `optimistic` (rule T7). Neighbour: `crew`, which posts it, and hears both.
-import type { ChangedField, ChangedRow, Engine, TabMessage } from '../client/index.ts'
+import type { ChangedField, ChangedRow, Engine, Home, TabMessage } from '../client/index.ts'
 import { cut } from '../core/index.ts'
 import type { Row } from '../core/index.ts'
-import type { Spelling } from './page.ts'
 
-export const fieldSpelling: Spelling = {
+export const fieldSpelling: Pick<Home, 'spelled'> = {
   spelled({ replica: { state } }, message): TabMessage {
     if (message.type === 'change') {
       const { change, frame } = message

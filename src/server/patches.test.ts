@@ -155,6 +155,7 @@ class Screen implements Subscriber {
     wants: { t: [''] },
     identity: { client: 'c', n: 0, lead: 1, user: 'u', reading: 0 },
     node: 'n',
+    desk: null,
   })
   readonly outlet: Outlet
   behind: Lane | null = null

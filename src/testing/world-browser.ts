@@ -2,13 +2,15 @@
 // tabs of one browser share it, hear each other, and have one lock.
 import { SyncError } from '../core/index.ts'
 import type { EntityDefinition, Filter, Row } from '../core/index.ts'
-import { createClient, memoryStore } from '../client/index.ts'
+import { allParts, clientOf, createClient, memoryStore } from '../client/index.ts'
 import type {
   Change,
   Client,
   ClientEnv,
+  ClientOptions,
   ClientStore,
   Hint,
+  Home,
   PendingRecord,
   Transport,
 } from '../client/index.ts'
@@ -75,6 +77,8 @@ export interface BrowserEvents {
   evicted(lost: number): void
   /** The page began anew with what was on disk. */
   loaded(client: Client): void
+  /** It does not know that there is something on its disk, and shows what the server has. */
+  forgot(): void
 }
 
 function numberedAs(record: PendingRecord, n: number): PendingRecord {
@@ -127,6 +131,9 @@ export class Browser {
   readonly #parts: BrowserParts
   #page: Page | null = null
   #seen = true
+  #forgetful = false
+  #visits = false
+  #pages = 0
   /** Callbacks of a frozen tab. */
   #held: (() => void)[] | null = null
 
@@ -151,6 +158,11 @@ export class Browser {
 
   get running(): boolean {
     return this.#page !== null
+  }
+
+  /** Its home has not been loaded yet. */
+  get visits(): boolean {
+    return this.#visits
   }
 
   get frozen(): boolean {
@@ -231,19 +243,50 @@ export class Browser {
         return () => hints.delete(listener)
       },
     }
-    const client = createClient({
+    const options = {
       url: '/api/sync',
       ...(names?.() ?? { entities }),
       env,
       transports: transports.map(transport => mortal(transport, disk, run => this.#run(run))),
       store: () => this.#disk(disk),
-    })
+    }
+    this.#forgetful = this.#visits = false
+    // as the small script does; what it has not is of no use to those who change what they want
+    const client = names === null && random.chance(0.3) ? this.#visitor(options) : createClient(options)
     const mine = (): boolean => !disk.dead
     client.on('changed', change => mine() && events.changed(change))
     client.on('rejected', letter => mine() && events.rejected(letter.n))
     client.on('storage', ({ reason, lost = 0 }) => mine() && reason === 'evicted' && events.evicted(lost))
     this.#page = { client, timers, hints, disk }
     events.loaded(client)
+    if (this.#forgetful) events.forgot()
+  }
+
+  /** A page whose home is loaded when it is ready, or fails to. Now and then nothing says that it was here before. */
+  #visitor({ env, ...options }: ClientOptions & { readonly env: ClientEnv }): Client {
+    const { time, random, profile, events } = this.#parts
+    const parts = allParts()
+    const knows = random.chance(0.7)
+    this.#forgetful = !knows
+    this.#visits = true
+    const page = (this.#pages += 1)
+    const notes = {
+      get: (key: string) => (key === 'syncline' && !knows ? null : (profile.notes.get(key) ?? null)),
+      set: (key: string, value: string) => void profile.notes.set(key, value),
+    }
+    const home = async (): Promise<Home> => {
+      await time.sleep(random.between(0, random.chance(0.2) ? 5_000 : 200))
+      if (this.#held !== null) await new Promise<void>(go => this.#run(go))
+      if (random.chance(0.1)) {
+        // it goes on reading without one
+        if (page === this.#pages) events.forgot()
+        throw new SyncError('INTERNAL', 'no script in this world for a moment')
+      }
+      if (page === this.#pages) this.#visits = false
+      return parts.home
+    }
+    // reason: the parts are those of a client
+    return clientOf({ ...options, env: { ...env, notes } }, { ...parts, home }) as unknown as Client
   }
 
   #run(run: () => void): void {

@@ -21,7 +21,8 @@ export interface Truth {
 /** Where replicas and queues are not yet what they have to become. */
 export function differences(browsers: readonly Browser[], world: Truth): string[] {
   const found = [...(world.scopes?.unanswered() ?? []), ...world.bare.differences(world.database)]
-  for (const { name, user, client } of browsers) {
+  for (const { name, user, client, visits } of browsers) {
+    if (visits) found.push(`${name} has no home`)
     const { state, pending } = client.status()
     if (state !== 'ready') found.push(`${name} is ${state}`)
     if (pending > 0)

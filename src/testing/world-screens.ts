@@ -13,6 +13,7 @@ export class Screen {
   readonly #partial: boolean
   readonly #isHere: (entity: string, id: string) => boolean
   #excused = false
+  #forgets = false
 
   /**
    * `hiding`: entities whose pending writes are hidden, and show again, as others write (server-wins). `partial`: rows and
@@ -30,8 +31,17 @@ export class Screen {
 
   /** The page began anew. */
   reload(): void {
+    this.#forgets = false
     this.#shown.clear()
     this.#replaced.clear()
+  }
+
+  /**
+   * It shows what the server has before it finds edits on its disk: one of them that was stored, and written over by somebody,
+   * shows for a moment again.
+   */
+  forget(): void {
+    this.#forgets = true
   }
 
   /** The log itself went backwards: from now on anything may come back. */
@@ -82,7 +92,8 @@ export class Screen {
     const replaced = this.#replaced.get(cell) ?? new Set()
     this.#replaced.set(cell, replaced)
     // what was rolled back may come again, when its dead letter is retried
-    if (before !== null && source !== 'rollback') replaced.add(before)
+    const isFound = this.#forgets && source === 'tab'
+    if (before !== null && source !== 'rollback' && !isFound) replaced.add(before)
     if (now === null || !replaced.delete(now)) return false
     // a user's own hand may bring one back: the retry of a dead letter
     return source === 'server'

@@ -80,6 +80,7 @@ export function watched(name: string, profile: Profile, parts: Watch): Browser {
           if (other.startsWith(`${profile.name}.`)) its.excuse()
         }
       },
+      forgot: () => screen.forget(),
       loaded(client) {
         screen.reload()
         scopes?.loaded(name, client)

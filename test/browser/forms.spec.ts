@@ -10,8 +10,7 @@ const attributes = 'data-sync-entities="things"'
 
 async function open(page: Page, body: string, htmx = 'htmx2'): Promise<void> {
   const query = new URLSearchParams({ htmx, attributes, body })
-  // a script that is held back holds back the load event
-  await page.goto(`${on.wire.url}/?${query}`, { waitUntil: 'domcontentloaded' })
+  await page.goto(`${on.wire.url}/?${query}`)
   await page.evaluate(() => window.rhtmxSync.ready)
 }
 
@@ -116,10 +115,15 @@ test('[F6] a form without htmx, and one that is used before the second script is
     await held
     await route.continue()
   })
-  await open(
-    page,
-    `<form action="/form" method="post" data-rhtmx-form="things" data-rhtmx-form-mode="always">${fields}</form>`,
+  await page.addInitScript(() =>
+    addEventListener('rhtmx:sync:ready', () => Object.assign(window, { synced: true })),
   )
+  const body = `<form action="/form" method="post" data-rhtmx-form="things" data-rhtmx-form-mode="always">${fields}</form>`
+  // a script that is held back holds back the load event
+  await page.goto(`${on.wire.url}/?${new URLSearchParams({ attributes, body })}`, {
+    waitUntil: 'domcontentloaded',
+  })
+  await page.waitForFunction(() => 'synced' in window)
   await page.locator('[name=label]').fill('early')
   await page.getByRole('button', { name: 'Second' }).click()
   release()

@@ -4,7 +4,7 @@ import { fieldMutants } from './fields.mjs'
 import { decidingMutants } from './deciding.mjs'
 import { differentialMutants } from './differential.mjs'
 import { inboxMutants } from './inbox.mjs'
-import { client, core, inClient, inServer, linkTests, sqlite, stores, tabs } from './kit.mjs'
+import { client, core, inClient, inServer, linkTests, sqlite, stores, tabs, visits } from './kit.mjs'
 import { patchMutants } from './patches.mjs'
 
 export const mutants = [
@@ -40,13 +40,13 @@ export const mutants = [
   inClient('Q1 sent before it is durable', 'outbox.ts', 'if (!entry.durable) break', ''),
   inClient(
     'Q2 what was in flight is not sent again',
-    'greet.ts',
+    'desk.ts',
     'for (const entry of state.entries.values()) entry.sent = false',
     '',
   ),
   inClient(
     'Q3 everything is acknowledged at once',
-    'greet.ts',
+    'outbox.ts',
     'return first - 1',
     'return state.identity.n',
   ),
@@ -63,7 +63,12 @@ export const mutants = [
     'for (const [id] of gone) heal.staged.set(id, null)',
     '',
   ),
-  inClient('R7 rows without their cursor', 'rows.ts', 'cursor: to,', 'cursor: from,'),
+  inClient(
+    'R7 rows without their cursor',
+    'desk.ts',
+    'puts: all, deletes, from, cursor, marks, shape',
+    'puts: all, deletes, from, cursor: from ?? cursor, marks, shape',
+  ),
   inClient(
     'R7 IndexedDB does not compare the cursor',
     'idb.ts',
@@ -90,11 +95,46 @@ export const mutants = [
   inClient('T2 a tab that slept steals', 'lead.ts', 'now - asked > answerMs + lateMs', 'false', tabs),
   inClient('T2 a hidden tab steals', 'lead.ts', ' || !event.visible', '', tabs),
   inClient(
-    'T1 a tab that names more does not ask for what the leader named',
-    'crew.ts',
-    "tell(engine, { type: 'named', told: stored })",
+    'H2 what waits for a home is forgotten when it comes',
+    'boot.ts',
+    'for (const run of early ?? []) whenOpen(engine, run)',
     '',
-    tabs,
+    visits,
+  ),
+  inClient(
+    'H3 a newcomer drops its connection among other tabs',
+    'boot.ts',
+    'const guest = stored.client === client',
+    'const guest = stored.client === ""',
+    visits,
+  ),
+  inClient(
+    'H3 what a newcomer shows is not stored',
+    'reload.ts',
+    'else if (!state.follows) overwrite(state, kept, held?.cursor ?? null)',
+    'else if (state.told < 0) overwrite(state, kept, held?.cursor ?? null)',
+    visits,
+  ),
+  inClient(
+    'H3 a leader that is behind decides what a newcomer shows',
+    'reload.ts',
+    'Math.max(told.head, state.told)',
+    'told.head',
+    visits,
+  ),
+  inClient(
+    'H4 another user’s database is as good as any',
+    'boot.ts',
+    'return mine !== null && user !== null && user !== mine',
+    'return false',
+    visits,
+  ),
+  inClient(
+    'H5 what waits for a home outlives its connection',
+    'greet.ts',
+    'state.held = []',
+    'state.shapes = state.shapes',
+    ['src/client/heal.test.ts'],
   ),
   inClient(
     'R12 messages of another database are believed',
@@ -155,8 +195,8 @@ export const mutants = [
   inClient(
     'T3 what the disk has is always better',
     'reload.ts',
-    'if (stored === null || standsAs(kept, held)) return false',
-    'return stored !== null',
+    'if (standsAs(kept, held)) return false',
+    'if (stored !== null) return true',
     [],
   ),
   inClient(

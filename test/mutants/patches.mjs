@@ -54,8 +54,8 @@ export const patchMutants = [
   inClient(
     'R4 a tab that joined between two parts takes the rest for the whole',
     'crew.ts',
-    'isLive(message) && !parted && !crew.saying',
-    'isLive(message) && !crew.saying',
+    'isLive(replica.state, message) && !parted && !crew.saying',
+    'isLive(replica.state, message) && !crew.saying',
     tabs,
   ),
 ]

@@ -57,7 +57,6 @@ export function makeCore(
     {
       url: settings.url,
       entities: settings.entityTypes,
-      env,
       store: settings.store,
       name: `differential-${settings.clientId}`,
       strategy: settings.strategy ?? null,
@@ -70,6 +69,7 @@ export function makeCore(
     },
     {
       ...allParts(),
+      env: () => env,
       transports(url, compress) {
         const open = (): WebSocket => webSocket(addressOf(url, compress))
         return [differential(measured(webSocketTransport(url, compress, open), quality), host)]

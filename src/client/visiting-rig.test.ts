@@ -1,0 +1,123 @@
+// What the tests of first visits are played on: pages whose home comes late, in one browser, against one server. Whoever imports
+// this begins each test with a new browser.
+import { IDBFactory, IDBKeyRange } from 'fake-indexeddb'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { FakeEnv } from '../testing/fake-env.ts'
+import { FakeServer } from '../testing/fake-server.ts'
+import { FakeStorage } from '../testing/fake-storage.ts'
+import { FakeTabs } from '../testing/fake-tabs.ts'
+import { allParts } from './create-client.ts'
+import type { Home } from './home.ts'
+import { clientOf, createClient } from './index.ts'
+import type { BareClient, ClientOptions } from './index.ts'
+
+export let server: FakeServer
+export let tabs: FakeTabs
+let page = 0
+const open: { close(): Promise<void> }[] = []
+
+beforeEach(() => {
+  vi.stubGlobal('indexedDB', new IDBFactory())
+  vi.stubGlobal('IDBKeyRange', IDBKeyRange)
+  vi.stubGlobal('localStorage', new FakeStorage())
+  server = new FakeServer()
+  server.define('todos', ['id', 'title'])
+  tabs = new FakeTabs()
+})
+
+afterEach(async () => {
+  tabs.thawAll()
+  await Promise.all(open.splice(0).map(client => client.close()))
+  vi.unstubAllGlobals()
+})
+
+/** Longer than a database takes. */
+export const moment = (): Promise<void> => new Promise(go => setTimeout(go, 40))
+
+export const todo = (id: string, title = id) => ({ id, title })
+
+export interface Visitor {
+  readonly client: BareClient
+  readonly env: FakeEnv
+  readonly name: string
+  readonly events: string[]
+  /** The second script is there. */
+  arrive(): void
+  fail(): void
+  loads: number
+}
+
+function worldOf(): { name: string; env: FakeEnv } {
+  const name = `v${++page}`
+  const env = Object.assign(new FakeEnv(`${name}_`), {
+    tabs: tabs.of(name),
+    visible: () => !tabs.hidden.has(name),
+  })
+  return { name, env }
+}
+
+export function visitor(more: Partial<ClientOptions> = {}): Visitor {
+  const { name, env } = worldOf()
+  const parts = allParts()
+  let yes: (home: Home) => void = () => {}
+  let no: (error: Error) => void = () => {}
+  const made = { name, env, loads: 0, events: [] as string[] } as unknown as Visitor // reason: the rest is added below
+  const home = (): Promise<Home> => {
+    made.loads += 1
+    return new Promise<Home>((resolve, reject) => {
+      yes = resolve
+      no = reject
+    })
+  }
+  // reason: what it has beside a small script's is not looked at
+  const client = clientOf(
+    { url: 'http://x', entities: ['todos'], env, transports: [server.transport()], ...more },
+    { ...parts, home },
+  ) as unknown as BareClient
+  client.on('user', user => made.events.push(`user ${user}`))
+  client.on('state', ({ state }) => made.events.push(state))
+  open.push(client)
+  return Object.assign(made, {
+    client,
+    arrive: () => yes(parts.home),
+    fail: () => no(new Error('no script')),
+  })
+}
+
+export function whole(more: Partial<ClientOptions> = {}) {
+  const { name, env } = worldOf()
+  const client = createClient({
+    url: 'http://x',
+    entities: ['todos'],
+    env,
+    transports: [server.transport()],
+    ...more,
+  })
+  open.push(client)
+  return { client, env, name }
+}
+
+export const hellos = (): string[] => server.received.flatMap(m => (m.type === 'hello' ? [m.client] : []))
+export const loseNotes = (): void => void vi.stubGlobal('localStorage', new FakeStorage())
+export const state = (client: Pick<BareClient, 'status'>, wanted: string): Promise<void> =>
+  vi.waitFor(() => expect(client.status().state).toBe(wanted))
+
+test('a plain first visit: kept, one connection', async () => {
+  server.put('todos', 'a', todo('a'))
+  const v = visitor()
+  const edit = v.client.create('todos', todo('b'))
+  await state(v.client, 'ready')
+  await vi.waitFor(() => expect(v.client.getAll('todos')).toHaveLength(1))
+  v.arrive()
+  await edit.confirmed
+  await moment()
+  expect(hellos()).toHaveLength(1)
+  expect(server.rows('todos')).toEqual([todo('a'), todo('b')])
+  await v.client.close()
+  expect(tabs.held(v.name)).toBe(0)
+  expect(v.env.timers.size).toBe(0)
+  expect(v.env.hints.size).toBe(0)
+  const again = whole({ autoConnect: false })
+  await again.client.ready
+  expect(again.client.getAll('todos')).toHaveLength(2)
+})
