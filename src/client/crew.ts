@@ -69,7 +69,8 @@ export function join(engine: Engine, name: string, known: number, guest = false)
 function watch(engine: Engine): void {
   const { env } = engine
   engine.crew.unwatch = env.after(watchMs, () => {
-    if (env.visible?.() ?? true) need(engine, false)
+    // what a newcomer was told counts for a while only
+    if (env.visible?.() ?? true) need(engine, engine.replica.state.told > 0)
     watch(engine)
   })
 }
@@ -351,10 +352,6 @@ function takeFrame(engine: Engine, message: Down | undefined): void {
   })
 }
 
-const caughtUp = (state: State): void => {
-  state.told = 0
-}
-
 function hearLeader(engine: Engine, message: Extract<TabMessage, { type: 'lead' }>): void {
   const { crew } = engine
   const { lead, link, welcome, stored } = message
@@ -369,9 +366,6 @@ function hearLeader(engine: Engine, message: Extract<TabMessage, { type: 'lead' 
   if (crew.link === null && (link.state === 'stopped' || (link.state === 'idle' && engine.options.user)))
     post(engine, { type: 'do', what: 'connect', entity: '' })
   const { state: previous } = linkOf(engine)
-  // one that connects now knows all that this tab was told before
-  if (crew.link !== null && welcome !== null && crew.welcome !== welcome)
-    tell(engine, { type: 'part', step: caughtUp })
   crew.link = link
   follow(engine)
   // who takes over was told otherwise maybe, after that one said it

@@ -83,6 +83,7 @@ export const desk: Desk = {
       ...nothing(),
       behind: false,
       told: 0,
+      toldAt: 0,
       drafts: 0,
       temporary: new Map(),
       waiting: 0,
@@ -189,6 +190,7 @@ export type Books = Pick<
   State,
   | 'behind'
   | 'told'
+  | 'toldAt'
   | 'drafts'
   | 'temporary'
   | 'waiting'
@@ -309,6 +311,7 @@ function fromDisk(
         headOf(state),
         ...Array.from(state.entities.values(), ({ cursor }) => cursor?.seq ?? 0),
       )
+      state.toldAt = state.now
       state.identity = event.identity
       state.saveIdentity = true
       return

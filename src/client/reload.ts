@@ -12,11 +12,17 @@ import { standsAs } from './store.ts'
 import type { Held, Loaded, StoredRow } from './store.ts'
 import { know, place } from './write.ts'
 
+/** For so long a leader may not have heard yet what a tab was told that has just come. */
+const behindMs = 10_000
+
 export function receiveReload(
   state: State,
   { entities, pending, identity }: Loaded,
   told: Told | null,
 ): void {
+  // who leads knows as much by now; or would, if the log had not gone back
+  const isLate = Math.abs(state.now - state.toldAt) > behindMs
+  if (isLate || (told !== null && told.head !== unheard && told.head >= state.told)) state.told = 0
   for (const kept of state.entities.values()) {
     for (const [from, to] of told?.renamed ?? []) if (kept.queue.has(from)) rename(state, kept, from, to)
     const held = entities.get(kept.name)
@@ -27,8 +33,6 @@ export function receiveReload(
     // else who leads waits for it too; where this tab has a connection already, the server will answer
     if (told === null ? state.head === unheard : Object.hasOwn(told.places, kept.name)) answered(kept)
   }
-  // from here on, where it stands is where the log ends
-  if (told !== null && told.head !== unheard && told.head >= state.told) state.told = 0
   const left = new Set(pending.map(({ n }) => n))
   const { n: known } = state.identity
   place(state, [], pending)

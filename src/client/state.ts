@@ -210,6 +210,8 @@ export interface State {
   behind: boolean
   /** What this tab was told of the log before it came among others: whoever leads may not have heard of it yet; 0: nothing. */
   told: number
+  /** When it came among them. */
+  toldAt: number
   /** How many mutations this page has made. */
   drafts: number
   /** Another tab leads: it has the connection, and stores what the server says. */
