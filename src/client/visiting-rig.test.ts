@@ -14,7 +14,7 @@ import type { BareClient, ClientOptions } from './index.ts'
 export let server: FakeServer
 export let tabs: FakeTabs
 let page = 0
-const open: { close(): Promise<void> }[] = []
+export const open: { close(): Promise<void> }[] = []
 
 beforeEach(() => {
   vi.stubGlobal('indexedDB', new IDBFactory())
@@ -31,8 +31,10 @@ afterEach(async () => {
   vi.unstubAllGlobals()
 })
 
-/** Longer than a database takes. */
-export const moment = (): Promise<void> => new Promise(go => setTimeout(go, 40))
+/** So many turns as no database takes: whatever was to happen by itself has happened. */
+export async function moment(): Promise<void> {
+  for (let turn = 0; turn < 200; turn++) await new Promise(go => setImmediate(go))
+}
 
 export const todo = (id: string, title = id) => ({ id, title })
 

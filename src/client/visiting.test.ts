@@ -1,39 +1,20 @@
 // First visits: a page whose home is loaded a moment after it is connected (rules H).
-import { IDBFactory, IDBKeyRange } from 'fake-indexeddb'
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { beforeEach, describe, expect, test, vi } from 'vitest'
 import { SyncError } from '../core/index.ts'
 import { FakeEnv, settle } from '../testing/fake-env.ts'
-import { FakeServer } from '../testing/fake-server.ts'
 import { FakeStorage } from '../testing/fake-storage.ts'
-import { FakeTabs } from '../testing/fake-tabs.ts'
 import { allParts } from './create-client.ts'
 import { clientOf, indexedDBStore } from './index.ts'
+import { open, server, tabs } from './visiting-rig.test.ts'
 import type { BareClient, ClientOptions, Home, Transport } from './index.ts'
 
-let server: FakeServer
-let tabs: FakeTabs
 let pages = 0
-const open: BareClient[] = []
 
-beforeEach(() => {
-  vi.stubGlobal('indexedDB', new IDBFactory())
-  vi.stubGlobal('IDBKeyRange', IDBKeyRange)
-  vi.stubGlobal('localStorage', new FakeStorage())
-  server = new FakeServer()
-  server.define('todos', ['id', 'title'])
-  server.put('todos', 'a', { id: 'a', title: 'first' })
-  tabs = new FakeTabs()
-})
-
-afterEach(async () => {
-  tabs.thawAll()
-  await Promise.all(open.splice(0).map(client => client.close()))
-  vi.unstubAllGlobals()
-})
+beforeEach(() => server.put('todos', 'a', { id: 'a', title: 'first' }))
 
 /** `come`: the home is there. */
 function visit(more: Partial<ClientOptions> = {}) {
-  const name = `v${++pages}`
+  const name = `p${++pages}`
   const env = Object.assign(new FakeEnv(`${name}_`), { tabs: tabs.of(name) })
   const parts = allParts()
   let come = (): void => {}

@@ -23,7 +23,7 @@ export const windows = [
 export const patches = ['src/server/hub-patches.test.ts', 'src/server/patches.test.ts']
 export const rights = ['src/server/rights.test.ts']
 export const stores = ['src/client/stores.test.ts']
-export const visits = ['src/client/visiting.test.ts']
+export const visits = ['', '-guest', '-review'].map(of => `src/client/visiting${of}.test.ts`)
 export const tabs = [
   'src/client/lead.test.ts',
   'src/client/crew.test.ts',
