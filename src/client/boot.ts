@@ -27,9 +27,11 @@ export async function boot(
   // what is wanted from here on is read when this is done
   const { wants } = engine
   const { loaded, identity, failed } = await open(store, Object.keys(wants), fresh, shared === null)
-  if (engine.visiting && isForeign(engine, identity)) {
+  const { user: mine } = engine.replica.state.identity
+  const { user: owner } = identity
+  if (engine.visiting && mine !== null && owner !== null && owner !== mine) {
     await store.close()
-    return goOn(engine, identity)
+    return goOn(engine, mine, owner)
   }
   if (failed !== null) store = noStore()
   engine.store = store
@@ -86,18 +88,11 @@ function startAnew(engine: Engine, loaded: Opened, shared: string | null, wants:
 }
 
 /** In memory, until the database of the one whose rows these are is open: what was written meanwhile waits for it. */
-function goOn(engine: Engine, { user: owner }: Identity): void {
-  const { user } = engine.replica.state.identity
+function goOn(engine: Engine, user: string, owner: string): void {
   // who comes back finds what is theirs
-  if (owner !== null) noteOwner(engine, owner)
+  noteOwner(engine, owner)
   Object.assign(engine, { visiting: false, storage: 'memory' })
-  if (user !== null) openAnother(engine, user)
-}
-
-/** It is another user's. */
-function isForeign({ replica }: Engine, { user }: Identity): boolean {
-  const { user: mine } = replica.state.identity
-  return mine !== null && user !== null && user !== mine
+  openAnother(engine, user)
 }
 
 /**

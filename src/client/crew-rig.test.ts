@@ -22,6 +22,8 @@ export interface Tab {
 }
 
 export const open: Tab[] = []
+/** What else is to be closed after the test. */
+export const others: { close(): Promise<void> }[] = []
 
 beforeEach(() => {
   vi.stubGlobal('indexedDB', new IDBFactory())
@@ -34,7 +36,9 @@ beforeEach(() => {
 
 afterEach(async () => {
   tabs.thawAll()
-  await Promise.all(open.splice(0).map(({ client }) => client.close()))
+  await Promise.all(
+    [...open.splice(0).map(({ client }) => client), ...others.splice(0)].map(one => one.close()),
+  )
   vi.unstubAllGlobals()
 })
 

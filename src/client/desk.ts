@@ -111,7 +111,13 @@ export const desk: Desk = {
   acked: ackedOf,
   welcomed,
   healing,
-  hear,
+  hear(state, message) {
+    if (message.type === 'results') receiveResults(state, message.results)
+    else if (message.type === 'reset') this.healing.reset(state, message)
+    else if (message.type === 'mismatch') this.healing.mismatch(state, message)
+    else if (message.type === 'error') failed(state, message)
+    for (const effect of state.out) if (effect.do === 'pause') state.box.paused = true
+  },
   lost(state) {
     state.box = newOutbox()
     for (const entry of state.entries.values()) entry.sent = false
@@ -242,18 +248,11 @@ function want(state: State, kept: Kept, wanted: boolean): void {
   else send(state, { type: 'unsubscribe', entities: [kept.name] })
 }
 
-function hear(state: State, message: Down): void {
-  const { healing } = state.desk ?? desk
-  if (message.type === 'results') receiveResults(state, message.results)
-  else if (message.type === 'reset') healing.reset(state, message)
-  else if (message.type === 'mismatch') healing.mismatch(state, message)
-  else if (message.type === 'error') {
-    const { re, entity, code, details } = message
-    if (re === 'mutate') frameRefused(state, message)
-    if (re === 'subscribe' || (re === 'reconcile' && entity !== undefined)) scopesFailed(state, message)
-    state.out.push({ do: 'error', error: new SyncError(code, message.message, { details }) })
-  }
-  for (const effect of state.out) if (effect.do === 'pause') state.box.paused = true
+function failed(state: State, failure: Failure): void {
+  const { re, entity, code, message, details } = failure
+  if (re === 'mutate') frameRefused(state, failure)
+  if (re === 'subscribe' || (re === 'reconcile' && entity !== undefined)) scopesFailed(state, failure)
+  state.out.push({ do: 'error', error: new SyncError(code, message, { details }) })
 }
 
 /** A scope could not be read: for good, or for now. */

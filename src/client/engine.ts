@@ -285,7 +285,7 @@ export function check(engine: Engine): void {
     engine.isReady = true
     emit(engine, 'ready', { storage: engine.storage, synced })
   }
-  // what is written from here on is shown at once, and kept
+  // what is written from here on is shown at once, and kept; without a home this is as ready as it gets
   if (engine.isReady && isOpen) engine.ready.resolve()
   if (visiting && (synced || !first)) void callHome(engine)
 }

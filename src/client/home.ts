@@ -9,17 +9,17 @@ import { announce, forward, need, post } from './crew.ts'
 import { desk } from './desk.ts'
 import type { Desk } from './desk.ts'
 import type { Engine } from './engine.ts'
-import { exclusive } from './exclusive.ts'
 import type { Handle } from './handles.ts'
 import { late } from './late.ts'
 import { close, forget, openDatabase, welcomed } from './opening.ts'
 import type { ReplicaEvent } from './replica.ts'
-import type { Change, Effect } from './state.ts'
+import type { Change } from './state.ts'
 import { furnish } from './rooms.ts'
 import type { TabMessage } from './tabs.ts'
 import { upkeep } from './upkeep.ts'
 import type { Upkeep } from './upkeep.ts'
 import { carry, deadLetters, discard, pending, put, retry, withRealIds } from './writing.ts'
+import type { HomeEffect } from './writing.ts'
 
 export interface Home {
   readonly desk: Desk
@@ -33,8 +33,6 @@ export interface Home {
   close(engine: Engine): Promise<void>
   /** How many edits were moved. */
   adopt(engine: Engine): Promise<number>
-  /** Where tabs cannot hear each other: whether this one has the disk alone; null: nobody knows. */
-  exclusive(engine: Engine, name: string): Promise<boolean | null>
   /** What it does beside its work: after every event, and once when it comes. */
   late(engine: Engine): void
   /** Whoever asked for a sync is told, if it is done or cannot be. */
@@ -54,7 +52,7 @@ export interface Home {
   put(engine: Engine, handle: Handle, event: ReplicaEvent, first?: Write): void
   /** Of temporary ids that a page still holds. */
   withRealIds(engine: Engine, row: Row): Row
-  carry(engine: Engine, effect: Effect): void
+  carry(engine: Engine, effect: HomeEffect): void
   pending(engine: Engine): PendingWrite[]
   deadLetters(engine: Engine): DeadLetter[]
   retry(engine: Engine, n: number, writes?: readonly Write[]): WriteHandle
@@ -70,7 +68,6 @@ export const home: Home = {
   forget,
   close,
   adopt,
-  exclusive,
   late,
   answer,
   sync,

@@ -7,6 +7,7 @@ import { asError, closedError, emit, tell } from './engine.ts'
 import { storageFailed } from './engine-disk.ts'
 import { drive } from './connector.ts'
 import type { Engine } from './engine.ts'
+import { exclusive } from './exclusive.ts'
 import { indexedDBStore } from './idb.ts'
 import { noStore } from './memory.ts'
 import { openMemory } from './open-memory.ts'
@@ -83,7 +84,7 @@ async function openStore(engine: Engine, user: string | null, whose: string | nu
   if (probe !== null || (typeof store === 'function' && tabs === undefined))
     return boot(engine, storeOf(engine, database), probe === null ? null : shared, whose)
   // tabs that cannot hear each other: the first that has the lock has the disk, the others work in memory
-  const held = await engine.home?.exclusive(engine, shared)
+  const held = await exclusive(engine, shared)
   if (held === true) return own(storeOf(engine, database))
   emit(engine, 'storage', { storage: 'memory', reason: held === null ? 'failed' : 'busy', error: null })
   return own(noStore())

@@ -4,7 +4,8 @@ import { settle } from '../testing/fake-env.ts'
 import { SyncError } from '../core/index.ts'
 import { memoryStore } from './index.ts'
 import type { ClientStore } from './index.ts'
-import { hellos, loseNotes, moment, server, state, tabs, todo, visitor, whole } from './visiting-rig.test.ts'
+import { server, tabs } from './crew-rig.test.ts'
+import { hellos, loseNotes, moment, state, todo, visitor, whole } from './visiting-rig.test.ts'
 import type { Visitor } from './visiting-rig.test.ts'
 
 /** The lock is with a tab that is frozen and has said nothing; the visitor is a guest. */

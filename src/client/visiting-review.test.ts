@@ -1,7 +1,8 @@
 // First visits on which something goes wrong before the home is there, or while it comes.
 import { expect, test, vi } from 'vitest'
 import { settle } from '../testing/fake-env.ts'
-import { hellos, loseNotes, moment, server, state, tabs, todo, visitor, whole } from './visiting-rig.test.ts'
+import { server, tabs } from './crew-rig.test.ts'
+import { hellos, leftUnsent, loseNotes, moment, state, todo, visitor, whole } from './visiting-rig.test.ts'
 
 test('the database is another user’s, of which the note was lost: what was written meanwhile is the visitor’s', async () => {
   server.user = 'alice'
@@ -164,12 +165,7 @@ test('a visitor in the back-forward cache while its home is opened', async () =>
 
 test('a database of the same user with unsent edits, of which the note was lost', async () => {
   server.put('todos', 'a', todo('a'))
-  const first = whole()
-  await state(first.client, 'ready')
-  await moment()
-  first.client.disconnect()
-  await first.client.create('todos', todo('b')).persisted
-  await first.client.close()
+  await leftUnsent()
   loseNotes()
   const v = visitor()
   const edit = v.client.create('todos', todo('c'))
@@ -270,27 +266,18 @@ test('closed at every moment of its first visit: nothing is left of it', async (
 
 test('a page that names its user, whose database is here and whose note is lost', async () => {
   server.user = 'alice'
-  const first = whole({ user: 'alice' })
-  await state(first.client, 'ready')
-  first.client.disconnect()
-  await first.client.create('todos', todo('b')).persisted
-  await first.client.close()
+  const first = await leftUnsent({ user: 'alice' })
   loseNotes()
   const v = visitor({ user: 'alice' })
   await state(v.client, 'ready')
   v.arrive()
   await vi.waitFor(() => expect(server.rows('todos')).toEqual([todo('b')]))
-  expect(v.client.status().client).toBe(first.client.status().client)
+  expect(v.client.status().client).toBe(first.status().client)
 })
 
 test('a page that was here before, and whose home cannot be loaded, has what the server has', async () => {
   server.put('todos', 'a', todo('a'))
-  const first = whole()
-  await state(first.client, 'ready')
-  await moment()
-  first.client.disconnect()
-  await first.client.create('todos', todo('b')).persisted
-  await first.client.close()
+  await leftUnsent()
   const v = visitor()
   await settle()
   expect(hellos()).toHaveLength(1)

@@ -1,35 +1,15 @@
 // What the tests of first visits are played on: pages whose home comes late, in one browser, against one server. Whoever imports
 // this begins each test with a new browser.
-import { IDBFactory, IDBKeyRange } from 'fake-indexeddb'
-import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { FakeEnv } from '../testing/fake-env.ts'
-import { FakeServer } from '../testing/fake-server.ts'
 import { FakeStorage } from '../testing/fake-storage.ts'
-import { FakeTabs } from '../testing/fake-tabs.ts'
 import { allParts } from './create-client.ts'
+import { others, server, tabs } from './crew-rig.test.ts'
 import type { Home } from './home.ts'
 import { clientOf, createClient } from './index.ts'
 import type { BareClient, ClientOptions } from './index.ts'
 
-export let server: FakeServer
-export let tabs: FakeTabs
 let page = 0
-export const open: { close(): Promise<void> }[] = []
-
-beforeEach(() => {
-  vi.stubGlobal('indexedDB', new IDBFactory())
-  vi.stubGlobal('IDBKeyRange', IDBKeyRange)
-  vi.stubGlobal('localStorage', new FakeStorage())
-  server = new FakeServer()
-  server.define('todos', ['id', 'title'])
-  tabs = new FakeTabs()
-})
-
-afterEach(async () => {
-  tabs.thawAll()
-  await Promise.all(open.splice(0).map(client => client.close()))
-  vi.unstubAllGlobals()
-})
 
 /** So many turns as no database takes: whatever was to happen by itself has happened. */
 export async function moment(): Promise<void> {
@@ -78,7 +58,7 @@ export function visitor(more: Partial<ClientOptions> = {}): Visitor {
   ) as unknown as BareClient
   client.on('user', user => made.events.push(`user ${user}`))
   client.on('state', ({ state }) => made.events.push(state))
-  open.push(client)
+  others.push(client)
   return Object.assign(made, {
     client,
     arrive: () => yes(parts.home),
@@ -95,8 +75,19 @@ export function whole(more: Partial<ClientOptions> = {}) {
     transports: [server.transport()],
     ...more,
   })
-  open.push(client)
+  others.push(client)
   return { client, env, name }
+}
+
+/** A page of before, whose second row was never sent. */
+export async function leftUnsent(more: Partial<ClientOptions> = {}): Promise<BareClient> {
+  const { client } = whole(more)
+  await state(client, 'ready')
+  await moment()
+  client.disconnect()
+  await client.create('todos', todo('b')).persisted
+  await client.close()
+  return client as unknown as BareClient // reason: what it has beside a small script's is not looked at
 }
 
 export const hellos = (): string[] => server.received.flatMap(m => (m.type === 'hello' ? [m.client] : []))

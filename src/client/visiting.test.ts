@@ -5,7 +5,7 @@ import { FakeEnv, settle } from '../testing/fake-env.ts'
 import { FakeStorage } from '../testing/fake-storage.ts'
 import { allParts } from './create-client.ts'
 import { clientOf, indexedDBStore } from './index.ts'
-import { open, server, tabs } from './visiting-rig.test.ts'
+import { others, server, tabs } from './crew-rig.test.ts'
 import type { BareClient, ClientOptions, Home, Transport } from './index.ts'
 
 let pages = 0
@@ -35,7 +35,7 @@ function visit(more: Partial<ClientOptions> = {}) {
   }
   // reason: what a row is matters to nobody here
   const client = clientOf(options, { ...parts, home: load }) as unknown as BareClient
-  open.push(client)
+  others.push(client)
   const said: string[] = []
   client.on('state', ({ state }) => said.push(state))
   client.on('ready', ({ synced }) => said.push(`ready ${synced}`))

@@ -26,8 +26,11 @@ export function put(engine: Engine, handle: Handle, event: ReplicaEvent, first?:
   settle(engine, 0, { status: 'applied', version, ids: {} })
 }
 
+/** Those that are not the engine's own. */
+export type HomeEffect = Exclude<Effect, { readonly do: 'changed' | 'send' | 'home' }>
+
 /** What a page without a home has nothing of: disk, writes, leaders, other users. */
-export function carry(engine: Engine, effect: Effect): void {
+export function carry(engine: Engine, effect: HomeEffect): void {
   switch (effect.do) {
     case 'save':
       engine.disk.save(effect.work)
@@ -56,11 +59,6 @@ export function carry(engine: Engine, effect: Effect): void {
       break
     case 'error':
       report(engine, effect.error)
-      break
-    case 'changed':
-    case 'send':
-    case 'home':
-      // the engine's own
       break
   }
 }

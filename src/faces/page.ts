@@ -116,10 +116,13 @@ function newPage(options: ScriptOptions, document: Document, kind: ReadyDetail['
   }
 }
 
+const mostHeld = 1_000
+
 /** What changes waits for whoever follows it. */
-function holdChanges(client: Client, entities: readonly string[], fresh: Set<string>): Lent['follow'] {
+export function holdChanges(client: Client, entities: readonly string[], fresh: Set<string>): Lent['follow'] {
   const held: Change[] = []
-  let hear = (change: Change): unknown => held.push(change)
+  // of a page that never gets its second script, no more than this is kept
+  let hear = (change: Change): unknown => held.push(change) > mostHeld && held.shift()
   client.on('changed', change => {
     if (change.source !== 'server' || !fresh.delete(change.entity)) hear(change)
   })

@@ -125,8 +125,8 @@ export const mutants = [
   inClient(
     'H4 another user’s database is as good as any',
     'boot.ts',
-    'return mine !== null && user !== null && user !== mine',
-    'return false',
+    'if (engine.visiting && mine !== null && owner !== null && owner !== mine)',
+    'if (mine === null && mine !== null && owner !== null)',
     visits,
   ),
   inClient(

@@ -120,16 +120,21 @@ function gate(): { held: (text: string) => boolean; close(): void; open(it: Rig)
   }
 }
 
+/** A client of one user's table, and the gate on its way up. */
+async function oneUser() {
+  const app = await startTables()
+  app.db.exec("INSERT INTO users (id, status) VALUES ('u', 'a')")
+  const way = gate()
+  return { app, way, it: await connected(app.url, {}, way.held) }
+}
+
 const fields = (deltas: readonly Delta[]): string[] =>
   deltas.flatMap(({ entityId, changes }) =>
     changes.map(({ field, newValue }) => `${entityId}.${field}=${JSON.stringify(newValue)}`),
   )
 
 test('[W3] [W6] [W8] a batch that was under way when a type was unsubscribed does not answer a sync of it', async () => {
-  const app = await startTables()
-  app.db.exec("INSERT INTO users (id, status) VALUES ('u', 'a')")
-  const way = gate()
-  const it = await connected(app.url, {}, way.held)
+  const { app, way, it } = await oneUser()
   await it.client.subscribe('users')
   way.close()
   await it.client.unsubscribe('users')
@@ -157,10 +162,7 @@ const question = (it: Rig): Promise<unknown> =>
   until('the question', () => it.up.filter(text => text.startsWith('{"type":"sync:request"')).length === 1)
 
 test('[W3] [W6] a type that is unsubscribed while a sync of it is open is answered all the same', async () => {
-  const app = await startTables()
-  app.db.exec("INSERT INTO users (id, status) VALUES ('u', 'a')")
-  const way = gate()
-  const it = await connected(app.url, {}, way.held)
+  const { app, way, it } = await oneUser()
   await it.client.subscribe('users')
   way.close()
   const asked = it.client.requestSync('users')
@@ -180,10 +182,7 @@ test('[W3] [W6] a type that is unsubscribed while a sync of it is open is answer
 })
 
 test('[W3] [W6] a type that is subscribed while a sync of it is open is followed, and the sync is answered', async () => {
-  const app = await startTables()
-  app.db.exec("INSERT INTO users (id, status) VALUES ('u', 'a')")
-  const way = gate()
-  const it = await connected(app.url, {}, way.held)
+  const { app, way, it } = await oneUser()
   await it.client.requestSync('users')
   app.db.exec("UPDATE users SET status = 'b'")
   way.close()
