@@ -1,10 +1,17 @@
 // M9: how many bytes of scripts, gzip -9, has a first visit loaded when `rhtmx:sync:ready` fires, and how many come later?
+// Of a page with the script of rows, and of one with the script of fields.
 import { gzipSync } from 'node:zlib'
 import { openSite } from '../browser.mjs'
 import { expect, report } from '../measure.mjs'
 
 export async function bench() {
-  const site = await openSite('syncline', { rows: 100 })
+  await measure('client', 'rows')
+  await measure('field-client', 'fields')
+}
+
+async function measure(script, grain) {
+  const fieldSync = grain === 'fields' && 'last-write-wins'
+  const site = await openSite('syncline', { rows: 100, script, fieldSync })
   const page = await site.open(opened =>
     opened.addInitScript(() => {
       window.scripts = () =>
@@ -26,8 +33,8 @@ export async function bench() {
     const texts = await Promise.all(urls.map(async url => (await fetch(url)).text()))
     return texts.reduce((sum, text) => sum + gzipSync(text, { level: 9 }).length, 0)
   }
-  const what = 'scripts of a first visit when it is ready, gzip -9'
+  const what = `scripts of a first visit when it is ready, ${grain}, gzip -9`
   report({ id: 'M9', what, unit: 'B', value: await value(first), limit: 12_288 })
-  report({ id: 'M9', what: 'scripts that come after it', unit: 'B', value: await value(later), limit: 6144 })
+  report({ id: 'M9', what: `scripts that come after it, ${grain}`, unit: 'B', value: await value(later), limit: 6144 })
   await site.close()
 }

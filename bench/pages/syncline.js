@@ -1,6 +1,7 @@
 // The script as any page loads it, watched from beside it.
+const face = window.rhtmxSync ?? window.rhtmxFieldSync
 async function run() {
-  const { client } = window.rhtmxSync
+  const { client } = face
   const readable = new Promise(resolve => {
     const look = () => {
       if (client.getAll('items').length !== expected) return
@@ -25,4 +26,4 @@ async function run() {
   db.close()
 }
 window.loaded = run()
-window.replica = () => digest([...window.rhtmxSync.getAll('items')])
+window.replica = () => digest([...face.getAll('items')])

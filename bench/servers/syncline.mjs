@@ -6,8 +6,8 @@ import { digest } from '../rows.mjs'
 import { openDatabase, resources } from './database.mjs'
 import { answerFile } from './pages.mjs'
 
-const pageOf = ({ webSocket = true }) => `<!doctype html><body>
-  <script src="/api/sync/client.js" data-sync-entities="items" data-use-websocket="${webSocket}"></script>
+const pageOf = ({ webSocket = true, script = 'client' }) => `<!doctype html><body>
+  <script src="/api/sync/${script}.js" data-sync-entities="items" data-use-websocket="${webSocket}"></script>
   <script src="/page/table.js"></script><script src="/page/syncline.js"></script>
   <script src="/page/edits.js"></script></body>`
 
@@ -16,7 +16,8 @@ let engine
 
 async function open(options) {
   db = openDatabase(options)
-  engine = await createSyncEngine({ db, entities: ['items'], access: 'public' })
+  const { fieldSync } = options
+  engine = await createSyncEngine({ db, entities: ['items'], access: 'public', ...(fieldSync && { fieldSync }) })
   const routes = engine.routes()
   const html = pageOf(options)
   const server = createServer((request, response) => {

@@ -326,10 +326,16 @@ function hear(engine: Engine, message: TabMessage): void {
     case 'cleared':
       return cleared(engine)
     case 'do':
-      if (connects(engine)) asked(engine, message.what, message.entity)
+      if (connects(engine)) asked(engine, message)
       // there may be nobody who leads just now: whoever will knows what is wanted
       else if (message.what !== 'sync') engine.wanted = message.what === 'connect'
       return
+    case 'synced':
+      return inOrder(engine, () => {
+        const one = engine.syncs.find(({ id }) => id === message.id)
+        one?.done.resolve()
+        engine.syncs = engine.syncs.filter(sync => sync !== one)
+      })
     case 'bye':
     case 'refused':
       crew.said.push(message)
@@ -338,10 +344,27 @@ function hear(engine: Engine, message: TabMessage): void {
 }
 
 /** Another tab wants something of the connection, which is here. */
-function asked(engine: Engine, what: Extract<TabMessage, { type: 'do' }>['what'], entity: string): void {
-  if (what === 'sync') tell(engine, { type: 'ask', entity })
-  else if (what === 'connect') connect(engine)
-  else disconnect(engine)
+function asked(engine: Engine, { what, entity, id }: Extract<TabMessage, { type: 'do' }>): void {
+  if (what === 'connect') connect(engine)
+  else if (what === 'disconnect') disconnect(engine)
+  else if (id !== undefined && engine.crew.lead.role === 'lead') syncFor(engine, entity, id)
+}
+
+/** That it is done is said behind all that came of it. Where it fails, the other tab is told of the connection. */
+function syncFor(engine: Engine, entity: string, id: string): void {
+  engine.home?.sync(engine, entity).then(
+    async () => {
+      await engine.disk.idle()
+      post(engine, { type: 'synced', id })
+    },
+    () => {},
+  )
+}
+
+/** It says when it is done; whoever comes after it is asked again. */
+export function askLeader(engine: Engine, entity: string, id: string): void {
+  post(engine, { type: 'do', what: 'sync', entity, id })
+  need(engine, false)
 }
 
 /** What the leader had from the server; to a tab that leads by now it means nothing. */
@@ -361,7 +384,10 @@ function hearLeader(engine: Engine, message: Extract<TabMessage, { type: 'lead' 
   if (crew.lead.role === 'lead') return step(engine, { type: 'lost' })
   step(engine, { type: 'heard' })
   // it has to know what is wanted here
-  if (another) hello(engine)
+  if (another) {
+    hello(engine)
+    for (const { entity, id } of engine.syncs) if (id !== undefined) askLeader(engine, entity, id)
+  }
   // somebody may have signed in since it was turned away; a page that names its user knows that there is one
   if (crew.link === null && (link.state === 'stopped' || (link.state === 'idle' && engine.options.user)))
     post(engine, { type: 'do', what: 'connect', entity: '' })

@@ -1,12 +1,13 @@
 // What an engine knows once it has a home: of its disk, of other tabs, of what its users wrote and wait for.
 import type { SyncError } from '../core/index.ts'
+import type { Sync } from './asking.ts'
 import { newCrew } from './crew.ts'
 import type { Crew } from './crew-state.ts'
 import type { Disk } from './disk.ts'
 import type { Engine } from './engine.ts'
 import { recall } from './env.ts'
 import type { Notes } from './env.ts'
-import type { Deferred, Handle } from './handles.ts'
+import type { Handle } from './handles.ts'
 import { noStore } from './memory.ts'
 import type { ClientStore } from './store.ts'
 import type { Lock } from './tabs.ts'
@@ -42,7 +43,8 @@ export interface Rooms {
   /** The part of the database's name that says whose it is. */
   key: string
   readonly notes: Notes
-  syncs: { readonly entity: string; readonly done: Deferred<void> }[]
+  /** Not done yet. */
+  syncs: Sync[]
 }
 
 /** Without a storage nothing is remembered. */

@@ -106,8 +106,15 @@ export type TabMessage =
     }
   | { readonly type: 'discarded'; readonly ns: readonly number[] }
   | { readonly type: 'cleared' }
-  /** To the leader. */
-  | { readonly type: 'do'; readonly what: 'connect' | 'disconnect' | 'sync'; readonly entity: string }
+  /** To the leader. `id`: of a sync, which is told of when it is done. */
+  | {
+      readonly type: 'do'
+      readonly what: 'connect' | 'disconnect' | 'sync'
+      readonly entity: string
+      readonly id?: string
+    }
+  /** The leader's: what that sync asked for has been said to all tabs. */
+  | { readonly type: 'synced'; readonly id: string }
 
 /** With the client of the database that it is about. */
 export type Posted = TabMessage & { readonly client: string }
