@@ -30,6 +30,8 @@ const openMs = 5_000
 
 interface Handle {
   db: IDBDatabase | null
+  /** It has at least this one, as far as this page has heard. */
+  version: number
   entities: readonly string[]
   readonly name: string
   readonly after: After
@@ -46,7 +48,16 @@ export interface Meta extends Omit<Held, 'rows'> {
 }
 
 export function indexedDBStore(name: string, after: After): ClientStore {
-  const handle: Handle = { db: null, entities: [], name, after, asked: false, gone: false, onGone: null }
+  const handle: Handle = {
+    db: null,
+    version: freshVersion,
+    entities: [],
+    name,
+    after,
+    asked: false,
+    gone: false,
+    onGone: null,
+  }
   return {
     kind: 'indexeddb',
     load(entities, known) {
@@ -110,7 +121,7 @@ function nameOf(error: unknown): string {
 }
 
 async function openAll(handle: Handle): Promise<IDBDatabase> {
-  let db = await open(handle, freshVersion).catch((error: unknown) => {
+  let db = await open(handle, handle.version).catch((error: unknown) => {
     if (nameOf(error) !== 'VersionError') throw error
     return open(handle)
   })
@@ -135,8 +146,10 @@ async function openAll(handle: Handle): Promise<IDBDatabase> {
   // another page upgrades: let go, and open again when it is needed
   db.onversionchange = ({ newVersion }) => {
     db.close()
-    if (newVersion === null) gone()
-    else forget()
+    if (newVersion === null) return gone()
+    // asked for by its number: without one, Firefox may keep us waiting for half a minute
+    handle.version = newVersion
+    forget()
   }
   return db
 }

@@ -75,7 +75,9 @@ describe('the database', () => {
     const second = indexedDBStore('db', after)
     // the first page is still open: it lets go, and opens again when it saves
     await second.load(['users', 'posts'])
+    const asked = vi.spyOn(indexedDB, 'open')
     await first.claim(identity, null)
+    expect(asked.mock.calls).toEqual([['db', 3]])
     expect((await second.load(['users'])).identity).toEqual(identity)
     await first.close()
     await second.close()
