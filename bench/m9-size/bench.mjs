@@ -35,6 +35,12 @@ async function measure(script, grain) {
   }
   const what = `scripts of a first visit when it is ready, ${grain}, gzip -9`
   report({ id: 'M9', what, unit: 'B', value: await value(first), limit: 12_288 })
-  report({ id: 'M9', what: `scripts that come after it, ${grain}`, unit: 'B', value: await value(later), limit: 6144 })
+  report({
+    id: 'M9',
+    what: `scripts that come after it, ${grain}`,
+    unit: 'B',
+    value: await value(later),
+    limit: 6144,
+  })
   await site.close()
 }

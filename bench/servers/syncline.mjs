@@ -17,7 +17,12 @@ let engine
 async function open(options) {
   db = openDatabase(options)
   const { fieldSync } = options
-  engine = await createSyncEngine({ db, entities: ['items'], access: 'public', ...(fieldSync && { fieldSync }) })
+  engine = await createSyncEngine({
+    db,
+    entities: ['items'],
+    access: 'public',
+    ...(fieldSync && { fieldSync }),
+  })
   const routes = engine.routes()
   const html = pageOf(options)
   const server = createServer((request, response) => {

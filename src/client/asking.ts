@@ -1,8 +1,8 @@
-// Whoever asks for a sync is told when it is done. Neighbours: `client`, which is asked; the engine, which calls after every
-// event.
+// Whoever asks for a sync is told when it is done. Neighbours: `client`, which is asked; `crew`, where another tab is to ask
+// or has asked; the engine, which calls after every event.
 import { SyncError } from '../core/index.ts'
 import { connects } from './crew-state.ts'
-import { askLeader } from './crew.ts'
+import { need, post } from './crew.ts'
 import { check, hopeful, linkOf, tell } from './engine.ts'
 import type { Engine } from './engine.ts'
 import { deferred } from './handles.ts'
@@ -26,6 +26,31 @@ export function sync(engine: Engine, entity: string): Promise<void> {
   engine.syncs.push({ entity, id, done })
   check(engine)
   return done.promise
+}
+
+/** It says when it is done; whoever comes after it is asked again. */
+export function askLeader(engine: Engine, entity: string, id: string): void {
+  post(engine, { type: 'do', what: 'sync', entity, id })
+  need(engine, false)
+}
+
+/** That it is done is said behind all that came of it. Where it fails, the other tab is told of the connection. */
+export function syncFor(engine: Engine, entity: string, id: string): void {
+  if (engine.crew.lead.role !== 'lead') return
+  sync(engine, entity).then(
+    async () => {
+      await engine.disk.idle()
+      post(engine, { type: 'synced', id })
+    },
+    () => {},
+  )
+}
+
+/** The leader says so. */
+export function synced(engine: Engine, id: string): void {
+  const one = engine.syncs.find(sync => sync.id === id)
+  one?.done.resolve()
+  engine.syncs = engine.syncs.filter(sync => sync !== one)
 }
 
 export function answer(engine: Engine): void {

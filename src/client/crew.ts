@@ -2,6 +2,7 @@
 // leader's (rules T1 to T5). The leader forwards what the server says; what does not fit, a follower reads from disk.
 import { afterClose, decodeDown } from '../core/index.ts'
 import type { Batch, Down } from '../core/index.ts'
+import { askLeader, synced, syncFor } from './asking.ts'
 import { connect, disconnect } from './client.ts'
 import { drive as driveLink } from './connector.ts'
 import { connects } from './crew-state.ts'
@@ -331,11 +332,7 @@ function hear(engine: Engine, message: TabMessage): void {
       else if (message.what !== 'sync') engine.wanted = message.what === 'connect'
       return
     case 'synced':
-      return inOrder(engine, () => {
-        const one = engine.syncs.find(({ id }) => id === message.id)
-        one?.done.resolve()
-        engine.syncs = engine.syncs.filter(sync => sync !== one)
-      })
+      return inOrder(engine, () => synced(engine, message.id))
     case 'bye':
     case 'refused':
       crew.said.push(message)
@@ -347,24 +344,7 @@ function hear(engine: Engine, message: TabMessage): void {
 function asked(engine: Engine, { what, entity, id }: Extract<TabMessage, { type: 'do' }>): void {
   if (what === 'connect') connect(engine)
   else if (what === 'disconnect') disconnect(engine)
-  else if (id !== undefined && engine.crew.lead.role === 'lead') syncFor(engine, entity, id)
-}
-
-/** That it is done is said behind all that came of it. Where it fails, the other tab is told of the connection. */
-function syncFor(engine: Engine, entity: string, id: string): void {
-  engine.home?.sync(engine, entity).then(
-    async () => {
-      await engine.disk.idle()
-      post(engine, { type: 'synced', id })
-    },
-    () => {},
-  )
-}
-
-/** It says when it is done; whoever comes after it is asked again. */
-export function askLeader(engine: Engine, entity: string, id: string): void {
-  post(engine, { type: 'do', what: 'sync', entity, id })
-  need(engine, false)
+  else if (id !== undefined) syncFor(engine, entity, id)
 }
 
 /** What the leader had from the server; to a tab that leads by now it means nothing. */
