@@ -133,6 +133,20 @@ describe('[T3] followers', () => {
     expect(mine).toEqual([['tab update a'], ['local update a'], ['tab update a']])
   })
 
+  test('and whoever wrote is told that it is on disk before it is sent or told to anybody', async () => {
+    const two = (await crew(2)) as [Tab, Tab]
+    const { client } = two[0]
+    await settle()
+    tabs.log.length = 0
+    const { persisted } = client.create('todos', { id: 'a', title: 'one' })
+    const at = await persisted.then(() => ({
+      said: tabs.log.map(({ message }) => message.type),
+      pending: client.pending().map(({ n, sent }) => ({ n, sent })),
+    }))
+    expect(at).toEqual({ said: [], pending: [{ n: 1, sent: true }] })
+    await all(two, ['one'])
+  })
+
   test('[Q2] write through the leader: promises, refusals and numbers are right in every tab', async () => {
     const [first, second] = (await crew(2)) as [Tab, Tab]
     const edits = await Promise.all([

@@ -4,7 +4,7 @@ import { post, share, step } from './crew.ts'
 import { leads } from './crew-state.ts'
 import { createDisk } from './disk.ts'
 import type { Disk } from './disk.ts'
-import { emit, report, tell } from './engine.ts'
+import { carryAll, emit, report, tell } from './engine.ts'
 import type { Engine } from './engine.ts'
 import type { Handle } from './handles.ts'
 import { firstDraft } from './store.ts'
@@ -29,11 +29,15 @@ export function newDisk(engine: () => Engine, store: ClientStore): Disk {
         if (broken === null) handleOf(n)?.onDisk.resolve()
         else handleOf(n)?.onDisk.reject(broken)
       }
-      tell(engine(), { type: 'durable', ns, numbers, others })
-      share(
-        engine(),
-        numbers.map(([, n]) => n),
-      )
+      tell(engine(), { type: 'durable', ns, numbers, others }, true)
+      // whoever waits for it to be durable need not wait for its frame, and other tabs, as well
+      queueMicrotask(() => {
+        carryAll(engine())
+        share(
+          engine(),
+          numbers.map(([, n]) => n),
+        )
+      })
     },
     unstored(ns, error) {
       for (const n of ns) handleOf(n)?.onDisk.reject(error)

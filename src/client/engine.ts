@@ -175,12 +175,18 @@ export function newReplica(
   })
 }
 
-/** One event through the replica, its effects in order, also where a listener causes more. */
-export function tell(engine: Engine, event: ReplicaEvent): number {
+/** One event through the replica, and its effects, unless they are for `carryAll` `later`. */
+export function tell(engine: Engine, event: ReplicaEvent, later = false): number {
   const { n, effects } = engine.replica.step(event, engine.env.now())
   for (const effect of effects) if (effect.do === 'changed') engine.live.forget(effect.views)
   engine.effects.push(...effects)
-  if (engine.busy) return n
+  if (!later) carryAll(engine)
+  return n
+}
+
+/** Effects in order, also where a listener causes more. */
+export function carryAll(engine: Engine): void {
+  if (engine.busy) return
   engine.busy = true
   try {
     for (let next = engine.effects.shift(); next !== undefined; next = engine.effects.shift())
@@ -189,7 +195,6 @@ export function tell(engine: Engine, event: ReplicaEvent): number {
     engine.busy = false
   }
   check(engine)
-  return n
 }
 
 function carry(engine: Engine, effect: Effect): void {
