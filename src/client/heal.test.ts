@@ -128,14 +128,19 @@ describe('healing', () => {
     expect(r.saves.at(-1)?.commits[0]?.shape?.hash).toBe(wide.hash)
   })
 
+  /** As the engine does. */
+  const moveIn = (r: ReturnType<typeof rig>): void => {
+    r.step({ type: 'home', desk })
+    for (const message of r.replica.state.held.splice(0)) r.frame(message)
+  }
+
   test('[S7] [H5] where what heals is not loaded yet, it is asked for, and all that comes meanwhile waits for it', () => {
     const r = synced({ desk: null })
     r.frame(reset({ state: 'old', common: at(10) }))
     r.batch(null, at(20), [[13, 'a', 'A13', 'no']], { repair: true })
     expect(r.log).toEqual([{ do: 'home' }, { do: 'home' }])
     expect(r.view('a')?.['title']).not.toBe('A13')
-    r.step({ type: 'home', desk })
-    for (const message of r.replica.state.held.splice(0)) r.frame(message)
+    moveIn(r)
     r.frame({ type: 'mismatch', entity: 't', cursor: at(20), buckets: [] })
     expect(r.view('a')?.['title']).toBe('A13')
     expect(r.sent.filter(({ type }) => type === 'subscribe')).toEqual([])
@@ -145,7 +150,7 @@ describe('healing', () => {
     const r = synced({ desk: null })
     r.frame(reset({ state: 'old', common: at(10) }))
     r.step({ type: 'closed' })
-    r.step({ type: 'home', desk })
+    moveIn(r)
     r.batch(null, at(20), [[13, 'a', 'A13', 'no']], { repair: true })
     r.frame({ type: 'mismatch', entity: 't', cursor: at(20), buckets: [] })
     expect(r.view('a')?.['title']).not.toBe('A13')
