@@ -2,7 +2,7 @@
 // again, after days.
 import { afterEach, describe, expect, test } from 'vitest'
 import { cleanUp, rowsOf, startApp, until } from './support/app.ts'
-import { connected, rig, startTables } from './support/differential.ts'
+import { connected, rig, startTables, testTime } from './support/differential.ts'
 import type { Rig } from './support/differential.ts'
 
 afterEach(cleanUp)
@@ -132,6 +132,62 @@ describe('listeners', () => {
     expect(it.of('state:updated').filter(({ entityType }) => entityType === 'users')).toHaveLength(1)
   })
 
+  test('[W9] one that asks and subscribes with each connection, and one that begins anew when it has failed', async () => {
+    const app = await startTables()
+    const time = testTime()
+    const it = rig(app.url, { env: time.env, maxRetries: 1 })
+    const asked: number[] = []
+    it.client.on('connected', () => {
+      void it.client.subscribe().catch(() => {})
+      void it.client.requestSync('users').then(
+        ({ length }) => asked.push(length),
+        () => {},
+      )
+    })
+    it.client.on('reconnect:failed', () => void it.client.connect().catch(() => {}))
+    app.db.exec("INSERT INTO users (id) VALUES ('u')")
+    await it.client.connect()
+    await it.client.subscribe()
+    expect(it.of('subscribed')).toHaveLength(3)
+    await until('an answer', () => asked.length === 1)
+    await app.stop()
+    await until('the loss', () => it.of('reconnect:scheduled').length === 1)
+    // two ladders of one attempt each, the second by hand
+    for (const failures of [1, 2]) {
+      await time.pass(it.of('reconnect:scheduled').at(-1)?.delay ?? 0)
+      await until('the end of the ladder', () => it.of('reconnect:failed').length === failures)
+      await until('a new one', () => it.of('reconnect:scheduled').length === failures + 1)
+    }
+    expect(it.of('reconnect:scheduled').map(({ attempt }) => attempt)).toEqual([1, 1, 1])
+    const again = await startApp({
+      file: app.file,
+      port: app.port,
+      schema: '',
+      entities: ['users', 'orders', 'settings'],
+    })
+    await time.pass(it.of('reconnect:scheduled').at(-1)?.delay ?? 0)
+    await until('the connection', () => it.client.getSyncStatus().isConnected)
+    await until('an answer', () => asked.length === 2)
+    again.db.exec("INSERT INTO users (id) VALUES ('v')")
+    await until('the live row', () => it.client.getLocalState('users')['v'])
+    expect(it.of('sync:delta').filter(({ entityId }) => entityId === 'v')).toHaveLength(1)
+    expect(it.sockets.filter(({ readyState }) => readyState === WebSocket.OPEN)).toHaveLength(1)
+  })
+
+  test('[W9] one that connects as soon as the connection is lost has it back at once', async () => {
+    const app = await startTables()
+    const time = testTime()
+    const it = await connected(app.url, { env: time.env })
+    it.client.on('error', ({ code }) => {
+      if (code === 'CONNECTION_LOST') void it.client.connect().catch(() => {})
+    })
+    it.sockets[0]?.close()
+    await until('it', () => it.of('connected').length === 2)
+    await time.pass(10_000)
+    expect([it.of('connected').length, it.sockets.length]).toEqual([2, 2])
+    expect(it.client.getSyncStatus()).toMatchObject({ isConnected: true, reconnectAttempts: 0 })
+  })
+
   test('each is gone by its undo, by its name or by itself, and only once there', () => {
     const it = rig('ws://127.0.0.1:9')
     const heard: string[] = []
@@ -155,6 +211,16 @@ describe('listeners', () => {
     expect(heard).toEqual([])
     expect(() => it.client.on('state:updated', undefined as never)).toThrow(TypeError)
   })
+})
+
+test('[T5] [W7] where there is no disk at all, that is said, and it works in memory', async () => {
+  const app = await startTables()
+  const it = await connected(app.url, { store: 'indexeddb' })
+  expect(it.of('storage')).toEqual([{ storage: 'memory', reason: 'failed', error: null }])
+  expect(it.client.getSyncStatus().storage).toBe('memory')
+  it.client.updateLocalState({ u: { name: 'Ada' } }, 'users')
+  await settled(it)
+  expect(rowsOf(app.db, 'SELECT id FROM users')).toEqual([{ id: 'u' }])
 })
 
 describe('[W7] the state', () => {
