@@ -282,6 +282,42 @@ describe('[W7] the state', () => {
     ])
   })
 
+  test('null ends a row, also one that is not loaded; of one that somebody else has ended it is nothing', async () => {
+    const app = await startTables()
+    app.db.exec("INSERT INTO users (id, name) VALUES ('u', 'Ada'), ('v', 'Eve')")
+    const [one, two] = [await connected(app.url), await connected(app.url)]
+    await one.client.requestSync('users')
+    two.client.updateLocalState({ u: null }, 'users')
+    await settled(two)
+    expect(rowsOf(app.db, 'SELECT id FROM users')).toEqual([{ id: 'v' }])
+    await one.client.requestSync('users')
+    one.told.length = 0
+    one.client.updateLocalState({ u: null, never: null }, 'users')
+    expect([one.told, one.client.getSyncStatus().pendingChanges]).toEqual([[], 0])
+    // a column is a field of the type, empty or not
+    one.client.updateLocalState({ status: 'on', name: null }, 'users')
+    await settled(one)
+    expect(rowsOf(app.db, "SELECT status, name FROM users WHERE id = '$self'")).toEqual([
+      { status: 'on', name: null },
+    ])
+    expect([...codes(one), ...codes(two)]).toEqual([])
+  })
+
+  test('loses columns with the row that had them, and says so', async () => {
+    const app = await startTables()
+    const it = await connected(app.url, {}, text => text.startsWith('{"type":"mutate"'))
+    await it.client.requestSync('users')
+    it.client.updateLocalState({ u: { status: 'mine' } }, 'users')
+    app.db.exec("INSERT INTO users (id, email) VALUES ('u', 'theirs')")
+    await it.client.requestSync('users')
+    expect(it.client.getLocalState('users')['u']).toMatchObject({ status: 'mine', email: 'theirs' })
+    app.db.exec('DELETE FROM users')
+    it.told.length = 0
+    await it.client.requestSync('users')
+    expect(it.client.getLocalState('users')).toEqual({ u: { id: 'u', status: 'mine' } })
+    expect(it.of('state:change')).toMatchObject([{ field: 'email', oldValue: 'theirs', newValue: null }])
+  })
+
   test('of thousands of rows is one update, one answer, one event', async () => {
     const app = await startTables()
     const [one, two] = [await connected(app.url), await connected(app.url)]

@@ -231,7 +231,7 @@ export class DifferentialSyncClient {
 
   /**
    * Shown at once, sent with the next tick, kept while there is no connection. A plain object is a row by its id, created
-   * or updated; null ends a row that is shown; any other value is a field of the type itself. Throws UNKNOWN_ENTITY, CLOSED;
+   * or updated; null ends a row; any other value is a field of the type itself. Throws UNKNOWN_ENTITY, CLOSED;
    * SERIALIZATION_ERROR, when all other rows are written.
    */
   updateLocalState(state: StatePatch, entityType?: string): void {

@@ -122,7 +122,10 @@ export class LocalStates {
       const [field = 'id'] = this.keyOf(type)
       return [{ field, oldValue: before?.[field] ?? id, newValue: null, changeType: action, timestamp }]
     }
-    const written = before === undefined ? after : (cut(before, after) ?? {})
+    // what is shown alone, without what lay under it, may have fewer columns
+    const left = Object.keys(before ?? {}).filter(field => !Object.hasOwn(after, field))
+    const whole = { ...after, ...Object.fromEntries(left.map(field => [field, null])) }
+    const written = before === undefined ? after : (cut(before, whole) ?? {})
     // what a write left out the database holds as null: that is no change
     const news = Object.entries(written).filter(
       ([field, value]) => value !== null || before === undefined || Object.hasOwn(before, field),
@@ -136,7 +139,7 @@ export class LocalStates {
     }))
   }
 
-  /** Each row a write of its own; of a row that is shown, null is its end. What could not be written, and why. */
+  /** Each row a write of its own, of which null is the end. What could not be written, and why. */
   write(type: string, patch: StatePatch): unknown[] {
     const failed: unknown[] = []
     const attempt = (run: () => void): void => {
@@ -150,12 +153,17 @@ export class LocalStates {
     const own: Record<string, unknown> = {}
     for (const [key, value] of Object.entries(patch)) {
       if (isPlain(value)) attempt(() => this.#put(type, key, value))
-      else if (value === null && this.#client.get(type, key) !== undefined)
-        attempt(() => this.#client.delete(type, key))
+      else if (value === null && !this.#isField(type, key)) attempt(() => this.#client.delete(type, key))
       else own[key] = value
     }
     if (Object.keys(own).length > 0) attempt(() => this.#put(type, self, own))
     return failed
+  }
+
+  /** Of the type itself, and no row that is gone: somebody else may have been first. */
+  #isField(type: string, key: string): boolean {
+    if (this.#client.get(type, key) !== undefined) return false
+    return this.#client.shape(type)?.columns.some(([name]) => name === key) ?? true
   }
 
   #put(type: string, id: string, fields: StatePatch): void {
