@@ -11,7 +11,11 @@ export function receiveBatch(state: State, batch: Batch): void {
   state.head = Math.max(state.head, batch.to?.seq ?? 0)
   for (const name of batch.scopes) {
     const kept = state.entities.get(name)
-    if (kept === undefined || !(kept.wanted || kept.asked)) continue
+    if (kept === undefined) continue
+    if (batch.to && !kept.wanted && !kept.asked) {
+      kept.stage = null
+      continue
+    }
     const parts = partsOf(kept, batch)
     // a live batch of a scope under repair is left: what it brought will be a gap, and a gap asks
     // but for the snapshot that heals what was too large to compare

@@ -22,9 +22,6 @@ export function askAll(state: State, asked: readonly Kept[], whole = false): voi
     kept.asked = true
     kept.again = false
     kept.current = false
-    // a snapshot begins anew. What was staged from a cursor stays: its last part may still fit, and would be taken for
-    // the whole without the others (rule R4)
-    if (kept.cursor === null) kept.stage = null
     const { name: entity, cursor, marks, where } = kept
     const shape = whole ? null : (kept.shape?.hash ?? null)
     kept.shifting = cursor !== null && shape !== shapeIn(state, kept)?.hash

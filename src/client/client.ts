@@ -14,7 +14,7 @@ import type {
 import { drive } from './connector.ts'
 import { encodeId, encodeRow } from './encode.ts'
 import { connects } from './crew-state.ts'
-import { callHome, check, closedError, createEngine, linkOf, visit } from './engine.ts'
+import { callHome, check, closedError, createEngine, hopeful, linkOf, visit } from './engine.ts'
 import type { Engine, Parts } from './engine.ts'
 import { defaultName, recall } from './env.ts'
 import { deferred, failHandle, newHandle } from './handles.ts'
@@ -34,12 +34,9 @@ export function clientOf<const S extends readonly EntitySource[]>(
     ...reading(engine),
     ...connecting(engine),
     get online() {
-      const { state, hope } = linkOf(engine)
-      return (
-        env.online() &&
-        engine.wanted &&
-        (state === 'ready' || (hope && state !== 'stopped' && state !== 'waiting'))
-      )
+      const { state } = linkOf(engine)
+      const ready = state === 'ready'
+      return env.online() && engine.wanted && (ready || (hopeful(engine) && state !== 'waiting'))
     },
     clear: async () => (engine.home ?? (await callHome(engine))).forget(engine),
     adopt: async () => (engine.home ?? (await callHome(engine))).adopt(engine),
@@ -215,6 +212,7 @@ function connecting(engine: Engine): Connecting {
 }
 
 export function connect(engine: Engine): void {
+  if (engine.closed) return
   engine.wanted = true
   const { home, early, visiting } = engine
   if (!connects(engine)) {

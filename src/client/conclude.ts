@@ -47,11 +47,13 @@ function concludeEntity(
   for (const [id, { before: there, seen: before, had, source: cause }] of kept.touched) {
     const after = shownOf(kept, id, refold(state, kept, id, there))
     if (before !== after) seen.add(id)
-    if ((cause === null || cause === 'gone') && before === after) continue
+    const under = shownOf(kept, id, kept.rows.get(id)?.row)
+    // a row that came and went at once was there under a pending write only
+    const theirs = cause === 'server' && (under ?? had)
+    if ((cause === null || cause === 'gone' || (cause === 'server' && !theirs)) && before === after) continue
     const source = cause === 'gone' ? 'rollback' : cause
-    const server = source === 'server'
-    const now = server ? shownOf(kept, id, kept.rows.get(id)?.row) : after
-    const was = server ? had : before
+    const now = theirs ? under : after
+    const was = theirs ? had : before
     if (!(now ?? was) || replaced?.has(id) === true) continue
     const key = `${source ?? 'server'} ${now ? (was ? 'update' : 'create') : 'delete'}`
     const group = groups.get(key) ?? { ids: [], was }

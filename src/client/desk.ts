@@ -241,8 +241,9 @@ function want(state: State, kept: Kept, wanted: boolean): void {
   if (kept.wanted === wanted) return
   kept.wanted = wanted
   kept.heal = null
-  kept.shifting = false
-  answered(kept)
+  // what is staged stays: the last part of an answer may be on its way, and would be taken for the whole (rule R4)
+  kept.asked = kept.again = kept.shifting = false
+  kept.current = true
   if (!state.open || kept.refused) return
   if (wanted) ask(state, kept)
   else send(state, { type: 'unsubscribe', entities: [kept.name] })
@@ -263,7 +264,8 @@ function scopesFailed(state: State, failure: Failure): void {
     // without a name it is of any that was asked for; those under repair were taken already
     const meant = entity === undefined ? again || kept.heal === null : kept.name === entity
     if (!kept.asked || !meant) continue
-    kept.heal = null
+    // of this answer nothing more comes
+    kept.heal = kept.stage = null
     kept.shifting = false
     if (again) {
       kept.again = true

@@ -190,12 +190,14 @@ describe('opening', () => {
     expect(client.status()).toMatchObject({ state: 'ready', storage: 'memory' })
   })
 
-  test('close settles what waits', async () => {
+  test('close settles what waits, and is for good', async () => {
     server.mute = true
     const client = open({ store: 'memory' })
     const sync = client.sync('todos')
     await Promise.all([client.close(), expect(sync).rejects.toMatchObject({ code: 'NOT_CONNECTED' })])
     await client.ready
+    client.connect()
+    expect([client.status().state, client.online]).toEqual(['idle', false])
   })
 
   test('[R6] clear tells which rows are gone', async () => {

@@ -86,6 +86,30 @@ describe('batches', () => {
     expect(r.replica.state.entries.size).toBe(0)
   })
 
+  test('[R6] a row that comes and goes in one batch, under a write that showed it, is told as what was seen', () => {
+    const r = rig()
+    r.welcome()
+    r.create('a', { title: 'A', done: 'no' })
+    r.create('b', { title: 'B', done: 'no' })
+    r.result(1, 'applied', 3)
+    r.changes.length = 0
+    r.batch(null, null, [
+      [3, 'a', 'A', 'no'],
+      [4, 'b', 'older', 'no'],
+      [4, 'c', 'C', 'no'],
+    ])
+    r.batch(null, at(10), [], {
+      gone: [
+        ['a', 8],
+        ['b', 9],
+        ['c', 10],
+      ],
+    })
+    // what is pending still is shown still, and what nobody saw is nothing
+    expect([r.view('a'), r.view('b')?.['title'], r.view('c')]).toEqual([undefined, 'B', undefined])
+    expect(r.changes).toMatchObject([{ ids: ['a'], action: 'delete', source: 'server' }])
+  })
+
   test('one batch moves several entities', () => {
     const r = rig({ entities: ['t', 'u'] })
     r.welcome()

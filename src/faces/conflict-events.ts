@@ -1,8 +1,9 @@
-// `rhtmx:field:conflict`: once for each record that is open on this device, and again when its writer has written
-// something newer in its place. Neighbours: the client's inbox before it, the page's listeners behind it.
+// `rhtmx:field:conflict`: the conflicts that are open, as a page is told of them. Neighbours: `open-conflicts`, which says
+// when, before it; the page's listeners behind it.
 import type { Conflict, Conflicts, Encodable, WriteHandle } from '../client/index.ts'
 import type { Json } from '../core/index.ts'
 import type { PageEvents } from './events.ts'
+import { tellOpen } from './open-conflicts.ts'
 
 export interface ConflictDetail {
   readonly entity: string
@@ -28,21 +29,7 @@ export interface ConflictDetail {
 }
 
 export function tellConflicts(conflicts: Conflicts, tell: PageEvents['tell']): void {
-  let known = new Set<string>()
-  const check = (): void => {
-    const before = known
-    known = new Set()
-    for (const conflict of conflicts.list()) {
-      const { id, mine, at, outcome } = conflict
-      // what was refused outright has `rhtmx:mutation:rejected`
-      if (outcome === 'rejected') continue
-      const key = JSON.stringify([id, at, mine])
-      known.add(key)
-      if (!before.has(key)) tell('field:conflict', detailOf(conflict))
-    }
-  }
-  conflicts.subscribe(check)
-  check()
+  tellOpen(conflicts, conflict => tell('field:conflict', detailOf(conflict)))
 }
 
 function detailOf(conflict: Conflict): ConflictDetail {

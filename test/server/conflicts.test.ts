@@ -362,7 +362,7 @@ describe('[I2] [I4] the inbox of a client', () => {
   })
 })
 
-test('[I5] what was settled is forgotten with the log, what is open is kept', async () => {
+test('[I5] what was settled is forgotten with the log, what is open is kept, for half a year', async () => {
   const app = await begin({}, 'server-wins')
   const session = await openSession(app.url)
   const seq = session.welcome.head
@@ -375,4 +375,12 @@ test('[I5] what was settled is forgotten with the log, what is open is kept', as
   session.mutate([update(3, 'notes', 'a', { title: 'more' }, { base: { epoch: 'other', seq: 1 } })])
   await until('a result', () => session.results().length > 2)
   expect(records(app)).toHaveLength(2)
+  const age = async (days: number): Promise<void> => {
+    app.db.exec(`UPDATE _syncline_conflicts SET at = ${Date.now() - days * 86_400_000} WHERE field = 'body'`)
+    await app.engine.cleanup(1)
+  }
+  await age(179)
+  expect(records(app)).toHaveLength(2)
+  await age(181)
+  expect(records(app)).toMatchObject([{ field: 'title' }])
 })

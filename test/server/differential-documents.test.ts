@@ -334,6 +334,9 @@ test('[W5] T-D09 ten thousand malformed frames are as many errors with a code, a
   expect(new Set(it.of('error').map(({ code }) => code))).toEqual(new Set(['INVALID_MESSAGE']))
   expect(it.client.getLocalState('users')).toBe(state)
   expect(({} as Record<string, unknown>)['polluted']).toBe(undefined)
+  // what broke off is one too, also of the frames that need no look
+  it.feed('{"type":"batch","scopes":["users"],"fr')
+  expect(it.told.at(-1)).toMatchObject(['error', { code: 'INVALID_MESSAGE' }])
   await it.client.requestSync('users')
   expect(it.client.getLocalState('users')['user-123']).toMatchObject({ status: 'active' })
 })

@@ -24,6 +24,7 @@ test('T-D19 the sync status has its fields, in their units', async () => {
     lastSyncTime: expect.any(Number),
     reconnectAttempts: 0,
     pendingChanges: 0,
+    storage: 'memory',
     entityTypes: ['users', 'orders', 'settings'],
     subscribedTypes: ['users'],
     error: null,

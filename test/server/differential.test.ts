@@ -1,10 +1,10 @@
 // `DifferentialSyncClient` against a real server: state, syncs, events.
 import { IDBFactory, IDBKeyRange } from 'fake-indexeddb'
-import { afterEach, describe, expect, test, vi } from 'vitest'
+import { afterEach, expect, test, vi } from 'vitest'
 import DefaultClient, { DifferentialSyncClient, SyncError } from 'syncline/differential'
 import { cleanUp, until } from './support/app.ts'
 import type { App } from './support/app.ts'
-import { connected, rig, startTables } from './support/differential.ts'
+import { connected, rig, startTables, testTime } from './support/differential.ts'
 import type { Rig } from './support/differential.ts'
 
 afterEach(cleanUp)
@@ -269,6 +269,31 @@ test('[W7] T-D16 updates that follow each other go as one', async () => {
   ])
 })
 
+test('[W7] T-D16 one sync, as long after the last call as was said, and not before', async () => {
+  const app = await startTables()
+  const time = testTime()
+  const it = await connected(app.url, { env: time.env })
+  const sent = (): number => it.up.filter(text => text.startsWith('{"type":"mutate"')).length
+  const update = it.client.createDebouncedUpdate(200)
+  update({ name: 'John' }, 'users')
+  await time.pass(199)
+  update({ email: 'john@example.com' }, 'users')
+  await time.pass(199)
+  expect([it.client.getLocalState('users'), sent()]).toEqual([{}, 0])
+  await time.pass(1)
+  await until('the row', () => rows(app, 'users').length === 1)
+  await time.pass(1000)
+  expect(sent()).toBe(1)
+  expect(rows(app, 'users')).toMatchObject([{ id: '$self', name: 'John', email: 'john@example.com' }])
+  // by hand it goes at once, and its time brings nothing more
+  update({ name: 'Jane' }, 'users')
+  update.flush()
+  expect(it.client.getLocalState('users')).toMatchObject({ name: 'Jane' })
+  await time.pass(1000)
+  await settled(it)
+  expect(sent()).toBe(2)
+})
+
 test('[W7] T-D17 a batch of three types is one flush', async () => {
   const app = await startTables()
   const it = await connected(app.url)
@@ -285,33 +310,6 @@ test('[W7] T-D17 a batch of three types is one flush', async () => {
   await settled(it)
   expect(it.up.filter(text => text.startsWith('{"type":"mutate"'))).toHaveLength(1)
   expect(it.of('state:updated').map(({ entityType }) => entityType)).toEqual(['users', 'orders', 'settings'])
-})
-
-describe('T-D24 a race on one field ends as the strategy says', () => {
-  const cases = [
-    [undefined, undefined, 'second'],
-    ['last-write-wins', 'last-write-wins', 'second'],
-    ['client-wins', 'client-wins', 'second'],
-    ['server-wins', 'server-wins', 'first'],
-    ['manual', 'keep-both', 'first'],
-  ] as const
-  for (const [conflictResolution, strategy, winner] of cases) {
-    test(String(conflictResolution), async () => {
-      const app = await startTables(strategy === undefined ? {} : { strategy })
-      app.db.exec("INSERT INTO users (id, status) VALUES ('u', 'before')")
-      const option = conflictResolution === undefined ? {} : { conflictResolution }
-      const [one, two] = [await connected(app.url, option), await connected(app.url, option)]
-      await Promise.all([one, two].map(({ client }) => client.requestSync('users')))
-      one.client.updateLocalState({ u: { status: 'first' } }, 'users')
-      await settled(one)
-      two.client.updateLocalState({ u: { status: 'second' } }, 'users')
-      await settled(two)
-      expect(rows(app, 'users')).toMatchObject([{ status: winner }])
-      await one.client.requestSync('users')
-      for (const { client } of [one, two])
-        expect(client.getLocalState('users')['u']).toMatchObject({ status: winner })
-    })
-  }
 })
 
 test('[W7] with a disk, state and unsent edits are there again', async () => {

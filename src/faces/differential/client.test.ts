@@ -72,19 +72,24 @@ test('[W9] a network that comes back connects whoever goes on by itself, and nob
   }
 })
 
-test('[W9] each of several clients of one browser has a connection of its own', async () => {
+test('[T5] [W9] each of several clients of one browser has a connection of its own, and is told where it has no disk', async () => {
   vi.stubGlobal('indexedDB', new IDBFactory())
   vi.stubGlobal('IDBKeyRange', IDBKeyRange)
   const tabs = new FakeTabs()
   const pages = ['p', 'q'].map(name =>
     made({ store: 'indexeddb' }, Object.assign(new FakeEnv(name), { tabs: tabs.of(name) })),
   )
-  for (const { client } of pages) void client.connect().catch(() => {})
+  const told: unknown[][] = pages.map(() => [])
+  for (const [i, { client }] of pages.entries()) {
+    client.on('storage', detail => told[i]?.push(detail))
+    void client.connect().catch(() => {})
+  }
   await vi.waitFor(async () => {
     // whoever does not get the disk in a while goes without
     for (const { env } of pages) await env.advance(500)
     expect(pages.map(({ sockets }) => sockets.length)).toEqual([1, 1])
   })
   // one of them has the disk
-  expect(pages.map(({ client }) => client.client.status().storage)).toEqual(['indexeddb', 'memory'])
+  expect(pages.map(({ client }) => client.getSyncStatus().storage)).toEqual(['indexeddb', 'memory'])
+  expect(told).toEqual([[], [{ storage: 'memory', reason: 'busy', error: null }]])
 })

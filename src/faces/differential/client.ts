@@ -3,10 +3,10 @@
 import { SyncError } from '../../core/index.ts'
 import type { Cursor, Delta, SyncAnswer, VectorClock } from '../../core/index.ts'
 import { bytesIn, follow, owe, Quality } from '../../client/index.ts'
-import type { BareClient, Engine, Patience } from '../../client/index.ts'
+import type { BareClient, Conflicts, Engine, Patience } from '../../client/index.ts'
 import { Announcer } from './announce.ts'
 import type { CodecHost } from './codec.ts'
-import { Connecting } from './connection.ts'
+import { closedError, Connecting } from './connection.ts'
 import { makeCore, switchedEnv } from './core.ts'
 import type { SwitchedEnv } from './core.ts'
 import { debounced } from './debounce.ts'
@@ -22,6 +22,7 @@ import { readOptions } from './options.ts'
 import type { DifferentialSyncClientOptions, Settings } from './options.ts'
 import { asReported } from './reported.ts'
 import { keptOf, Requests } from './requests.ts'
+import { statsOf } from './status.ts'
 import type { ConnectionStats, SyncStatus } from './status.ts'
 import { Subscriptions } from './subscriptions.ts'
 
@@ -30,6 +31,8 @@ type Events = DifferentialEvents
 export class DifferentialSyncClient {
   /** The whole client: typed writes, transactions, dead letters. */
   readonly client: BareClient
+  /** What this user wrote and did not survive, to be settled; what the server refused is in it too. */
+  readonly conflicts: Conflicts
   readonly #settings: Settings
   readonly #env: SwitchedEnv
   readonly #engine: Engine
@@ -55,15 +58,20 @@ export class DifferentialSyncClient {
     this.#debug = options.debug ?? ((): void => {})
     this.#env = switchedEnv(options.env, () => settings.autoReconnect || this.#connecting.connected)
     this.#node = `${settings.clientId}-${this.#env.unique().slice(0, 8)}`
-    this.#events = new Emitter<Events>((error, event) => {
-      if (event === 'error') this.#debug('a listener of errors threw', error)
-      else this.#fail(asReported(error, { event }))
-    })
     this.#quality = new Quality(this.#env, () => {
       if (settings.qualityMonitoring) this.#events.emit('quality:updated', this.#quality.metrics)
     })
-    const { client, engine } = makeCore(settings, options, this.#env, this.#quality, this.#codecHost())
+    const core = makeCore(settings, options, this.#env, this.#quality, this.#codecHost())
+    const { client, engine } = core
+    this.#events = new Emitter<Events>(
+      (error, event) => {
+        if (event === 'error') this.#debug('a listener of errors threw', error)
+        else this.#fail(asReported(error, { event }))
+      },
+      event => event === 'conflict' && core.watch(conflict => this.#events.emit('conflict', conflict)),
+    )
     this.client = client
+    this.conflicts = core.conflicts
     this.#engine = engine
     this.#locals = new LocalStates(client, settings.entityTypes, () => this.#env.now())
     const patience = { answerMs: settings.syncTimeout, policy: settings.retries }
@@ -88,10 +96,14 @@ export class DifferentialSyncClient {
       env: this.#env,
       settings,
       events: this.#events,
-      fail: error => void this.#fail(error),
+      fail: error => this.#fail(error),
     })
     for (const type of settings.entityTypes) follow(engine, type, false)
-    client.on('changed', change => this.#announcer.note(change))
+    client.on('changed', change => {
+      // records of conflicts are no state
+      if (settings.entityTypes.includes(change.entity)) this.#announcer.note(change)
+    })
+    client.on('storage', detail => this.#events.emit('storage', detail))
     client.on('error', error => void this.#fail(asReported(error)))
     client.on('rejected', ({ n, writes, cause }) => {
       const [write] = writes
@@ -151,10 +163,10 @@ export class DifferentialSyncClient {
 
   /**
    * Resolves when the server has welcomed this client. Rejects CONNECTION_TIMEOUT, CONNECTION_FAILED, AUTH_REQUIRED,
-   * FORBIDDEN, which is told as `error` too; with `autoReconnect` it is tried again all the same.
+   * FORBIDDEN, CLOSED, which is told as `error` too; with `autoReconnect` it is tried again all the same.
    */
   connect(): Promise<void> {
-    this.#env.listen(true)
+    this.#env.listen(!this.#connecting.closed)
     return this.#connecting.connect()
   }
 
@@ -181,6 +193,7 @@ export class DifferentialSyncClient {
   /** `disconnect`, and gives the storage up; the client is of no use afterwards. */
   async close(): Promise<void> {
     await this.disconnect()
+    this.#connecting.closed = true
     await this.client.close()
   }
 
@@ -218,7 +231,7 @@ export class DifferentialSyncClient {
 
   /**
    * Shown at once, sent with the next tick, kept while there is no connection. A plain object is a row by its id, created
-   * or updated; null ends a row that is shown; any other value is a field of the type itself. Throws UNKNOWN_ENTITY;
+   * or updated; null ends a row; any other value is a field of the type itself. Throws UNKNOWN_ENTITY, CLOSED;
    * SERIALIZATION_ERROR, when all other rows are written.
    */
   updateLocalState(state: StatePatch, entityType?: string): void {
@@ -233,6 +246,7 @@ export class DifferentialSyncClient {
 
   /** What could not be written, and why. */
   #update(updates: readonly (readonly [type: string, state: StatePatch])[]): unknown[] {
+    if (this.#connecting.closed) return [closedError()]
     const failed = updates.flatMap(([type, state]) => this.#locals.write(type, state))
     this.#announcer.flush()
     return failed
@@ -288,6 +302,7 @@ export class DifferentialSyncClient {
       lastSyncTime: this.#requests.lastSyncAt,
       reconnectAttempts: this.client.status().attempt,
       pendingChanges: this.client.status().pending,
+      storage: this.client.status().storage,
       entityTypes: this.#settings.entityTypes,
       subscribedTypes: this.#subscriptions.types,
       error: this.#error,
@@ -311,20 +326,7 @@ export class DifferentialSyncClient {
   }
 
   getConnectionStats(): ConnectionStats {
-    const { isConnected, isConnecting } = this.#figures()
-    const { transport, attempt } = this.client.status()
-    const { connections, losses, connectedAt } = this.#connecting
-    return {
-      ...this.#quality.metrics,
-      ...this.#quality.traffic,
-      isConnected,
-      isConnecting,
-      transport,
-      reconnectAttempts: attempt,
-      connections,
-      losses,
-      connectedAt,
-    }
+    return statsOf(this.client, this.#quality, this.#connecting, this.#figures())
   }
 
   /** Forgets what was measured. */

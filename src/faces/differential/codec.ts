@@ -149,7 +149,7 @@ class Door {
 
   receive(text: string): void {
     this.#host.coming()
-    if (canonical.test(text)) return this.#events.frame(text)
+    if (canonical.test(text) && text.endsWith('}')) return this.#events.frame(text)
     try {
       this.#take(text)
     } catch (cause) {

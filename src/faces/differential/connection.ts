@@ -19,13 +19,14 @@ export interface ConnectionHost {
   readonly settings: Settings
   readonly events: Emitter<DifferentialEvents>
   /** Tells of it, once. */
-  fail(error: SyncError): void
+  fail(error: SyncError): SyncError
 }
 
 export class Connecting {
   readonly #host: ConnectionHost
   #waiting: Waiting[] = []
   connected = false
+  closed = false
   /** Milliseconds since 1970. */
   connectedAt: number | null = null
   connections = 0
@@ -39,6 +40,7 @@ export class Connecting {
   /** Rejects with the error of the first attempt; further ones go on by themselves. */
   connect(): Promise<void> {
     if (this.connected) return Promise.resolve()
+    if (this.closed) return Promise.reject(this.#host.fail(closedError()))
     return new Promise((resolve, reject) => {
       this.#waiting.push({ resolve, reject })
       this.#host.client.connect()
@@ -90,4 +92,8 @@ export class Connecting {
         return events.emit('reconnect:failed', { attempts: settings.reconnect.attempts })
     }
   }
+}
+
+export function closedError(): SyncError {
+  return new SyncError('CLOSED', 'the client is closed')
 }

@@ -1,7 +1,26 @@
 // The one client, made for this face: one WebSocket with the dialect before it and a meter behind it, and hints of the page
 // only while somebody wants a connection.
-import { allParts, clientOf, measured, platformEnv, webSocketTransport } from '../../client/index.ts'
-import type { BareClient, ClientEnv, Engine, Hint, Quality } from '../../client/index.ts'
+import {
+  allParts,
+  clientOf,
+  conflictsOf,
+  follow,
+  measured,
+  platformEnv,
+  webSocketTransport,
+} from '../../client/index.ts'
+import type {
+  BareClient,
+  Client,
+  ClientEnv,
+  Conflict,
+  Conflicts,
+  Engine,
+  Hint,
+  Quality,
+} from '../../client/index.ts'
+import { conflictsName } from '../../core/index.ts'
+import { tellOpen } from '../open-conflicts.ts'
 import { differential } from './codec.ts'
 import type { CodecHost } from './codec.ts'
 import { addressOf } from './options.ts'
@@ -43,6 +62,10 @@ export function switchedEnv(given: ClientEnv | undefined, heard: () => boolean):
 export interface Core {
   readonly client: BareClient
   readonly engine: Engine
+  /** Its records are asked for when it is first used. */
+  readonly conflicts: Conflicts
+  /** Who is told of each that is open; the first call counts. */
+  watch(this: void, tell: (conflict: Conflict) => void): void
 }
 
 export function makeCore(
@@ -53,6 +76,7 @@ export function makeCore(
   host: CodecHost,
 ): Core {
   let engine: Engine | null = null
+  const parts = allParts()
   const client = clientOf(
     {
       url: settings.url,
@@ -68,7 +92,7 @@ export function makeCore(
       ...(debug && { debug }),
     },
     {
-      ...allParts(),
+      ...parts,
       env: () => env,
       transports(url, compress) {
         const open = (): WebSocket => webSocket(addressOf(url, compress))
@@ -76,10 +100,29 @@ export function makeCore(
       },
       more(made) {
         engine = made
-        return {}
+        return parts.more?.(made) ?? {}
       },
     },
   )
   if (engine === null) throw new TypeError('the client has no engine')
-  return { client, engine }
+  const conflicts = conflictsOf(client, recordsOf(client, engine, settings))
+  let watched = false
+  return {
+    client,
+    engine,
+    conflicts,
+    watch(tell) {
+      if (watched) return
+      watched = true
+      // who listens may still hold nothing of it
+      queueMicrotask(() => tellOpen(conflicts, tell))
+    },
+  }
+}
+
+/** Records come whatever else is followed: somebody asked for them. */
+function recordsOf(client: BareClient, engine: Engine, { entityTypes }: Settings): () => void {
+  if (entityTypes.includes(conflictsName)) return () => follow(engine, conflictsName, true)
+  const whole = client as Client // reason: this one has all parts
+  return () => void whole.scope(conflictsName).ready.catch(() => {}) // there may be none to be had
 }

@@ -10,9 +10,15 @@ interface Entry {
 export class Emitter<E extends object> {
   readonly #entries = new Map<keyof E, Entry[]>()
   readonly #threw: (error: unknown, event: keyof E) => void
+  readonly #heard: (event: keyof E) => void
 
-  constructor(threw: (error: unknown, event: keyof E) => void) {
+  /** `heard`: somebody listens to it now. */
+  constructor(
+    threw: (error: unknown, event: keyof E) => void,
+    heard: (event: keyof E) => void = (): void => {},
+  ) {
     this.#threw = threw
+    this.#heard = heard
   }
 
   /** The result takes the listener away again. */
@@ -21,6 +27,7 @@ export class Emitter<E extends object> {
       throw new TypeError(`a listener of '${String(event)}' must be a function`)
     const entry: Entry = { listener, once }
     this.#entries.set(event, [...(this.#entries.get(event) ?? []), entry])
+    this.#heard(event)
     return () => this.#keep(event, one => one !== entry)
   }
 

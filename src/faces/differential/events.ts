@@ -8,6 +8,7 @@ import type {
   SyncError,
   VectorClock,
 } from '../../core/index.ts'
+import type { Conflict, StorageDetail } from '../../client/index.ts'
 import type { LocalState } from './local.ts'
 
 /** Who changed it: this client, another one, or the server, which did not keep what was written here. */
@@ -87,4 +88,6 @@ export interface DifferentialEvents {
   'bandwidth:validated': BandwidthValidated
   subscribed: { readonly entityType: string }
   unsubscribed: { readonly entityType: string }
+  conflict: Conflict
+  storage: StorageDetail
 }

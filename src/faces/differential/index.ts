@@ -3,6 +3,7 @@
 // oxlint-disable-next-line import/no-default-export
 export { DifferentialSyncClient as default, DifferentialSyncClient } from './client.ts'
 export { SyncError } from '../../core/index.ts'
+export type { Conflict, Conflicts, StorageDetail } from '../../client/index.ts'
 export type {
   Delta,
   ErrorCode,

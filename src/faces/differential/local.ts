@@ -1,6 +1,6 @@
 // Rows as the client shows them: of each type one object, rows by id, and the fields of the row `$self` beside them. It
 // keeps which rows were told of last, so that a change can be named field by field.
-import { cut, idOfRow, idOfValue, isForbiddenName, keyOfId } from '../../core/index.ts'
+import { cut, idOfRow, idOfValue, isForbiddenName, keyOfId, SyncError } from '../../core/index.ts'
 import type { Action, FieldDelta, Json, Row } from '../../core/index.ts'
 import type { BareClient, Encodable } from '../../client/index.ts'
 
@@ -52,7 +52,7 @@ export class LocalStates {
     const rows = this.#rows.get(type)
     for (const row of this.#client.getAll(type)) {
       const id = idOfRow(row, key)
-      if (id !== null) rows?.set(id, row)
+      if (id !== null) rows?.set(id, frozen(row))
     }
     this.#states.delete(type)
   }
@@ -106,7 +106,7 @@ export class LocalStates {
       if (whole && before !== undefined)
         for (const name of Object.keys(this.#shown(type, id, before))) Reflect.deleteProperty(newState, name)
       if (after === undefined) rows.delete(id)
-      else rows.set(id, after)
+      else rows.set(id, frozen(after))
       if (whole && after !== undefined) Object.assign(newState, this.#shown(type, id, after))
       const changes = this.#changes(type, id, before, after)
       if (changes.length > 0) changed.push({ id, changes })
@@ -122,7 +122,10 @@ export class LocalStates {
       const [field = 'id'] = this.keyOf(type)
       return [{ field, oldValue: before?.[field] ?? id, newValue: null, changeType: action, timestamp }]
     }
-    const written = before === undefined ? after : (cut(before, after) ?? {})
+    // what is shown alone, without what lay under it, may have fewer columns
+    const left = Object.keys(before ?? {}).filter(field => !Object.hasOwn(after, field))
+    const whole = { ...after, ...Object.fromEntries(left.map(field => [field, null])) }
+    const written = before === undefined ? after : (cut(before, whole) ?? {})
     // what a write left out the database holds as null: that is no change
     const news = Object.entries(written).filter(
       ([field, value]) => value !== null || before === undefined || Object.hasOwn(before, field),
@@ -136,7 +139,7 @@ export class LocalStates {
     }))
   }
 
-  /** Each row a write of its own; of a row that is shown, null is its end. What could not be written, and why. */
+  /** Each row a write of its own, of which null is the end. What could not be written, and why. */
   write(type: string, patch: StatePatch): unknown[] {
     const failed: unknown[] = []
     const attempt = (run: () => void): void => {
@@ -146,15 +149,21 @@ export class LocalStates {
         failed.push(error)
       }
     }
+    if (!isPlain(patch)) return [new SyncError('SERIALIZATION_ERROR', 'a state must be a plain object')]
     const own: Record<string, unknown> = {}
     for (const [key, value] of Object.entries(patch)) {
       if (isPlain(value)) attempt(() => this.#put(type, key, value))
-      else if (value === null && this.#client.get(type, key) !== undefined)
-        attempt(() => this.#client.delete(type, key))
+      else if (value === null && !this.#isField(type, key)) attempt(() => this.#client.delete(type, key))
       else own[key] = value
     }
     if (Object.keys(own).length > 0) attempt(() => this.#put(type, self, own))
     return failed
+  }
+
+  /** Of the type itself, and no row that is gone: somebody else may have been first. */
+  #isField(type: string, key: string): boolean {
+    if (this.#client.get(type, key) !== undefined) return false
+    return this.#client.shape(type)?.columns.some(([name]) => name === key) ?? true
   }
 
   #put(type: string, id: string, fields: StatePatch): void {
@@ -167,6 +176,17 @@ export class LocalStates {
     if (this.#client.get(type, id) !== undefined) this.#client.update(type, id, row)
     else this.#client.create(type, { ...keyOfId(id, this.#client.shape(type)), ...row }, { upsert: true })
   }
+}
+
+/** Shown rows are the client's own: one that was changed in place and handed back would be no change. */
+function frozen(row: Row): Row {
+  freeze(row)
+  return row
+}
+
+function freeze(value: Json): void {
+  if (typeof value === 'object' && value !== null && !Object.isFrozen(value))
+    Object.values<Json>(Object.freeze(value)).forEach(freeze)
 }
 
 /** A row; any other value is a field's. */

@@ -1,7 +1,8 @@
 // What the client says of itself.
 import type { QualityMetrics, SyncError } from '../../core/index.ts'
-import type { Traffic } from '../../client/index.ts'
-import type { HealthStatus } from './health.ts'
+import type { BareClient, Quality, Status, Traffic } from '../../client/index.ts'
+import type { Connecting } from './connection.ts'
+import type { Figures, HealthStatus } from './health.ts'
 
 export interface SyncStatus {
   readonly isConnected: boolean
@@ -19,6 +20,8 @@ export interface SyncStatus {
   readonly reconnectAttempts: number
   /** Changes of this client that the server has not settled. */
   readonly pendingChanges: number
+  /** `memory`: state and unsent changes end with this page, also where a disk was asked for. */
+  readonly storage: Status['storage']
   readonly entityTypes: readonly string[]
   readonly subscribedTypes: readonly string[]
   readonly error: SyncError | null
@@ -34,4 +37,24 @@ export interface ConnectionStats extends Traffic, QualityMetrics {
   readonly losses: number
   /** Milliseconds since 1970. */
   readonly connectedAt: number | null
+}
+
+export function statsOf(
+  client: BareClient,
+  { metrics, traffic }: Quality,
+  { connections, losses, connectedAt }: Connecting,
+  { isConnected, isConnecting }: Figures,
+): ConnectionStats {
+  const { transport, attempt: reconnectAttempts } = client.status()
+  return {
+    ...metrics,
+    ...traffic,
+    isConnected,
+    isConnecting,
+    transport,
+    reconnectAttempts,
+    connections,
+    losses,
+    connectedAt,
+  }
 }

@@ -37,6 +37,7 @@ const names: readonly EventName[] = [
   'bandwidth:validated',
   'subscribed',
   'unsubscribed',
+  'storage',
 ]
 
 export interface Rig {
