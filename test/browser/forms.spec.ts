@@ -108,6 +108,65 @@ for (const htmx of ['htmx1', 'htmx2', 'htmx4']) {
   })
 }
 
+for (const htmx of ['htmx1', 'htmx2', 'htmx4']) {
+  test(`[F6] controls that are marked themselves, in no form and in one: ${htmx}`, async ({ page }) => {
+    const control = 'hx-patch="/form" hx-trigger="change" data-rhtmx-form="things" data-rhtmx-id="3"'
+    await open(
+      page,
+      `<input type="checkbox" name="done" checked ${control}>
+       <select name="color" ${control}><option>red<option>blue</select>
+       <form><input type="hidden" name="form"><input name="label" value="lamp" ${control}></form>`,
+      htmx,
+    )
+    await cut(page)
+    const row = async (data: object): Promise<void> =>
+      expect.poll(() => things(page)).toEqual([expect.objectContaining(data)])
+    await page.locator('[name=done]').uncheck()
+    await row({ done: false })
+    await page.locator('[name=color]').selectOption('blue')
+    await page.locator('[name=label]').fill('desk')
+    await page.locator('[name=label]').blur()
+    await row({ label: 'desk', color: 'blue', done: false })
+    await page.locator('[name=done]').check()
+    await row({ done: true })
+    await page.locator('[name=done]').uncheck()
+    await row({ done: false })
+    expect((await told(page, 'rhtmx:form:queued')).map(({ data }) => data)).toEqual([
+      { done: false },
+      { color: 'blue' },
+      { label: 'desk' },
+      { done: true },
+      { done: false },
+    ])
+    on.wire.mend()
+    await expect.poll(() => page.evaluate(() => window.rhtmxSync.pending().length)).toBe(0)
+    await row({ id: 3, label: 'desk', color: 'blue', done: false })
+    expect(await sent()).toEqual([])
+  })
+
+  test(`[F6] boosted forms, questions, and impatient people: ${htmx}`, async ({ page }) => {
+    page.on('dialog', dialog => void dialog.accept())
+    await open(
+      page,
+      `<div hx-boost="true"><form action="/form" method="post" data-rhtmx-form="things">
+         <input name="label" required><button>Add</button></form></div>
+       <button hx-delete="/form" hx-confirm="Sure?" data-rhtmx-form="things" data-rhtmx-id="3">Delete</button>`,
+      htmx,
+    )
+    await cut(page)
+    await page.locator('[name=label]').fill('chair')
+    await page.getByRole('button', { name: 'Add' }).dblclick()
+    await page.getByRole('button', { name: 'Delete' }).click()
+    const labels = async () => (await things(page)).map(({ label }) => label)
+    await expect.poll(labels).toEqual(['chair'])
+    on.wire.mend()
+    await expect.poll(() => page.evaluate(() => window.rhtmxSync.pending().length)).toBe(0)
+    await expect.poll(labels).toEqual(['chair'])
+    expect(await sent()).toEqual([])
+    expect(new URL(page.url()).pathname).toBe('/')
+  })
+}
+
 test('[F6] a form without htmx, and one that is used before the second script is there', async ({ page }) => {
   let release = (): void => {}
   const held = new Promise<void>(resolve => (release = resolve))
