@@ -92,6 +92,41 @@ test('T-B28 what happened while the wire was cut is there after it, in one event
   expect(await rejected).toBe('UNKNOWN_ENTITY')
 })
 
+test('T-B28 while the live stream says nothing, syncEntity asks, and its promise is kept when the row is there', async ({
+  page,
+}) => {
+  let isPaused = false
+  await page.routeWebSocket('**/api/sync/ws', socket => {
+    const far = socket.connectToServer()
+    // what was said before it was asked is lost, the answer is not
+    socket.onMessage(frame => {
+      if (!String(frame).includes('"ping"')) isPaused = false
+      far.send(frame)
+    })
+    far.onMessage(frame => {
+      if (!isPaused || String(frame).includes('"pong"')) socket.send(frame)
+      else if (String(frame).includes('Edsger')) held += 1
+    })
+  })
+  let held = 0
+  await page.reload()
+  await page.evaluate(() => window.rhtmxSync.ready)
+  await expect.poll(() => page.evaluate(() => 'rhtmxLazy' in window)).toBe(true)
+  isPaused = true
+  await sql(on.file, "INSERT INTO users (name) VALUES ('Edsger')")
+  await expect.poll(() => held).toBe(1)
+  const names = () => page.evaluate(() => window.rhtmxSync.getAll('users').map(({ name }) => name))
+  expect(await names()).toEqual(['Grace'])
+  const after = await page.evaluate(async () => {
+    const asked = window.rhtmxSync.syncEntity('users')
+    if (!(asked instanceof Promise)) throw new Error('no promise')
+    await asked
+    return window.rhtmxSync.getAll('users').map(({ name }) => name)
+  })
+  expect(after).toEqual(['Grace', 'Edsger'])
+  await expect(page.locator('#users p')).toHaveText(['Grace', 'Edsger'])
+})
+
 test('a reload when nothing happened meanwhile: ready again, no second fetch, and edits are sent', async ({
   page,
 }) => {

@@ -209,6 +209,70 @@ test('T-B11 _optimistic holds what is shown until the server has answered', asyn
   await expect(page.locator('#users p')).toHaveText(['Ada', 'Alan'])
 })
 
+test('T-B11 [Q1] online: the event and the disk are there before the frame leaves, and the overlay stays until the late answer', async ({
+  page,
+}) => {
+  let release = (): void => {}
+  await page.routeWebSocket('**/api/sync/ws', socket => {
+    const far = socket.connectToServer()
+    const held: (string | Buffer)[] = []
+    let isHeld = false
+    release = () => {
+      isHeld = false
+      for (const frame of held.splice(0)) socket.send(frame)
+    }
+    socket.onMessage(frame => {
+      isHeld ||= String(frame).includes('"mutate"')
+      far.send(frame)
+    })
+    far.onMessage(frame => (isHeld ? held.push(frame) : socket.send(frame)))
+  })
+  await record(page)
+  await page.addInitScript(() => {
+    const log: string[] = []
+    Object.assign(window, { log })
+    const begin = IDBDatabase.prototype.transaction
+    IDBDatabase.prototype.transaction = function (names, ...rest) {
+      const transaction = begin.call(this, names, ...rest)
+      const queue = [names].flat().filter(name => /^_(?:pending|optimistic)$/.test(name))
+      if (transaction.mode === 'readwrite' && queue.length > 0)
+        transaction.addEventListener('complete', () => log.push(`stored ${queue.join(' ')}`))
+      return transaction
+    }
+    addEventListener('rhtmx:users:changed', event => log.push(`told ${event.detail.source}`))
+    const socket = Object.getOwnPropertyDescriptor(window, 'WebSocket')?.value as typeof WebSocket
+    window.WebSocket = class extends socket {
+      override send(data: string): void {
+        if (data.includes('"mutate"')) log.push('sent')
+        super.send(data)
+      }
+    }
+  })
+  await open(page)
+  await expect.poll(() => page.evaluate(() => 'rhtmxLazy' in window)).toBe(true)
+  await expect.poll(() => rows(page)).toHaveLength(2)
+  const log = () => page.evaluate(() => (window as unknown as { log: string[] }).log)
+  await page.evaluate(() => void window.rhtmxSync.pushChange('users', 1, 'update', { name: 'Ada' }))
+  await expect.poll(log).toContain('sent')
+  expect(await log()).toEqual(['told local', 'stored _pending _optimistic', 'sent'])
+  // stored there, and not answered here
+  await expect.poll(() => nameOf(1)).toBe('Ada')
+  expect((await disk(page, '_optimistic')).keys).toEqual([['users', '1']])
+  expect(await page.evaluate(() => window.rhtmxSync.get('users', 1)?.['name'])).toBe('Ada')
+  release()
+  await expect.poll(async () => (await disk(page, '_optimistic')).keys).toEqual([])
+  await expect(page.locator('#users p')).toHaveText(['Ada', 'Alan'])
+  expect((await told(page, 'rhtmx:users:changed')).map(({ source }) => source)).toEqual(['local', 'server'])
+})
+
+async function nameOf(id: number): Promise<unknown> {
+  const { DatabaseSync } = await import('node:sqlite')
+  const db = new DatabaseSync(file)
+  const row = db.prepare('SELECT name FROM users WHERE id = ?').get(id)
+  db.close()
+  return row?.['name']
+}
+
 test('T-B15 a database of version 1 is upgraded and keeps what it had', async ({ page }) => {
   await page.goto(`http://localhost:${server.port}/blank`)
   await page.evaluate(
