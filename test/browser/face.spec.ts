@@ -141,6 +141,35 @@ function askedFor(frame: string): string[] {
   )
 }
 
+test('an entity that the server does not have is said on the console, once in each page, and the others go on', async ({
+  page,
+  context,
+}) => {
+  const errors: string[] = []
+  const query = { attributes: 'data-sync-entities="users,usres"' }
+  const complaint = "[rhtmx-sync] the server has no entity 'usres'"
+  const visit = async (one: Page): Promise<void> => {
+    one.on('console', message => message.type() === 'error' && errors.push(message.text()))
+    await open(one, query)
+    await expect.poll(() => errors).toEqual([complaint])
+  }
+  await visit(page)
+  on.wire.cut()
+  await offline(page)
+  on.wire.mend()
+  await expect.poll(() => page.evaluate(() => window.rhtmxSync.status().state)).toBe('connected')
+  await sql(on.file, "UPDATE users SET name = 'Ada'")
+  await expect(page.locator('#users p')).toHaveText(['Ada'])
+  expect(errors.filter(line => line === complaint)).toHaveLength(1)
+  // from the disk, and in a tab that follows
+  errors.length = 0
+  await page.reload()
+  await page.evaluate(() => window.rhtmxSync.ready)
+  await expect.poll(() => errors).toEqual([complaint])
+  errors.length = 0
+  await visit(await context.newPage())
+})
+
 test('T-B12 [F2] server-wins: an edit that loses goes back by itself, told as a rollback', async ({
   page,
 }) => {
