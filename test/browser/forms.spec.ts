@@ -119,7 +119,7 @@ for (const htmx of ['htmx1', 'htmx2', 'htmx4']) {
       htmx,
     )
     await cut(page)
-    const row = async (data: object): Promise<void> =>
+    const row = async (data: Record<string, unknown>): Promise<void> =>
       expect.poll(() => things(page)).toEqual([expect.objectContaining(data)])
     await page.locator('[name=done]').uncheck()
     await row({ done: false })
