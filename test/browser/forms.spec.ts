@@ -1,6 +1,7 @@
 // Forms that keep working offline: `data-rhtmx-form`.
 import { expect, test } from '@playwright/test'
 import type { Page } from '@playwright/test'
+import { sql } from './support/processes.ts'
 import { told } from './support/recorder.ts'
 import { freshSite } from './support/site.ts'
 
@@ -166,6 +167,41 @@ for (const htmx of ['htmx1', 'htmx2', 'htmx4']) {
     expect(new URL(page.url()).pathname).toBe('/')
   })
 }
+
+test('[F4] [F6] a checkbox that is bound and marked, in two tabs, online and offline: what was clicked last', async ({
+  page,
+  context,
+}) => {
+  await sql(on.file, 'UPDATE things SET done = 0')
+  const body = `<input type="checkbox" name="done" hx-patch="/form" hx-trigger="change" data-rhtmx-form="things"
+    data-rhtmx-form-mode="always" data-rhtmx-id="3" data-rhtmx-bind="things:3:done">`
+  const other = await context.newPage()
+  for (const one of [page, other]) {
+    await open(one, body)
+    await expect.poll(() => one.evaluate(() => 'rhtmxLazy' in window)).toBe(true)
+  }
+  const box = page.locator('[name=done]')
+  const twin = other.locator('[name=done]')
+  for (let i = 0; i < 7; i += 1) await box.click()
+  await expect(twin).toBeChecked()
+  await twin.click()
+  await expect(box).not.toBeChecked()
+  await cut(page)
+  await cut(other)
+  await box.click()
+  await expect(twin).toBeChecked()
+  await twin.click()
+  await expect(box).not.toBeChecked()
+  await box.click()
+  await expect(twin).toBeChecked()
+  on.wire.mend()
+  for (const one of [page, other]) {
+    await expect.poll(() => one.evaluate(() => window.rhtmxSync.pending().length)).toBe(0)
+    await expect(one.locator('[name=done]')).toBeChecked()
+    expect(await things(one)).toEqual([expect.objectContaining({ id: 3, done: true })])
+  }
+  expect(await sent()).toEqual([])
+})
 
 test('[F6] a form without htmx, and one that is used before the second script is there', async ({ page }) => {
   let release = (): void => {}
