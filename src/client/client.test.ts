@@ -228,6 +228,29 @@ describe('a client against a server double', () => {
     await expect(client.sync('todos')).rejects.toMatchObject({ code: 'NOT_CONNECTED' })
   })
 
+  test('sync waits for an answer that is still to come, though a welcome said that there is nothing new', async () => {
+    const { env, server, client } = world()
+    server.put('todos', 'a', { id: 'a', title: 'one' })
+    await env.advance(0)
+    await client.ready
+    server.drop()
+    server.holdDown = true
+    await env.advance(2000)
+    // the welcome
+    server.release()
+    server.holdDown = true
+    await env.advance(0)
+    expect(client.status().state).toBe('ready')
+    server.put('todos', 'b', { id: 'b', title: 'two' })
+    let rows = 0
+    const synced = client.sync('todos').then(() => (rows = client.getAll('todos').length))
+    await env.advance(0)
+    expect(rows).toBe(0)
+    server.release()
+    await synced
+    expect(rows).toBe(2)
+  })
+
   test('ready comes offline too, with what is cached', async () => {
     const server = new FakeServer()
     server.refusing = 1006

@@ -233,6 +233,8 @@ function asked(state: State, event: Extract<DeskEvent, { type: 'resume' | 'ask' 
   if (kept === undefined) return
   if (event.type === 'want') return want(state, kept, event.wanted)
   if (event.again === true) kept.asked = kept.refused = false
+  // the answer to what was asked before is still to come
+  if (kept.asked && !state.follows) kept.current = false
   ask(state, kept)
 }
 

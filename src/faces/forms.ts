@@ -121,8 +121,12 @@ function write(
   return { handle, action, row }
 }
 
-function boxes(form: HTMLElement, name: string): number {
-  return form.querySelectorAll(`[type=checkbox][name="${CSS.escape(name)}"]:enabled`).length
+/** Of what is sent with `element`: a control may be marked itself, and brings the form that it is in. */
+function boxes(element: HTMLElement, name: string): number {
+  const selector = `[type=checkbox][name="${CSS.escape(name)}"]:enabled`
+  const { form } = element as HTMLInputElement // reason: controls have one; of a form it is a control of that name
+  const root = form instanceof HTMLFormElement ? form : element
+  return root.querySelectorAll(selector).length + Number(root.matches(selector))
 }
 
 function idOf(form: HTMLElement, key: readonly string[], fields: readonly Field[]): string | string[] | null {

@@ -1,4 +1,5 @@
 // Servers that die and come back, wires that are cut and frozen, and what the page says meanwhile.
+import { DatabaseSync } from 'node:sqlite'
 import { expect, test } from '@playwright/test'
 import type { Page } from '@playwright/test'
 import { sql } from './support/processes.ts'
@@ -90,6 +91,80 @@ test('T-B28 what happened while the wire was cut is there after it, in one event
     window.rhtmxSync.syncEntity('planets').catch((error: { code: string }) => error.code),
   )
   expect(await rejected).toBe('UNKNOWN_ENTITY')
+})
+
+test('T-B28 while the live stream says nothing, syncEntity asks, and its promise is kept when the row is there', async ({
+  page,
+}) => {
+  let isPaused = false
+  await page.routeWebSocket('**/api/sync/ws', socket => {
+    const far = socket.connectToServer()
+    // what was said before it was asked is lost, the answer is not
+    socket.onMessage(frame => {
+      if (String(frame).includes('"subscribe"')) isPaused = false
+      far.send(frame)
+    })
+    far.onMessage(frame => {
+      if (String(frame).includes('"batch"')) answers += 1
+      if (!isPaused || String(frame).includes('"pong"')) socket.send(frame)
+      else if (String(frame).includes('Edsger')) held += 1
+    })
+  })
+  let held = 0
+  let answers = 0
+  await page.reload()
+  await page.evaluate(() => window.rhtmxSync.ready)
+  await expect.poll(() => page.evaluate(() => 'rhtmxLazy' in window)).toBe(true)
+  await expect.poll(() => answers).toBe(1)
+  isPaused = true
+  await sql(on.file, "INSERT INTO users (name) VALUES ('Edsger')")
+  await expect.poll(() => held).toBe(1)
+  const names = () => page.evaluate(() => window.rhtmxSync.getAll('users').map(({ name }) => name))
+  expect(await names()).toEqual(['Grace'])
+  const after = await page.evaluate(async () => {
+    const asked = window.rhtmxSync.syncEntity('users')
+    if (!(asked instanceof Promise)) throw new Error('no promise')
+    await asked
+    return window.rhtmxSync.getAll('users').map(({ name }) => name)
+  })
+  expect(after).toEqual(['Grace', 'Edsger'])
+  await expect(page.locator('#users p')).toHaveText(['Grace', 'Edsger'])
+})
+
+test('T-B10 [Q2] back on the network, untouched: what waits is sent at once, before anything that was missed has come', async ({
+  page,
+}) => {
+  let sockets = 0
+  await page.routeWebSocket('**/api/sync/ws', socket => {
+    sockets += 1
+    const isFirst = sockets === 1
+    const far = socket.connectToServer()
+    socket.onMessage(frame => far.send(frame))
+    // of the next ones nothing but their beginning
+    far.onMessage(frame => {
+      if (isFirst || String(frame).includes('"welcome"')) socket.send(frame)
+    })
+  })
+  await page.reload()
+  await page.evaluate(() => window.rhtmxSync.ready)
+  await expect.poll(() => page.evaluate(() => 'rhtmxLazy' in window)).toBe(true)
+  on.wire.cut()
+  await expect.poll(() => online(page)).toBe(false)
+  const many = Array.from({ length: 500 }, (_, i) => `INSERT INTO users (name) VALUES ('missed ${i}');`)
+  await sql(on.file, many.join(''))
+  await page.evaluate(async () => {
+    for (const name of ['A', 'B', 'C']) await window.rhtmxSync.pushChange('users', null, 'create', { name })
+  })
+  on.wire.mend()
+  const stored = (): unknown[] => {
+    const db = new DatabaseSync(on.file)
+    const rows = db.prepare("SELECT name FROM users WHERE name IN ('A', 'B', 'C') ORDER BY id").all()
+    db.close()
+    return rows.map(({ name }) => name)
+  }
+  await expect.poll(stored).toEqual(['A', 'B', 'C'])
+  // nothing of what was missed is here
+  expect(await page.evaluate(() => window.rhtmxSync.getAll('users').length)).toBe(4)
 })
 
 test('a reload when nothing happened meanwhile: ready again, no second fetch, and edits are sent', async ({

@@ -100,6 +100,14 @@ test('[F1] T-B29 an existing page with the script in its head: the same requests
 })
 
 test('T-B16 every name of the list, spaces ignored, has its store and its first sync', async ({ page }) => {
+  const asked: string[] = []
+  await page.routeWebSocket('**/api/sync/ws', socket => {
+    const far = socket.connectToServer()
+    socket.onMessage(frame => {
+      asked.push(...askedFor(String(frame)))
+      far.send(frame)
+    })
+  })
   await open(page, { attributes: 'data-sync-entities="users, posts,things"' })
   const stores = await page.evaluate(async () => {
     const [{ name = '' } = {}] = await indexedDB.databases()
@@ -120,6 +128,46 @@ test('T-B16 every name of the list, spaces ignored, has its store and its first 
     posts: expect.anything(),
     things: expect.anything(),
   })
+  await expect.poll(() => page.evaluate(() => 'rhtmxLazy' in window)).toBe(true)
+  expect(asked.toSorted()).toEqual(['posts', 'things', 'users'])
+})
+
+/** The entities of which a frame of the page wants everything. */
+function askedFor(frame: string): string[] {
+  // reason: the client's own frames, one message or several
+  const messages = [JSON.parse(frame) as unknown].flat() as { type: string; scopes?: { entity: string }[] }[]
+  return messages.flatMap(({ type, scopes = [] }) =>
+    type === 'subscribe' ? scopes.map(({ entity }) => entity) : [],
+  )
+}
+
+test('an entity that the server does not have is said on the console, once in each page, and the others go on', async ({
+  page,
+  context,
+}) => {
+  const errors: string[] = []
+  const query = { attributes: 'data-sync-entities="users,usres"' }
+  const complaint = "[rhtmx-sync] the server has no entity 'usres'"
+  const visit = async (one: Page): Promise<void> => {
+    one.on('console', message => message.type() === 'error' && errors.push(message.text()))
+    await open(one, query)
+    await expect.poll(() => errors).toEqual([complaint])
+  }
+  await visit(page)
+  on.wire.cut()
+  await offline(page)
+  on.wire.mend()
+  await expect.poll(() => page.evaluate(() => window.rhtmxSync.status().state)).toBe('connected')
+  await sql(on.file, "UPDATE users SET name = 'Ada'")
+  await expect(page.locator('#users p')).toHaveText(['Ada'])
+  expect(errors.filter(line => line === complaint)).toHaveLength(1)
+  // from the disk, and in a tab that follows
+  errors.length = 0
+  await page.reload()
+  await page.evaluate(() => window.rhtmxSync.ready)
+  await expect.poll(() => errors).toEqual([complaint])
+  errors.length = 0
+  await visit(await context.newPage())
 })
 
 test('T-B12 [F2] server-wins: an edit that loses goes back by itself, told as a rollback', async ({
@@ -164,6 +212,8 @@ for (const [strategy, text] of [
   ['last-write-wins', 'mine'],
   ['client-wins', 'mine'],
   ['ServerWins', 'theirs'],
+  ['keep-both', 'mine'],
+  ['newest', 'mine'],
 ] as const) {
   test(`T-B27 data-conflict-strategy="${strategy}" says what an unsent edit shows`, async ({ page }) => {
     expect(await shown(page, strategy)).toBe(text)

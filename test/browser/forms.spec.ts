@@ -1,6 +1,7 @@
 // Forms that keep working offline: `data-rhtmx-form`.
 import { expect, test } from '@playwright/test'
 import type { Page } from '@playwright/test'
+import { sql } from './support/processes.ts'
 import { told } from './support/recorder.ts'
 import { freshSite } from './support/site.ts'
 
@@ -107,6 +108,100 @@ for (const htmx of ['htmx1', 'htmx2', 'htmx4']) {
     expect(await sent()).toEqual([])
   })
 }
+
+for (const htmx of ['htmx1', 'htmx2', 'htmx4']) {
+  test(`[F6] controls that are marked themselves, in no form and in one: ${htmx}`, async ({ page }) => {
+    const control = 'hx-patch="/form" hx-trigger="change" data-rhtmx-form="things" data-rhtmx-id="3"'
+    await open(
+      page,
+      `<input type="checkbox" name="done" checked ${control}>
+       <select name="color" ${control}><option>red<option>blue</select>
+       <form><input type="hidden" name="form"><input name="label" value="lamp" ${control}></form>`,
+      htmx,
+    )
+    await cut(page)
+    const row = async (data: Record<string, unknown>): Promise<void> =>
+      expect.poll(() => things(page)).toEqual([expect.objectContaining(data)])
+    await page.locator('[name=done]').uncheck()
+    await row({ done: false })
+    await page.locator('[name=color]').selectOption('blue')
+    await page.locator('[name=label]').fill('desk')
+    await page.locator('[name=label]').blur()
+    await row({ label: 'desk', color: 'blue', done: false })
+    await page.locator('[name=done]').check()
+    await row({ done: true })
+    await page.locator('[name=done]').uncheck()
+    await row({ done: false })
+    expect((await told(page, 'rhtmx:form:queued')).map(({ data }) => data)).toEqual([
+      { done: false },
+      { color: 'blue' },
+      { label: 'desk' },
+      { done: true },
+      { done: false },
+    ])
+    on.wire.mend()
+    await expect.poll(() => page.evaluate(() => window.rhtmxSync.pending().length)).toBe(0)
+    await row({ id: 3, label: 'desk', color: 'blue', done: false })
+    expect(await sent()).toEqual([])
+  })
+
+  test(`[F6] boosted forms, questions, and impatient people: ${htmx}`, async ({ page }) => {
+    page.on('dialog', dialog => void dialog.accept())
+    await open(
+      page,
+      `<div hx-boost="true"><form action="/form" method="post" data-rhtmx-form="things">
+         <input name="label" required><button>Add</button></form></div>
+       <button hx-delete="/form" hx-confirm="Sure?" data-rhtmx-form="things" data-rhtmx-id="3">Delete</button>`,
+      htmx,
+    )
+    await cut(page)
+    await page.locator('[name=label]').fill('chair')
+    await page.getByRole('button', { name: 'Add' }).dblclick()
+    await page.getByRole('button', { name: 'Delete' }).click()
+    const labels = async () => (await things(page)).map(({ label }) => label)
+    await expect.poll(labels).toEqual(['chair'])
+    on.wire.mend()
+    await expect.poll(() => page.evaluate(() => window.rhtmxSync.pending().length)).toBe(0)
+    await expect.poll(labels).toEqual(['chair'])
+    expect(await sent()).toEqual([])
+    expect(new URL(page.url()).pathname).toBe('/')
+  })
+}
+
+test('[F4] [F6] a checkbox that is bound and marked, in two tabs, online and offline: what was clicked last', async ({
+  page,
+  context,
+}) => {
+  await sql(on.file, 'UPDATE things SET done = 0')
+  const body = `<input type="checkbox" name="done" hx-patch="/form" hx-trigger="change" data-rhtmx-form="things"
+    data-rhtmx-form-mode="always" data-rhtmx-id="3" data-rhtmx-bind="things:3:done">`
+  const other = await context.newPage()
+  for (const one of [page, other]) {
+    await open(one, body)
+    await expect.poll(() => one.evaluate(() => 'rhtmxLazy' in window)).toBe(true)
+  }
+  const box = page.locator('[name=done]')
+  const twin = other.locator('[name=done]')
+  for (let i = 0; i < 7; i += 1) await box.click()
+  await expect(twin).toBeChecked()
+  await twin.click()
+  await expect(box).not.toBeChecked()
+  await cut(page)
+  await cut(other)
+  await box.click()
+  await expect(twin).toBeChecked()
+  await twin.click()
+  await expect(box).not.toBeChecked()
+  await box.click()
+  await expect(twin).toBeChecked()
+  on.wire.mend()
+  for (const one of [page, other]) {
+    await expect.poll(() => one.evaluate(() => window.rhtmxSync.pending().length)).toBe(0)
+    await expect(one.locator('[name=done]')).toBeChecked()
+    expect(await things(one)).toEqual([expect.objectContaining({ id: 3, done: true })])
+  }
+  expect(await sent()).toEqual([])
+})
 
 test('[F6] a form without htmx, and one that is used before the second script is there', async ({ page }) => {
   let release = (): void => {}

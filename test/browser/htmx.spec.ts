@@ -98,6 +98,18 @@ test('T-B19 A52 pushChange as the documents write it, online', async ({ page }) 
   await expect(page.locator('#users p')).toHaveText(['Alice', 'Barbara'])
   await page.evaluate(() => window.rhtmxSync.pushChange('users', 1, 'delete'))
   await expect(page.locator('#users p')).toHaveText(['Barbara'])
+  // a word that is none is no update
+  const refused = await page.evaluate(async () => {
+    const actions: string[] = ['DELETE', 'remove', 'upsert']
+    const pushes = actions.map(action =>
+      window.rhtmxSync.pushChange('users', 2, action as 'delete', { name: 'X' }).then(
+        ({ status }) => status,
+        ({ code }: { code: string }) => code,
+      ),
+    )
+    return [...(await Promise.all(pushes)), window.rhtmxSync.get('users', 2)?.['name']]
+  })
+  expect(refused).toEqual(['INVALID_VALUE', 'INVALID_VALUE', 'INVALID_VALUE', 'Barbara'])
 })
 
 test('T-B12 A30 a rejected push rolls back, is announced, and is kept for a retry', async ({ page }) => {

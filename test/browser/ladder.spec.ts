@@ -1,6 +1,8 @@
 // The documented times of the connection, in a page whose clock the test turns.
 import { expect, test } from '@playwright/test'
 import type { Page } from '@playwright/test'
+import { Proxy } from './support/http-proxy.ts'
+import { sql } from './support/processes.ts'
 import { told } from './support/recorder.ts'
 import { freshSite } from './support/site.ts'
 
@@ -116,3 +118,57 @@ test('T-B07 [K3] idle: a ping after 30 seconds; without an answer the socket is 
   await page.clock.resume()
   await expect.poll(async () => (await words(page)).at(-1)).toBe('connected')
 })
+
+test('[K3] X33 the machine slept for ten minutes: one ping, no verdict, and no second connection', async ({
+  page,
+}) => {
+  let pings = 0
+  let sockets = 0
+  await page.routeWebSocket('**/api/sync/ws', socket => {
+    sockets += 1
+    const far = socket.connectToServer()
+    socket.onMessage(message => {
+      if (String(message).includes('"ping"')) pings += 1
+      far.send(message)
+    })
+  })
+  await page.clock.install({ time: 0 })
+  await page.goto(on.wire.url)
+  await page.evaluate(() => window.rhtmxSync.ready)
+  await expect.poll(() => page.evaluate(() => 'rhtmxLazy' in window)).toBe(true)
+  await stop(page)
+  for (const n of [1, 2, 3]) {
+    // every timer is late, and fires once
+    await page.clock.fastForward(600_000)
+    await expect.poll(() => pings).toBe(n)
+    await sql(on.file, `UPDATE users SET name = 'Ada ${n}'`)
+    await expect.poll(() => page.evaluate(() => window.rhtmxSync.get('users', 1)?.['name'])).toBe(`Ada ${n}`)
+    await page.clock.runFor(6_000)
+  }
+  expect([pings, sockets]).toEqual([3, 1])
+  expect(await words(page)).toEqual(['connecting', 'connected'])
+})
+
+test(
+  'T-B02 [K7] upgrades refused: data flows all the while, and the word is fallback_sse after the tenth attempt, not earlier',
+  { tag: '@chromium' },
+  async ({ page }) => {
+    await prepare(page)
+    const proxy = await Proxy.to(on.server.port)
+    proxy.upgrades = 'refuse'
+    await page.goto(proxy.url)
+    await page.evaluate(() => window.rhtmxSync.ready)
+    await stop(page)
+    expect(await page.evaluate(() => window.rhtmxSync.status().transport)).toBe('sse')
+    while ((await attempts(page)).at.length < 10) await fail(page, 1)
+    expect(await words(page)).toEqual(['connecting', 'disconnected', 'reconnecting'])
+    await sql(on.file, "UPDATE users SET name = 'Ada'")
+    await expect.poll(() => page.evaluate(() => window.rhtmxSync.get('users', 1)?.['name'])).toBe('Ada')
+    // the first one, and ten more
+    await fail(page, 1)
+    await expect.poll(() => words(page)).toContain('fallback_sse')
+    expect(await words(page)).toEqual(['connecting', 'disconnected', 'reconnecting', 'fallback_sse'])
+    expect((await attempts(page)).at.length).toBe(11)
+    await proxy.close()
+  },
+)

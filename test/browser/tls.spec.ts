@@ -2,6 +2,7 @@
 import path from 'node:path'
 import { expect, type Page, test } from '@playwright/test'
 import { site, sql } from './support/processes.ts'
+import { Wire } from './support/proxy.ts'
 
 const pem = path.join(import.meta.dirname, 'support/localhost.pem')
 
@@ -41,16 +42,26 @@ test('T-B04 over https the page uses wss, and over http ws', async ({ browser })
   }
 })
 
-test('[K13] X75 a browser that saves data asks for compression', async ({ page }) => {
+test('[K13] X75 a browser that saves data asks for compression, and gets it', async ({ page }) => {
   const server = await site().start()
+  const wire = await Wire.to(server.port)
   await page.addInitScript(() =>
     Object.defineProperty(navigator, 'connection', { value: { saveData: true } }),
   )
   await recordSockets(page)
-  await page.goto(`http://localhost:${server.port}/`)
+  await page.goto(wire.url)
   await page.evaluate(() => window.rhtmxSync.ready)
   await page.evaluate(() => window.rhtmxSync.pushChange('users', null, 'create', { name: 'Ada' }))
   await expect(page.locator('#users p')).toHaveText(['Ada'])
-  expect(await socketsOf(page)).toEqual([`ws://localhost:${server.port}/api/sync/ws?compress=1`])
+  expect(await socketsOf(page)).toEqual([`ws://localhost:${wire.port}/api/sync/ws?compress=1`])
+  await expect.poll(() => page.evaluate(() => 'rhtmxLazy' in window)).toBe(true)
+  const before = wire.down
+  // nothing is to be fetched
+  await page.locator('#users').evaluate(list => list.remove())
+  const email = 'ada@example.org '.repeat(400)
+  await sql(path.join(server.folder, 'app.db'), `UPDATE users SET email = '${email}'`)
+  await expect.poll(() => page.evaluate(() => window.rhtmxSync.get('users', 1)?.['email'])).toBe(email)
+  expect(wire.down - before).toBeLessThan(email.length / 2)
+  await wire.close()
   await server.dispose()
 })

@@ -17,6 +17,8 @@ export class Proxy {
   buffering: 'none' | 'polite' | 'stubborn' = 'none'
   /** Asks everybody to sign in, whatever was asked for. */
   captive: 'no' | 'page' | 'redirect' = 'no'
+  /** The site is below this path, and knows nothing of it. */
+  prefix = ''
   /** Requests below the sync path that came here. */
   readonly requests: string[] = []
   readonly #target: number
@@ -59,7 +61,9 @@ export class Proxy {
   }
 
   #forward(request: IncomingMessage, response: ServerResponse): void {
-    const { method, url = '/', headers } = request
+    const { method, headers } = request
+    const url = this.#inside(request)
+    if (url === null) return void response.writeHead(404).end()
     if (url.startsWith('/api/sync')) this.requests.push(`${method} ${url.replace(/session=.*/, 'session')}`)
     if (this.captive === 'redirect') return void response.writeHead(302, { location: '/login' }).end()
     if (this.captive === 'page')
@@ -86,14 +90,21 @@ export class Proxy {
     request.pipe(asked)
   }
 
+  /** As the site is asked for it; null where it is not below the prefix. */
+  #inside({ url = '/' }: IncomingMessage): string | null {
+    return url.startsWith(`${this.prefix}/`) ? url.slice(this.prefix.length) : null
+  }
+
   #upgrade(request: IncomingMessage, socket: Duplex): void {
     if (this.upgrades === 'hang') return
+    const url = this.#inside(request)
+    if (url === null) return void socket.destroy()
     if (this.upgrades === 'refuse' || this.captive !== 'no')
       return void socket.end('HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\nConnection: close\r\n\r\n')
     const far = connect({ port: this.#target, host: '127.0.0.1' })
     this.#keep(far)
     const lines = Object.entries(request.headers).map(([name, value]) => `${name}: ${String(value)}`)
-    far.write(`${request.method} ${request.url} HTTP/1.1\r\n${lines.join('\r\n')}\r\n\r\n`)
+    far.write(`${request.method} ${url} HTTP/1.1\r\n${lines.join('\r\n')}\r\n\r\n`)
     const swallow = this.upgrades === 'swallow'
     far.once('data', (head: Buffer) => {
       socket.write(head)

@@ -13,6 +13,8 @@ export class Wire {
   readonly #pairs = new Set<Pair>()
   readonly #server: Server
   #state: 'open' | 'cut' | 'frozen' = 'open'
+  /** Bytes that came from the server. */
+  down = 0
 
   private constructor(target: number) {
     this.#server = createServer({ allowHalfOpen: true }, near => this.#join(near, target))
@@ -83,6 +85,7 @@ export class Wire {
         this.#pairs.delete(pair)
       })
     }
+    far.on('data', chunk => (this.down += chunk.length))
     if (this.#state === 'frozen') {
       near.pause()
       far.pause()

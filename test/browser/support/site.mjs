@@ -30,6 +30,7 @@ const engine = await SyncEngine.create({
   entities: ['users', 'posts', fixed, 'things', people],
   fieldSync: { entities: ['people'] },
   access: 'public',
+  ...(process.env.ORIGINS && { origins: process.env.ORIGINS === '*' ? '*' : process.env.ORIGINS.split(' ') }),
 })
 const routes = engine.routes()
 const users = db.prepare('SELECT * FROM users ORDER BY id')
