@@ -228,6 +228,25 @@ describe('a client against a server double', () => {
     await expect(client.sync('todos')).rejects.toMatchObject({ code: 'NOT_CONNECTED' })
   })
 
+  test('an entity that the server does not have is told of, once', async () => {
+    const server = new FakeServer()
+    server.define('todos', ['id', 'title'])
+    const errors: SyncError[] = []
+    const client = createClient({
+      url: 'http://x',
+      entities: ['todos', 'todoes'],
+      env: new FakeEnv(),
+      transports: [server.transport()],
+      store: 'memory',
+      onError: error => errors.push(error),
+    })
+    await client.ready
+    client.disconnect()
+    client.connect()
+    await client.sync('todos')
+    expect(errors).toMatchObject([{ code: 'UNKNOWN_ENTITY', message: "no entity 'todoes' is synced here" }])
+  })
+
   test('ready comes offline too, with what is cached', async () => {
     const server = new FakeServer()
     server.refusing = 1006

@@ -4,7 +4,7 @@ import type { EntitySource, Filter, Row } from '../core/index.ts'
 import type { Client, ClientOptions, RowsOf, Target } from './api.ts'
 import { checkEntity, clientOf } from './client.ts'
 import { conflictsOf } from './conflicts.ts'
-import type { Parts } from './engine.ts'
+import type { Engine, Parts } from './engine.ts'
 import { desk } from './desk.ts'
 import { encodeId } from './encode.ts'
 import { textOf } from './filters.ts'
@@ -12,7 +12,7 @@ import type { ScopeOptions } from './filters.ts'
 import { healing } from './heal.ts'
 import { home } from './home.ts'
 import type { Home } from './home.ts'
-import { chores } from './late.ts'
+import { chores, miss } from './late.ts'
 import { queryOf } from './query.ts'
 import type { QueryOptions } from './query.ts'
 import { pruning } from './prune.ts'
@@ -59,8 +59,15 @@ export function createClient<const S extends readonly EntitySource[]>(
 ): Client<RowsOf<S>> {
   // reason: they come out as they went in, but for the order of their columns
   const where = inOrder(options.where ?? {}) as NonNullable<ClientOptions<S>['where']>
+  const parts = allParts()
+  const late = (engine: Engine): void => {
+    parts.home.late(engine)
+    miss(engine)
+  }
   // reason: `more` adds the query and the scopes
-  const client = clientOf({ ...options, where }, allParts()) as Client<RowsOf<S>>
+  const client = clientOf({ ...options, where }, { ...parts, home: { ...parts.home, late } }) as Client<
+    RowsOf<S>
+  >
   // reason: what a row is, is the caller's affair; in the inbox every row is a Row
   const plain = client as unknown as Client
   const begin = (): void => void plain.scope(conflictsName).ready.catch(() => {}) // there may be none to be had

@@ -34,7 +34,9 @@ export async function push(
 function write(client: Client, entity: string, id: Id | null, action: Action, data: RowData): WriteHandle {
   if (action === 'create') return client.create(entity, { ...(id === null ? {} : { id }), ...data })
   if (id === null) throw new SyncError('INVALID_ID', `name the row to ${action}`)
-  return action === 'delete' ? client.delete(entity, id) : client.update(entity, id, withoutId(data, id))
+  if (action === 'update') return client.update(entity, id, withoutId(data, id))
+  if (action === 'delete') return client.delete(entity, id)
+  throw new SyncError('INVALID_MESSAGE', `unknown action '${String(action)}'`)
 }
 
 /** Pages send the whole row back, where the id is often text and the column a number: that is no change of the key. */

@@ -122,6 +122,19 @@ test('T-B16 every name of the list, spaces ignored, has its store and its first 
   })
 })
 
+test('what is misspelt is told: a table on the console, an action to who wrote it', async ({ page }) => {
+  const lines: string[] = []
+  page.on('console', message => lines.push(message.text()))
+  await open(page, { attributes: 'data-sync-entities="users,usres"' })
+  const refused = await page.evaluate(async () => {
+    const action = 'remove' as 'delete' // reason: a page without types
+    return window.rhtmxSync.pushChange('users', 1, action).catch(({ code }: { code: string }) => code)
+  })
+  expect(refused).toBe('INVALID_MESSAGE')
+  expect(await page.evaluate(() => window.rhtmxSync.getAll('users'))).toHaveLength(1)
+  await expect.poll(() => lines).toContainEqual(expect.stringContaining("no entity 'usres' is synced here"))
+})
+
 test('T-B12 [F2] server-wins: an edit that loses goes back by itself, told as a rollback', async ({
   page,
 }) => {
