@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs'
 import { createServer } from 'node:http'
+import type { Server } from 'node:http'
 import path from 'node:path'
+import express from 'express'
 import { pino } from 'pino'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import {
@@ -213,6 +215,17 @@ describe('K71 exposure', () => {
       listening: true,
       warnings: [],
     })
+  })
+
+  test('what is no server is refused: an application of Express would never hear of a socket', async () => {
+    const engine = await createSyncEngine({ db: database(), entities: ['users'] })
+    later(() => engine.close())
+    const none: unknown = undefined
+    for (const server of [express(), none]) {
+      // reason: an application may be written without types
+      const attach = (): unknown => engine.attach(server as Server)
+      expect(attach).toThrow(expect.objectContaining({ code: 'INVALID_CONFIG' }))
+    }
   })
 
   test('refused at once where the server listens already', async () => {
