@@ -109,4 +109,5 @@ test('a list of names and definitions is normalised once, without doubles', () =
     'function',
   ])
   expect(codeOf(() => normalizeEntities(['a', defineEntity({ name: 'a' })]))).toBe('INVALID_CONFIG')
+  expect(codeOf(() => normalizeEntities([{ name: 'a' } as never]))).toBe('INVALID_CONFIG') // reason: as above
 })

@@ -193,6 +193,8 @@ export function normalizeEntities(sources: readonly EntitySource[]): EntityDefin
     const definition = (
       typeof source === 'string' ? defineEntity({ name: source }) : source
     ) as EntityDefinition
+    if (!('routing' in definition))
+      throw new SyncError('INVALID_CONFIG', 'an entity is a name, or what defineEntity makes')
     if (seen.has(definition.name))
       throw new SyncError('INVALID_CONFIG', `entity '${definition.name}' is listed twice`)
     seen.add(definition.name)

@@ -75,6 +75,12 @@ describe('T-S01 creation', () => {
     ['an entity twice', { entities: ['users', 'users'] }, 'INVALID_CONFIG', 'users'],
     ['an unknown option', { entities: ['users'], startegy: 'x' }, 'INVALID_CONFIG', 'startegy'],
     [
+      'a rule for no column',
+      { entities: [defineEntity({ name: 'users', serverOwned: ['rank'] })] },
+      'INVALID_CONFIG',
+      'rank',
+    ],
+    [
       'an unknown strategy',
       { entities: ['users'], strategy: 'luck' as 'client-wins' },
       'INVALID_CONFIG',
