@@ -53,10 +53,13 @@ export function allParts(): Omit<Parts, 'home'> & { readonly home: Home } {
   }
 }
 
-/** A client of the sync routes at `options.url`. Opens its store and connects by itself; `ready` tells when. */
-export function createClient<const S extends readonly EntitySource[]>(
+/**
+ * A client of the sync routes at `options.url`. Opens its store and connects by itself; `ready` tells when. `Scoped`: the
+ * rows, by entity, of those that only scopes ask for.
+ */
+export function createClient<const S extends readonly EntitySource[], Scoped = unknown>(
   options: ClientOptions<S>,
-): Client<RowsOf<S>> {
+): Client<RowsOf<S> & Scoped> {
   // reason: they come out as they went in, but for the order of their columns
   const where = inOrder(options.where ?? {}) as NonNullable<ClientOptions<S>['where']>
   const parts = allParts()
@@ -64,10 +67,9 @@ export function createClient<const S extends readonly EntitySource[]>(
     parts.home.late(engine)
     miss(engine)
   }
+  const bare: unknown = clientOf({ ...options, where }, { ...parts, home: { ...parts.home, late } })
   // reason: `more` adds the query and the scopes
-  const client = clientOf({ ...options, where }, { ...parts, home: { ...parts.home, late } }) as Client<
-    RowsOf<S>
-  >
+  const client = bare as Client<RowsOf<S> & Scoped>
   // reason: what a row is, is the caller's affair; in the inbox every row is a Row
   const plain = client as unknown as Client
   const begin = (): void => void plain.scope(conflictsName).ready.catch(() => {}) // there may be none to be had
