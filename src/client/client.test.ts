@@ -247,6 +247,14 @@ describe('a client against a server double', () => {
     expect(errors).toMatchObject([{ code: 'UNKNOWN_ENTITY', message: "no entity 'todoes' is synced here" }])
   })
 
+  test('where there is no page, an address must be whole', async () => {
+    const options = { url: '/api/sync', entities: ['todos'], env: new FakeEnv(), store: 'memory' } as const
+    expect(() => createClient(options)).toThrow(expect.objectContaining({ code: 'INVALID_CONFIG' }))
+    await createClient({ ...options, autoConnect: false }).close()
+    const { entities: _, ...without } = options
+    expect(() => createClient(without as never)).toThrow(/name the tables/) // reason: an application without types
+  })
+
   test('ready comes offline too, with what is cached', async () => {
     const server = new FakeServer()
     server.refusing = 1006
