@@ -251,6 +251,33 @@ describe('a client against a server double', () => {
     expect(rows).toBe(2)
   })
 
+  test('an entity that the server does not have is told of, once', async () => {
+    const server = new FakeServer()
+    server.define('todos', ['id', 'title'])
+    const errors: SyncError[] = []
+    const client = createClient({
+      url: 'http://x',
+      entities: ['todos', 'todoes'],
+      env: new FakeEnv(),
+      transports: [server.transport()],
+      store: 'memory',
+      onError: error => errors.push(error),
+    })
+    await client.ready
+    client.disconnect()
+    client.connect()
+    await client.sync('todos')
+    expect(errors).toMatchObject([{ code: 'UNKNOWN_ENTITY', message: "no entity 'todoes' is synced here" }])
+  })
+
+  test('where there is no page, an address must be whole', async () => {
+    const options = { url: '/api/sync', entities: ['todos'], env: new FakeEnv(), store: 'memory' } as const
+    expect(() => createClient(options)).toThrow(expect.objectContaining({ code: 'INVALID_CONFIG' }))
+    await createClient({ ...options, autoConnect: false }).close()
+    const { entities: _, ...without } = options
+    expect(() => createClient(without as never)).toThrow(/name the tables/) // reason: an application without types
+  })
+
   test('ready comes offline too, with what is cached', async () => {
     const server = new FakeServer()
     server.refusing = 1006

@@ -35,8 +35,7 @@ export function clientOf<const S extends readonly EntitySource[]>(
     ...connecting(engine),
     get online() {
       const { state } = linkOf(engine)
-      const ready = state === 'ready'
-      return env.online() && engine.wanted && (ready || (hopeful(engine) && state !== 'waiting'))
+      return env.online() && (state === 'ready' ? engine.wanted : hopeful(engine) && state !== 'waiting')
     },
     clear: async () => (engine.home ?? (await callHome(engine))).forget(engine),
     adopt: async () => (engine.home ?? (await callHome(engine))).adopt(engine),

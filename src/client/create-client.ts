@@ -1,10 +1,10 @@
 // `createClient`: the client with all its parts.
-import { conflictsName } from '../core/index.ts'
+import { conflictsName, SyncError } from '../core/index.ts'
 import type { EntitySource, Filter, Row } from '../core/index.ts'
 import type { Client, ClientOptions, RowsOf, Target } from './api.ts'
 import { checkEntity, clientOf } from './client.ts'
 import { conflictsOf } from './conflicts.ts'
-import type { Parts } from './engine.ts'
+import type { Engine, Parts } from './engine.ts'
 import { desk } from './desk.ts'
 import { encodeId } from './encode.ts'
 import { textOf } from './filters.ts'
@@ -12,7 +12,7 @@ import type { ScopeOptions } from './filters.ts'
 import { healing } from './heal.ts'
 import { home } from './home.ts'
 import type { Home } from './home.ts'
-import { chores } from './late.ts'
+import { chores, miss } from './late.ts'
 import { queryOf } from './query.ts'
 import type { QueryOptions } from './query.ts'
 import { pruning } from './prune.ts'
@@ -20,7 +20,7 @@ import { newScopes } from './scopes.ts'
 import type { Scopes } from './scopes.ts'
 import { platformEnv } from './platform.ts'
 import { sseTransport } from './transport-sse.ts'
-import { webSocketTransport } from './transport-websocket.ts'
+import { absolute, webSocketTransport } from './transport-websocket.ts'
 
 /** Of one client. */
 export function allParts(): Omit<Parts, 'home'> & { readonly home: Home } {
@@ -53,14 +53,24 @@ export function allParts(): Omit<Parts, 'home'> & { readonly home: Home } {
   }
 }
 
-/** A client of the sync routes at `options.url`. Opens its store and connects by itself; `ready` tells when. */
-export function createClient<const S extends readonly EntitySource[]>(
+/**
+ * A client of the sync routes at `options.url`. Opens its store and connects by itself; `ready` tells when. `Scoped`: the
+ * rows, by entity, of those that only scopes ask for. Throws INVALID_CONFIG.
+ */
+export function createClient<const S extends readonly EntitySource[], Scoped = unknown>(
   options: ClientOptions<S>,
-): Client<RowsOf<S>> {
+): Client<RowsOf<S> & Scoped> {
+  checkOptions(options)
   // reason: they come out as they went in, but for the order of their columns
   const where = inOrder(options.where ?? {}) as NonNullable<ClientOptions<S>['where']>
+  const parts = allParts()
+  const late = (engine: Engine): void => {
+    parts.home.late(engine)
+    miss(engine)
+  }
+  const bare: unknown = clientOf({ ...options, where }, { ...parts, home: { ...parts.home, late } })
   // reason: `more` adds the query and the scopes
-  const client = clientOf({ ...options, where }, allParts()) as Client<RowsOf<S>>
+  const client = bare as Client<RowsOf<S> & Scoped>
   // reason: what a row is, is the caller's affair; in the inbox every row is a Row
   const plain = client as unknown as Client
   const begin = (): void => void plain.scope(conflictsName).ready.catch(() => {}) // there may be none to be had
@@ -68,6 +78,18 @@ export function createClient<const S extends readonly EntitySource[]>(
     conflicts: conflictsOf(plain, begin),
     [Symbol.asyncDispose]: () => client.close(),
   })
+}
+
+/** An application may be written without types, and rendered where there is no page: nothing is relative to it there. */
+function checkOptions({ url, entities, transports, autoConnect }: ClientOptions): void {
+  if (!Array.isArray(entities))
+    throw new SyncError('INVALID_CONFIG', "name the tables to sync, e.g. entities: ['users']")
+  if (transports !== undefined || autoConnect === false) return
+  try {
+    absolute(url)
+  } catch {
+    throw new SyncError('INVALID_CONFIG', `url: '${url}' must be an absolute address where there is no page`)
+  }
 }
 
 function inOrder(wheres: { readonly [entity: string]: Filter<Row> | undefined }): object {

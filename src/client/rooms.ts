@@ -30,6 +30,8 @@ export interface Rooms {
   /** Why the disk takes nothing any more. */
   broken: SyncError | null
   moulted: boolean
+  /** What this page wants and the server does not have, as far as that was told. */
+  readonly missed: Set<string>
   /** Why confirmed rows are not stored any more. */
   rowsLost: SyncError | null
   /** How many edits of its own this page has marked, by the client that it was then. */
@@ -72,6 +74,7 @@ export function furnish(engine: Engine): void {
     exclusive: null,
     broken: null,
     moulted: false,
+    missed: new Set(),
     rowsLost: null,
     marked: new Map(),
     cleared: null,

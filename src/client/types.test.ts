@@ -13,14 +13,9 @@ interface User {
 test('rows are typed by their definitions', () => {
   const schema = null as unknown as StandardSchema<User> // reason: only its type is of interest
   const users = defineEntity({ name: 'users', schema })
-  const client = createClient({
-    url: 'http://x',
-    entities: ['notes', users],
-    env: new FakeEnv(),
-    transports: [],
-    store: 'memory',
-    autoConnect: false,
-  })
+  const env = new FakeEnv()
+  const offline = { url: 'http://x', env, transports: [], store: 'memory', autoConnect: false } as const
+  const client = createClient({ ...offline, entities: ['notes', users] })
   expectTypeOf(client.get('users', 1)).toEqualTypeOf<User | undefined>()
   expectTypeOf(client.getAll('users')).toEqualTypeOf<readonly User[]>()
   expectTypeOf(client.get('notes', 'x')).toEqualTypeOf<Row | undefined>()
@@ -37,6 +32,9 @@ test('rows are typed by their definitions', () => {
     client.getAll('others')
   }
   expectTypeOf(unknown).returns.toBeVoid()
+  const scoped = createClient<['notes'], { readonly users: User }>({ ...offline, entities: ['notes'] })
+  expectTypeOf(scoped.get('users', 1)).toEqualTypeOf<User | undefined>()
+  expectTypeOf(scoped.get('notes', 'x')).toEqualTypeOf<Row | undefined>()
   client.on('rejected', ({ cause, n }) => {
     expectTypeOf(cause).toEqualTypeOf<SyncError>()
     expectTypeOf(n).toBeNumber()

@@ -18,18 +18,21 @@ export interface AccessChange<T = Row> {
   readonly data: Partial<T>
 }
 
-/** All of it is asked on the server, at every exit and entrance. Rules are called often: they must not await or read. */
-export interface AccessRules<T = Row> {
+/**
+ * All of it is asked on the server, at every exit and entrance. Rules are called often: they must not await or read. `U`:
+ * what `authenticate` returns.
+ */
+export interface AccessRules<T = Row, U extends { readonly id: string } = AccessUser> {
   /** The rows that a user may see: a filter, or true for all of them, or false for none. Default: all. */
-  readonly read?: (user: AccessUser) => Filter<T> | boolean
+  readonly read?: (user: U) => Filter<T> | boolean
   /** The columns that a user may see and write; the key is always among them. Default: all. */
-  readonly columns?: (user: AccessUser) => readonly (keyof T & string)[]
+  readonly columns?: (user: U) => readonly (keyof T & string)[]
   /**
    * Whether a user may make this change; `row` is the row as it stands, null where there is none. Values that are
    * returned are stored as well, whatever the user sent. May be asked again where the row moves meanwhile. Default: who
    * may see the row before and after may make it.
    */
-  readonly write?: (user: AccessUser, change: AccessChange<T>, row: T | null) => WriteLeave<T>
+  readonly write?: (user: U, change: AccessChange<T>, row: T | null) => WriteLeave<T>
 }
 
 export type WriteLeave<T = Row> = boolean | Partial<T> | Promise<boolean | Partial<T>>

@@ -63,6 +63,32 @@ test('[S2] names that would be a path, a trap or unreadable are refused', () => 
     expect(codeOf(() => defineEntity({ name }))).toBe(null)
 })
 
+test('what is misspelt is refused: a rule that nobody reads keeps nobody out', () => {
+  const rules = { read: () => true, write: () => false }
+  expect(codeOf(() => defineEntity({ name: 'a', access: rules, by: ['x'] }))).toBe(null)
+  for (const wrong of [{ acess: rules }, { access: { reads: rules.read } }, { access: { read: { a: 1 } } }]) {
+    expect(
+      codeOf(() => defineEntity({ name: 'a', ...wrong } as never)), // reason: an application without types
+      JSON.stringify(wrong),
+    ).toBe('INVALID_CONFIG')
+  }
+})
+
+test('a rule takes the user that the application says it gives', () => {
+  interface Member {
+    readonly id: string
+    readonly team: string
+  }
+  const notes = defineEntity({
+    name: 'notes',
+    access: {
+      read: (user: Member) => ({ team: user.team }),
+      write: user => ({ team: user.team }),
+    },
+  })
+  expect(notes.access?.read?.({ id: 'u1', team: 'a' })).toEqual({ team: 'a' })
+})
+
 test('strategies in any spelling; unknown ones name those that there are', () => {
   for (const text of ['last-write-wins', 'LastWriteWins', 'last_write_wins', 'LAST-WRITE-WINS'])
     expect(parseStrategy(text)).toBe('last-write-wins')
@@ -83,4 +109,5 @@ test('a list of names and definitions is normalised once, without doubles', () =
     'function',
   ])
   expect(codeOf(() => normalizeEntities(['a', defineEntity({ name: 'a' })]))).toBe('INVALID_CONFIG')
+  expect(codeOf(() => normalizeEntities([{ name: 'a' } as never]))).toBe('INVALID_CONFIG') // reason: as above
 })

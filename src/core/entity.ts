@@ -1,5 +1,5 @@
 // A synced table as the user names it: a bare name, or a definition with types, validation and rules.
-import type { AccessRules } from './access.ts'
+import type { AccessRules, AccessUser } from './access.ts'
 import { SyncError } from './errors.ts'
 import type { Json, Row } from './ids.ts'
 import { isForbiddenName } from './ids.ts'
@@ -45,7 +45,11 @@ export interface FieldRule<V = Json> {
   readonly resolver?: (server: V, client: V, context: ResolveContext) => V | Promise<V>
 }
 
-export interface EntityOptions<Name extends string = string, S extends StandardSchema = StandardSchema> {
+export interface EntityOptions<
+  Name extends string = string,
+  S extends StandardSchema = StandardSchema,
+  U extends { readonly id: string } = AccessUser,
+> {
   readonly name: Name
   /** Default: the name where a table is called so, else its snake_case plural (`BlogPost` → `blog_posts`). */
   readonly table?: string
@@ -70,7 +74,7 @@ export interface EntityOptions<Name extends string = string, S extends StandardS
    */
   readonly by?: readonly (keyof SchemaRow<S> & string)[]
   /** Who may see and write which rows and columns. Default: whoever may connect, all of them. */
-  readonly access?: AccessRules<SchemaRow<S>>
+  readonly access?: AccessRules<SchemaRow<S>, U>
 }
 
 /** A definition, checked; made by `defineEntity`. */
@@ -108,10 +112,30 @@ export const reservedNames: ReadonlySet<string> = new Set([
   'status',
 ])
 
-export function defineEntity<const Name extends string, S extends StandardSchema = StandardSchema>(
-  options: EntityOptions<Name, S>,
-): EntityDefinition<Name, SchemaRow<S>> {
+const optionNames: readonly (keyof EntityOptions)[] = [
+  'name',
+  'table',
+  'primaryKey',
+  'schema',
+  'strategy',
+  'resolver',
+  'grain',
+  'fields',
+  'serverOwned',
+  'unknownFields',
+  'by',
+  'access',
+]
+const ruleNames: readonly (keyof AccessRules)[] = ['read', 'columns', 'write']
+
+/** Throws INVALID_CONFIG, RESERVED_NAME. */
+export function defineEntity<
+  const Name extends string,
+  S extends StandardSchema = StandardSchema,
+  U extends { readonly id: string } = AccessUser,
+>(options: EntityOptions<Name, S, U>): EntityDefinition<Name, SchemaRow<S>> {
   checkName(options.name)
+  checkOptions(options)
   const key = options.primaryKey
   return {
     name: options.name,
@@ -129,6 +153,23 @@ export function defineEntity<const Name extends string, S extends StandardSchema
     access: options.access as AccessRules | undefined,
     routing: options.by ?? (options.access?.read === undefined ? [] : 'all'),
   }
+}
+
+/** A rule that is misspelt would keep nobody out. */
+function checkOptions({ name, ...options }: { readonly name: string; readonly access?: object }): void {
+  const check = (what: string, given: object, known: readonly string[]): void => {
+    for (const key of Object.keys(given)) {
+      if (known.includes(key)) continue
+      const names = known.join(', ')
+      throw new SyncError('INVALID_CONFIG', `'${name}': unknown option '${what}${key}'; known are ${names}`)
+    }
+  }
+  check('', options, optionNames)
+  const { access = {} } = options
+  check('access.', access, ruleNames)
+  for (const [rule, value] of Object.entries(access))
+    if (value !== undefined && typeof value !== 'function')
+      throw new SyncError('INVALID_CONFIG', `'${name}': access.${rule} must be a function`)
 }
 
 function grainOf(name: string, grain: Grain | undefined, single: boolean): Grain | undefined {
@@ -152,6 +193,8 @@ export function normalizeEntities(sources: readonly EntitySource[]): EntityDefin
     const definition = (
       typeof source === 'string' ? defineEntity({ name: source }) : source
     ) as EntityDefinition
+    if (!('routing' in definition))
+      throw new SyncError('INVALID_CONFIG', 'an entity is a name, or what defineEntity makes')
     if (seen.has(definition.name))
       throw new SyncError('INVALID_CONFIG', `entity '${definition.name}' is listed twice`)
     seen.add(definition.name)

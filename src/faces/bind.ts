@@ -14,7 +14,9 @@ export function bindElements({ client, page }: Lent): (entities: readonly string
   const paint = (): void => {
     for (const element of page.querySelectorAll<HTMLElement>('[data-rhtmx-bind]')) {
       const place = /^([^:]+):(.+):([^:]+)$/.exec(element.dataset['rhtmxBind'] ?? '')
-      const [, entity = '', id = '', column = ''] = place ?? []
+      // none, as of a row that has no id yet
+      if (place === null) continue
+      const [, entity = '', id = '', column = ''] = place
       const value = client.get(entity, id)?.[column]
       // what is not here says nothing about what the server has rendered
       if (value === undefined) continue

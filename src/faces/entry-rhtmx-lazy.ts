@@ -49,12 +49,8 @@ function homeOf({ kind, strategyText, complain, done }: Lent, lazy: Lazy): Home 
   }
 }
 
-/** What a page is told of. `changed`: and what was; `named`: what it names, of which nobody would miss a misspelt one. */
-function tellPage(
-  { client, engine, tell, follow, complain }: Lent,
-  changed: Set<string>,
-  named: Set<string>,
-): void {
+/** What a page is told of; `changed`: and what was. */
+function tellPage({ client, engine, tell, follow }: Lent, changed: Set<string>): void {
   const { env } = engine
   client.on('storage', detail => tell('storage:failed', detail))
   client.on('rejected', ({ n, writes, error }) => {
@@ -66,15 +62,11 @@ function tellPage(
   const check = (): void => {
     const { state, code, reason } = linkOf(engine)
     if (state === 'ready') refused = false
-    for (const name of named)
-      if (engine.replica.state.entities.get(name)?.refused === true && named.delete(name))
-        complain(`the server has no entity '${name}'`)
     if (state !== 'stopped' || code !== 4401 || refused) return
     refused = true
     tell('auth:required', { code, reason })
   }
   client.on('state', check)
-  client.on('ready', check)
   check()
   const told = changeEvents(
     tell,
@@ -93,20 +85,18 @@ const rhtmxLazy = (lent: Lent): Home => {
   Object.assign(engine.env, platform)
   const conflicts = conflictsOf(client)
   const changed = new Set<string>()
-  const named = new Set<string>()
   const bind = once(bindElements(lent))
   const refresh = once(entities => autoRefresh(lent, entities, changed))
   const watch = once(entities => watchLoops(lent, entities))
   const watchConflicts = once(entities => entities.includes(conflictsName) && tellConflicts(conflicts, tell))
   const see = ({ entities, autoRefresh, debug }: Omit<Joining, 'url' | 'where'>): void => {
-    for (const name of entities) if (name !== conflictsName) named.add(name)
     bind(entities)
     if (autoRefresh) refresh(entities)
     if (debug) watch(entities)
     watchConflicts(entities)
   }
   see(lent)
-  tellPage(lent, changed, named)
+  tellPage(lent, changed)
   return homeOf(lent, {
     sseTransport,
     longPollTransport,

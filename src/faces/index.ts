@@ -25,6 +25,9 @@ export type { InitOptions, ScriptKind, ScriptOptions } from './script.ts'
 export type { ConnectionState } from './words.ts'
 
 declare global {
+  const rhtmxSync: RhtmxSync
+  const RHTMXFieldSync: RhtmxFieldSync
+  const rhtmxFieldSync: RhtmxFieldSync
   interface Window {
     readonly rhtmxSync: RhtmxSync
     readonly RHTMXFieldSync: RhtmxFieldSync

@@ -3,7 +3,7 @@
 import { SyncError } from '../core/index.ts'
 import type { Logger, ServerEnv } from './env.ts'
 import { anybody, concerns, expiryOf } from './user.ts'
-import type { Authenticate, AuthRequest, SignOut, User } from './user.ts'
+import type { Authenticate, AuthRequest, Named, SignOut, User } from './user.ts'
 
 /** Who does not say so by then, does not say so. */
 const deadlineMs = 10_000
@@ -65,7 +65,7 @@ export class Doorkeeper {
     throw new SyncError('AUTH_REQUIRED', 'sign in first')
   }
 
-  #inTime(authenticate: Authenticate, request: AuthRequest): Promise<User | null> {
+  #inTime(authenticate: Authenticate, request: AuthRequest): Promise<Named | null> {
     return new Promise((resolve, reject) => {
       const late = new Error(`authenticate did not answer within ${deadlineMs} ms`)
       const cancel = this.#env.after(deadlineMs, () => reject(late))
@@ -76,7 +76,7 @@ export class Doorkeeper {
 }
 
 /** An application may be written without types: what it takes for a user decides whose rows are shown. */
-function checked(user: User | null | undefined): User | null {
+function checked(user: Named | null | undefined): User | null {
   if (user === null || user === undefined) return null
   if (typeof user === 'object' && typeof user.id === 'string' && user.id !== '') return user
   throw new TypeError('authenticate must return a user with an id of text, or null')

@@ -6,8 +6,8 @@ export interface ServerEnv {
   now(): number
   /** In [0, 1). */
   random(): number
-  /** Runs once after `ms`; the result cancels. Must not keep the process alive. */
-  after(ms: number, run: () => void): () => void
+  /** Runs once after `ms`; the result cancels. Must not keep the process alive, unless somebody `awaits` it. */
+  after(ms: number, run: () => void, awaits?: 'awaits'): () => void
   /** Runs after the current burst of IO; the result cancels. */
   soon(run: () => void): () => void
   /** `bytes` random bytes, hex. */
@@ -18,9 +18,9 @@ export function nodeEnv(): ServerEnv {
   return {
     now: () => Date.now(),
     random: () => Math.random(),
-    after(ms, run) {
+    after(ms, run, awaits) {
       const timer = setTimeout(run, ms)
-      timer.unref()
+      if (awaits === undefined) timer.unref()
       return () => clearTimeout(timer)
     },
     soon(run) {

@@ -28,7 +28,7 @@ import { LongPoll, longPollHeaders } from './long-poll.ts'
 import { namesOf } from './conflicts.ts'
 import { changesSince, inTurn } from './pull.ts'
 import { checkOrigin, corsHeaders, preflightHeaders } from './origin.ts'
-import { answerScript, currentScript } from './scripts.ts'
+import { answerScript, currentScript, noFields } from './scripts.ts'
 import { fetchAdapter, nodeAdapter } from './route-adapters.ts'
 import type { EntityInfo, Sender } from './store.ts'
 import { makeUpgrader } from './upgrade.ts'
@@ -45,7 +45,7 @@ export interface SyncRoutes {
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): boolean
   /**
    * The path of the script under the name of its content, `/api/sync/client.<hash>.js`: may be cached for ever.
-   * `field-client`: that of fields, which is served where field sync is enabled.
+   * `field-client`: that of fields; rejects NOT_FOUND where field sync is not enabled.
    */
   script(name?: 'client' | 'field-client'): Promise<string>
 }
@@ -80,8 +80,10 @@ export function makeRoutes(engine: SyncEngine, parts: EngineParts, settings: Set
   return Object.assign(nodeAdapter(doors), {
     fetch: fetchAdapter(doors),
     upgrade: makeUpgrader(engine, parts, settings),
-    script: async (name: 'client' | 'field-client' = 'client') =>
-      `${settings.path}/${await currentScript(name)}`,
+    async script(name: 'client' | 'field-client' = 'client') {
+      if (name === 'field-client' && fieldPath === null) throw noFields()
+      return `${path}/${await currentScript(name)}`
+    },
   })
 }
 

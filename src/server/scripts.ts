@@ -19,19 +19,27 @@ interface Script {
 
 const scripts = new Map<keyof typeof files, Promise<Script>>()
 
+export function noFields(): SyncError {
+  return new SyncError(
+    'NOT_FOUND',
+    'the script of fields is served where the engine has the option fieldSync',
+  )
+}
+
 /** `client.<hash>.js` */
 export async function currentScript(name: keyof typeof files): Promise<string> {
   return `${name}.${(await load(name)).hash}.js`
 }
 
-/** Null: no script's name, or that of fields where there are none (rule E8). */
+/** Null: no script's name. Throws NOT_FOUND for that of fields where there are none (rule E8). */
 export function answerScript(
   segment: string,
   request: SyncRequest,
   fields: boolean,
 ): Promise<SyncAnswer> | null {
   const [, name, hash] = /^((?:field-)?client|lazy)(?:\.([\da-f]{16}))?\.js$/.exec(segment) ?? []
-  if (name === undefined || (name === 'field-client' && !fields)) return null
+  if (name === undefined) return null
+  if (name === 'field-client' && !fields) throw noFields()
   // reason: as the pattern says
   return answer(name as keyof typeof files, hash ?? request.query.get('v'), request)
 }

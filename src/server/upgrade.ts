@@ -111,8 +111,11 @@ function turnAway(websocket: WebSocket, error: Error): void {
   websocket.close(code, code === 1013 ? `retry_after_ms=${wait ?? 1000}` : error.message.slice(0, 120))
 }
 
-/** Throws INVALID_CONFIG for a server that must not be reached as it listens; see exposure.ts. */
+/** Throws INVALID_CONFIG for what is no server, and for one that must not be reached as it listens; see exposure.ts. */
 export function attachUpgrades(server: UpgradableServer, upgrade: Upgrader, settings: Settings): () => void {
+  // reason: an application may be written without types; one of Express takes listeners too, and never calls them
+  if (typeof (server as Partial<UpgradableServer> | undefined)?.address !== 'function')
+    throw new SyncError('INVALID_CONFIG', 'attach takes the HTTP server, e.g. what app.listen() returns')
   const unwatch = watchExposure(server, settings)
   const doors = doorsOf(settings)
   const listener: UpgradeHandler = (request, socket, head) => {

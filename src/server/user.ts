@@ -22,7 +22,10 @@ export interface AuthRequest {
  * Null: nobody, answered 401 or closed 4401. A SyncError FORBIDDEN: somebody who may not, 403 or 4403. Anything else that
  * it throws is a failure of the moment, 503 or 1013.
  */
-export type Authenticate = (request: AuthRequest) => User | null | Promise<User | null>
+export type Authenticate = (request: AuthRequest) => Named | null | Promise<Named | null>
+
+/** An interface has no claims but those that it names, and is a user all the same. */
+export type Named = User | Pick<User, 'id' | 'expiresAt' | 'session'>
 
 /** Those whom it concerns: of this user, and of this sign-in. */
 export interface SignOut {

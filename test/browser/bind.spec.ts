@@ -95,6 +95,19 @@ test('[F4] X71 a bound name that looks like HTML is text, and so is its title', 
   expect(await page.title()).toBe('')
 })
 
+test('[F4] a place without an id, or none at all, keeps what it shows, and the page goes on', async ({
+  page,
+}) => {
+  const errors: Error[] = []
+  page.on('pageerror', error => errors.push(error))
+  const bound = ['users::name', 'users:1', ''].map(place => `<i data-rhtmx-bind="${place}">rendered</i>`)
+  await open(page, `${bound.join('')}<p data-rhtmx-bind="users:1:name"></p>`)
+  await push(page, 'Ada')
+  await expect(page.locator('p')).toHaveText('Ada')
+  await expect(page.locator('i')).toHaveText(['rendered', 'rendered', 'rendered'])
+  expect(errors).toEqual([])
+})
+
 test('[F4] controls: values of all kinds, and nothing over what somebody types', async ({ page }) => {
   await sql(on.file, "INSERT INTO things (id, label, amount, done, color) VALUES (3, 'lamp', 2, 1, 'red')")
   const body = `<form>

@@ -109,7 +109,7 @@ test('T-B19 A52 pushChange as the documents write it, online', async ({ page }) 
     )
     return [...(await Promise.all(pushes)), window.rhtmxSync.get('users', 2)?.['name']]
   })
-  expect(refused).toEqual(['INVALID_VALUE', 'INVALID_VALUE', 'INVALID_VALUE', 'Barbara'])
+  expect(refused).toEqual(['INVALID_MESSAGE', 'INVALID_MESSAGE', 'INVALID_MESSAGE', 'Barbara'])
 })
 
 test('T-B12 A30 a rejected push rolls back, is announced, and is kept for a retry', async ({ page }) => {

@@ -33,8 +33,8 @@ export const differentialMutants = [
   inClient(
     'W6 what is not followed is taken all the same',
     'apply.ts',
-    'if (kept === undefined || !(kept.wanted || kept.asked)) continue',
-    'if (kept === undefined) continue',
+    'if (batch.to && !kept.wanted && !kept.asked) {',
+    'if (false as boolean) {',
     follow,
   ),
   inClient(

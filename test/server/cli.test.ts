@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { afterEach, describe, expect, test } from 'vitest'
-import { cleanUp, folder, openDatabase, rowsOf } from './support/app.ts'
+import { cleanUp, folder, later, openDatabase, rowsOf } from './support/app.ts'
 import type { Handle } from './support/app.ts'
 import { addressOf, runCli, writeElsewhere } from './support/process.ts'
 import { pull, push, subscribed } from './support/wire.ts'
@@ -213,6 +213,16 @@ describe('syncline', () => {
     expect(unknown.errors).toMatch(/^UNKNOWN_TABLE: .*ghosts.*\n$/)
     const text = path.resolve(import.meta.dirname, 'cli.test.ts')
     expect((await run('status', text)).errors).toMatch(/^\w+: .*\n$/)
+  })
+
+  test('[C11] a database that somebody else writes to is waited for, and given up in words', async () => {
+    const file = nastyFile()
+    const other = openDatabase(file)
+    later(() => other.close())
+    other.exec('BEGIN IMMEDIATE')
+    const ended = await run('serve', file, '--entities', 'happenings', '--port', '0')
+    expect(ended.code).toBe(1)
+    expect(ended.errors).toMatch(/^DATABASE_BUSY: .*\n$/)
   })
 
   test('in production it listens on this machine only, unless told otherwise', async () => {

@@ -285,7 +285,7 @@ test('[W9] T-D25 disconnect ends all that hangs on the connection, once, and con
   const pending = it.client.requestSync('users').catch((error: unknown) => error)
   await it.client.disconnect()
   expect(await pending).toMatchObject({ code: 'NOT_CONNECTED' })
-  expect(it.of('disconnected')).toMatchObject([{ intentional: true }])
+  expect(it.of('disconnected')).toEqual([{ code: 1000, reason: '', intentional: true }])
   expect(cleaned).toBe(1)
   expect(it.of('error')).toMatchObject([
     { message: expect.stringContaining('of the application') },

@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs'
 import { createServer } from 'node:http'
+import type { Server } from 'node:http'
 import path from 'node:path'
+import express from 'express'
 import { pino } from 'pino'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import {
@@ -72,6 +74,12 @@ describe('T-S01 creation', () => {
     ['nothing to sync', { entities: [] }, 'INVALID_CONFIG', 'entities'],
     ['an entity twice', { entities: ['users', 'users'] }, 'INVALID_CONFIG', 'users'],
     ['an unknown option', { entities: ['users'], startegy: 'x' }, 'INVALID_CONFIG', 'startegy'],
+    [
+      'a rule for no column',
+      { entities: [defineEntity({ name: 'users', serverOwned: ['rank'] })] },
+      'INVALID_CONFIG',
+      'rank',
+    ],
     [
       'an unknown strategy',
       { entities: ['users'], strategy: 'luck' as 'client-wins' },
@@ -213,6 +221,17 @@ describe('K71 exposure', () => {
       listening: true,
       warnings: [],
     })
+  })
+
+  test('what is no server is refused: an application of Express would never hear of a socket', async () => {
+    const engine = await createSyncEngine({ db: database(), entities: ['users'] })
+    later(() => engine.close())
+    const none: unknown = undefined
+    for (const server of [express(), none]) {
+      // reason: an application may be written without types
+      const attach = (): unknown => engine.attach(server as Server)
+      expect(attach).toThrow(expect.objectContaining({ code: 'INVALID_CONFIG' }))
+    }
   })
 
   test('refused at once where the server listens already', async () => {

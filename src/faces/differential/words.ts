@@ -19,7 +19,10 @@ export function wordsOf(detail: StateDetail, wasConnected: boolean, url: string,
   const { state, previous, code, reason, attempt, nextRetryAt } = detail
   if (state === 'ready') return wasConnected ? [] : [{ say: 'connected' }]
   const words: Word[] = []
-  if (wasConnected) words.push({ say: 'disconnected', code, reason, intentional: state === 'idle' })
+  // of what was ended on purpose, the link still has the end of some attempt before
+  if (wasConnected && state === 'idle')
+    words.push({ say: 'disconnected', code: 1000, reason: '', intentional: true })
+  else if (wasConnected) words.push({ say: 'disconnected', code, reason, intentional: false })
   const ended = state === 'waiting' || state === 'stopped'
   if (ended && previous !== 'waiting') words.push({ say: 'error', error: errorOf(detail, wasConnected, url) })
   if (state !== 'waiting') return words

@@ -367,6 +367,7 @@ test('[L8] values are stored by the kind of their column, and what cannot be sto
   ]
   const results = await push(store, alice, ...bad.map(([wish], i) => mutation(i + 2, wish)))
   expect(results.map(result => result.error?.code)).toEqual(bad.map(([, code]) => code))
+  expect(results.at(-1)?.error?.message).toMatch(/^there is no such row to update, .*NOT NULL/)
 })
 
 test('[D9] a cascade is seen, and belongs to nobody', async () => {

@@ -128,7 +128,8 @@ export class Access {
               { cause: error },
             )
           }
-          await this.pause(delays[round] ?? longestDelay)
+          // a process that has nothing else to do, as one that starts, would end
+          await this.pause(delays[round] ?? longestDelay, 'awaits')
         }
       }
     } finally {
@@ -136,10 +137,10 @@ export class Access {
     }
   }
 
-  pause(ms: number): Promise<void> {
+  pause(ms: number, awaits?: 'awaits'): Promise<void> {
     return new Promise(resolve => {
       if (ms === 0) this.#env.soon(resolve)
-      else this.#env.after(ms, resolve)
+      else this.#env.after(ms, resolve, awaits)
     })
   }
 

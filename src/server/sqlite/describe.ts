@@ -66,6 +66,14 @@ export function routingOf({ routing, name }: EntityDefinition, { columns }: Tabl
   return routing
 }
 
+/** A rule for a column that is not there is misspelt. Throws INVALID_CONFIG. */
+function checkColumns({ name, fields, serverOwned }: EntityDefinition, columns: readonly Column[]): void {
+  for (const named of [...Object.keys(fields), ...serverOwned]) {
+    if (columns.some(column => column.name === named)) continue
+    throw new SyncError('INVALID_CONFIG', `'${name}' has a rule for '${named}': its table has no such column`)
+  }
+}
+
 /** Throws UNKNOWN_TABLE, NO_PRIMARY_KEY, UNSUPPORTED_KEY, INVALID_CONFIG. */
 export function describe(db: Connection, definition: EntityDefinition): Table {
   const found = findTable(db, definition)
@@ -77,6 +85,7 @@ export function describe(db: Connection, definition: EntityDefinition): Table {
       `table '${found.name}' has a column '${column.name}', which JavaScript objects cannot hold; rename it`,
     )
   }
+  checkColumns(definition, columns)
   const key = keyOf(found.name, columns, definition)
   const single = key.length === 1 ? key[0] : undefined
   const primary = columns.filter(column => column.keyPlace > 0)

@@ -53,7 +53,10 @@ export function refusedBy(error: unknown, code: ErrorCode): unknown {
   const sqlite = textOf(error)
   return new Refused('rejected', {
     code,
-    message: `the database refused the change: ${sqlite}`,
+    message:
+      code === 'NOT_FOUND'
+        ? `there is no such row to update, and the database refused it as a new one: ${sqlite}`
+        : `the database refused the change: ${sqlite}`,
     details: { sqlite },
   })
 }

@@ -1,0 +1,46 @@
+// A sync that a tab asks for which does not lead.
+import { describe, expect, test, vi } from 'vitest'
+import { settle } from '../testing/fake-env.ts'
+import { crew, leaders, server, tabs, titles } from './crew-rig.test.ts'
+import type { Tab } from './crew-rig.test.ts'
+
+describe('[T3] followers', () => {
+  test('whose page asks for a sync are told of its end when what came of it is on their screen', async () => {
+    const [first, second] = (await crew(2)) as [Tab, Tab]
+    await settle()
+    server.holdDown = true
+    server.put('todos', 'a', { id: 'a', title: 'one' })
+    let shown: unknown = null
+    const done = second.client.sync('todos').then(() => (shown = titles(second)))
+    await settle()
+    expect(shown).toBe(null)
+    expect(server.received.filter(({ type }) => type === 'subscribe')).toHaveLength(2)
+    server.release()
+    await done
+    expect(shown).toEqual(['"one"'])
+    await second.client.sync('todos')
+    expect(server.received.filter(({ type }) => type === 'subscribe')).toHaveLength(3)
+    first.client.disconnect()
+    await vi.waitFor(() => expect(second.client.status().state).toBe('idle'))
+    await expect(second.client.sync('todos')).rejects.toMatchObject({ code: 'NOT_CONNECTED' })
+  })
+
+  test('ask for a sync again where the leader is gone before it said that it was done', async () => {
+    const [first, second, third] = (await crew(3)) as [Tab, Tab, Tab]
+    await settle()
+    server.holdDown = true
+    const done = third.client.sync('todos')
+    await vi.waitFor(() => expect(server.received.filter(({ type }) => type === 'subscribe')).toHaveLength(2))
+    await first.client.close()
+    await vi.waitFor(() => expect(leaders([second, third])).toEqual([second.name]))
+    server.release()
+    await done
+    expect(leaders([second, third])).toEqual([second.name])
+    tabs.freeze(second.name)
+    const later = third.client.sync('todos')
+    await settle()
+    await third.env.advance(2_000)
+    await later
+    expect(leaders([third])).toEqual([third.name])
+  })
+})
