@@ -270,12 +270,13 @@ describe('a client against a server double', () => {
     expect(errors).toMatchObject([{ code: 'UNKNOWN_ENTITY', message: "no entity 'todoes' is synced here" }])
   })
 
-  test('where there is no page, an address must be whole', async () => {
+  test('what is asked for wrongly is refused in words; where there is no page, an address must be whole', async () => {
     const options = { url: '/api/sync', entities: ['todos'], env: new FakeEnv(), store: 'memory' } as const
     expect(() => createClient(options)).toThrow(expect.objectContaining({ code: 'INVALID_CONFIG' }))
     await createClient({ ...options, autoConnect: false }).close()
     const { entities: _, ...without } = options
     expect(() => createClient(without as never)).toThrow(/name the tables/) // reason: an application without types
+    expect(() => createClient({ ...options, onErorr: () => {} } as never)).toThrow("unknown option 'onErorr'") // reason: as above
   })
 
   test('ready comes offline too, with what is cached', async () => {

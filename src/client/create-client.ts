@@ -80,8 +80,32 @@ export function createClient<const S extends readonly EntitySource[], Scoped = u
   })
 }
 
+const optionNames = Object.keys({
+  url: true,
+  entities: true,
+  where: true,
+  store: true,
+  env: true,
+  transports: true,
+  strategy: true,
+  onError: true,
+  debug: true,
+  name: true,
+  user: true,
+  enableCompression: true,
+  reconnect: true,
+  connectTimeout: true,
+  gather: true,
+  autoConnect: true,
+} satisfies Record<keyof ClientOptions, true>)
+
 /** An application may be written without types, and rendered where there is no page: nothing is relative to it there. */
-function checkOptions({ url, entities, transports, autoConnect }: ClientOptions): void {
+function checkOptions(options: ClientOptions): void {
+  for (const key of Object.keys(options)) {
+    if (!optionNames.includes(key))
+      throw new SyncError('INVALID_CONFIG', `unknown option '${key}'; known are ${optionNames.join(', ')}`)
+  }
+  const { url, entities, transports, autoConnect } = options
   if (!Array.isArray(entities))
     throw new SyncError('INVALID_CONFIG', "name the tables to sync, e.g. entities: ['users']")
   if (transports !== undefined || autoConnect === false) return

@@ -19,6 +19,7 @@ export class Access {
   readonly path: string | null
   readonly reader: Connection
   readonly writer: Connection
+  readonly #application: Connection
   readonly #env: ServerEnv
   /** Writers wait for each other in order of arrival. */
   #turn: Promise<unknown> = Promise.resolve()
@@ -28,16 +29,16 @@ export class Access {
   constructor(handle: SqliteHandle, env: ServerEnv, configure?: (handle: SqliteHandle) => void) {
     this.#env = env
     this.path = pathOfHandle(handle)
+    this.#application = new Connection(handle)
     if (this.path === null) {
-      this.reader = this.writer = new Connection(handle)
+      this.reader = this.writer = this.#application
       return
     }
-    const settings = new Connection(handle)
     this.reader = Connection.open(handle, this.path, configure)
     this.writer = Connection.open(handle, this.path, configure)
     // cascades and REPLACE have to mean in our writes what they mean in the application's
     for (const pragma of ['foreign_keys', 'recursive_triggers']) {
-      this.writer.exec(`PRAGMA ${pragma} = ${integer(settings.value(`PRAGMA ${pragma}`))}`)
+      this.writer.exec(`PRAGMA ${pragma} = ${integer(this.#application.value(`PRAGMA ${pragma}`))}`)
     }
     // What was acknowledged survives a power cut. Checkpoints half as often as by default save writing pages twice; more
     // seldom still, the WAL grows for longer, and a commit that makes the file larger is synced half as fast.
@@ -58,7 +59,12 @@ export class Access {
     return inTransaction(this.reader, 'BEGIN', run)
   }
 
+  /**
+   * The application's own transaction comes first, also where it has only read yet: what is written beside it, its first
+   * write would be refused for ("database is locked", however long it waits).
+   */
   writeNow<T>(run: (db: Connection) => T): T {
+    if (this.#application.inTransaction) throw new Occupied('the application has a transaction open')
     return inTransaction(this.writer, 'BEGIN IMMEDIATE', run)
   }
 
@@ -158,7 +164,7 @@ interface Patience {
   end(): void
 }
 
-/** The application has a transaction open on the connection that it shares with us. */
+/** The application has a transaction open. */
 export class Occupied extends Error {}
 
 function inTransaction<T>(db: Connection, begin: string, run: (db: Connection) => T): T {

@@ -81,9 +81,14 @@ export class Connection {
     return connection
   }
 
-  /** Whether somebody (on a shared connection: perhaps the application) has a transaction open. */
+  /** Whether somebody (on the application's connection: perhaps the application) has a transaction open. */
   get inTransaction(): boolean {
-    return this.#driver.isTransaction ?? this.#driver.inTransaction ?? false
+    try {
+      return this.#driver.isTransaction ?? this.#driver.inTransaction ?? false
+    } catch {
+      // closed
+      return false
+    }
   }
 
   exec(sql: string): void {

@@ -98,6 +98,39 @@ test.each(drivers)(
   },
 )
 
+test.each(drivers)(
+  '[C11] a transaction of the application that has only read yet is waited for, and then writes: %s',
+  async driver => {
+    const { app, store } = await world(nodeEnv(), driver)
+    app.exec('BEGIN')
+    app.prepare('SELECT v FROM t').all()
+    let isDone = false
+    const write = { entity: 't', id: '1', action: 'update', values: { v: 'x' } } as const
+    const pushed = push(store, alice, mutation(1, write)).finally(() => (isDone = true))
+    // so long that it would have been written otherwise
+    for (let turn = 0; turn < 100; turn++) await new Promise(setImmediate)
+    expect(isDone).toBe(false)
+    app.exec("UPDATE t SET v = 'ours' WHERE id = 2; COMMIT")
+    expect(await pushed).toMatchObject([{ status: 'applied' }])
+    expect(app.prepare('SELECT v FROM t ORDER BY id').all()).toEqual([{ v: 'x' }, { v: 'ours' }])
+  },
+)
+
+test.each(drivers)(
+  'an application that has closed its own handle is written for all the same: %s',
+  async driver => {
+    const place = freshPlace()
+    closing.push(() => place.dispose())
+    const app = openHandle(driver, place.path)
+    app.exec(schema)
+    const store = await openStore(app, ['t'], nodeEnv())
+    closing.push(() => store.close())
+    app.close()
+    const write = { entity: 't', id: '1', action: 'update', values: { v: 'x' } } as const
+    expect(await push(store, alice, mutation(1, write))).toMatchObject([{ status: 'applied' }])
+  },
+)
+
 test('[C11] accepts that wait for the lock keep their order', async () => {
   const { app, store } = await world()
   app.exec('BEGIN IMMEDIATE')
