@@ -139,7 +139,7 @@ export interface FieldResult extends PlainResult {
 
 /** A written value that was not stored, and the one that stands in its place. */
 export interface ConflictDetail {
-  readonly entity_id: string
+  readonly entity_id: string | null
   readonly field: string | null
   readonly server_value: Json
   readonly client_value: Json

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { temporaryPrefix } from '../ids.ts'
 import { defaultLimits } from '../limits.ts'
 import { decodePush, plainResult, printChangeFrame, printPlainChange } from './rhtmx.ts'
 
@@ -63,4 +64,9 @@ test('[Q6] a result speaks of the row under the id that it has now', () => {
     plainResult(mutation, { n: null, status: 'applied', version: 3, ids: { tmp_1: '12' } }, true),
   ).toEqual({ id: 12, entity_id: '12', status: 'applied', version: 3, ids: { tmp_1: '12' } })
   expect(plainResult(mutation, { n: null, status: 'rejected', version: 3 }, true).id).toBe('tmp_1')
+  const nameless = { ...mutation, writes: mutation.writes.map(write => ({ ...write, id: temporaryPrefix })) }
+  expect(plainResult(nameless, { n: null, status: 'rejected', version: 3 }, true)).toMatchObject({
+    id: null,
+    entity_id: null,
+  })
 })

@@ -177,8 +177,9 @@ export function printPlainReset(entity: string, version: number): string {
 
 /** One entry of `results` in the answer of a POST, and the body of a `push_ack`. */
 export interface PlainResult {
-  readonly id: string | number
-  readonly entity_id: string
+  /** Null: none was given, and none came of it. */
+  readonly id: string | number | null
+  readonly entity_id: string | null
   readonly status: ResultStatus
   readonly version: number
   readonly mutation_id?: string
@@ -189,9 +190,9 @@ export interface PlainResult {
 /** `numericId`: the entity's key is an integer column, so `id` is a JSON number. */
 export function plainResult(mutation: Mutation, result: MutationResult, numericId: boolean): PlainResult {
   const asked = mutation.writes[0]?.id ?? ''
-  const id = result.ids?.[asked] ?? asked
+  const id = result.ids?.[asked] ?? (asked === temporaryPrefix ? null : asked)
   return {
-    id: nativeId(id, numericId),
+    id: id === null ? null : nativeId(id, numericId),
     entity_id: id,
     status: result.status,
     version: result.version,
