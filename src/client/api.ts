@@ -184,11 +184,15 @@ export interface Client<R = Record<string, Row>> {
   delete(entity: keyof R & string, id: Id): WriteHandle
   /** All writes of `run` are stored together or not at all; if it throws, there are none. */
   transaction(run: (tx: Transaction<R>) => void): WriteHandle
-  get<N extends keyof R & string>(entity: N, id: Id): R[N] | undefined
-  getAll<N extends keyof R & string>(entity: N): readonly R[N][]
+  /** What is shown is the client's own: to change a row, write it. The same of all that hand out rows. */
+  get<N extends keyof R & string>(entity: N, id: Id): Readonly<R[N]> | undefined
+  getAll<N extends keyof R & string>(entity: N): readonly Readonly<R[N]>[]
   /** The same references come back while nothing changed. */
-  getSnapshot<N extends keyof R & string>(target: N): readonly R[N][]
-  getSnapshot<N extends keyof R & string>(target: { readonly entity: N; readonly id: Id }): R[N] | undefined
+  getSnapshot<N extends keyof R & string>(target: N): readonly Readonly<R[N]>[]
+  getSnapshot<N extends keyof R & string>(target: {
+    readonly entity: N
+    readonly id: Id
+  }): Readonly<R[N]> | undefined
   /** The rows that match, in order, kept up to date until it is closed. Throws UNKNOWN_ENTITY, INVALID_CONFIG. */
   query<N extends keyof R & string>(entity: N, options?: QueryOptions<R[N]>): Query<R[N]>
   /**

@@ -8,7 +8,7 @@ import { shownOf, viewOf } from './state.ts'
 
 export interface QueryOptions<T> {
   /** Default: every row. A function must depend on nothing but the row. */
-  readonly where?: Filter<T> | ((row: T) => boolean)
+  readonly where?: Filter<T> | ((row: Readonly<T>) => boolean)
   /** Default, and among equals: by primary key. */
   readonly orderBy?: Order<T>
   readonly limit?: number
@@ -16,7 +16,7 @@ export interface QueryOptions<T> {
 
 export interface Query<T> {
   /** The same list while nothing in it changed; the same rows in it while they did not change. */
-  readonly rows: readonly T[]
+  readonly rows: readonly Readonly<T>[]
   /** Called once per batch or transaction that changed `rows`. */
   subscribe(listener: Listener): () => void
   /** Ends it; `rows` stay as they are. Twice is fine. */
