@@ -179,7 +179,9 @@ export interface Settings {
 const dayMs = 86_400_000
 
 export function readConfig(config: SyncOptions | SyncConfig): Settings {
-  const options = config instanceof SyncConfig ? config.options : config
+  const given: SyncOptions | undefined = config instanceof SyncConfig ? config.options : config
+  // an application may be written without types
+  const options = (given ?? {}) as SyncOptions // reason: what is missing is said below
   for (const key of Object.keys(options)) {
     if (!knownKeys.has(key))
       throw new SyncError('INVALID_CONFIG', `unknown option '${key}'; known are ${[...knownKeys].join(', ')}`)

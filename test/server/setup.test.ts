@@ -97,6 +97,8 @@ describe('T-S01 creation', () => {
   })
 
   test('refuses what is no database handle', async () => {
+    const nothing = undefined as never // reason: an application without types
+    expect((await rejected(SyncEngine.create(nothing))).code).toBe('INVALID_CONFIG')
     expect((await rejected(createSyncEngine({ db: {}, entities: ['users'] }))).code).toBe(
       'UNSUPPORTED_DRIVER',
     )
