@@ -124,8 +124,10 @@ test('the example can be installed', { tag: '@chromium' }, async ({ page, contex
 })
 
 test('T-K02 five tabs of one browser, one of which leads', async ({ context }) => {
-  const pages = await Promise.all(Array.from({ length: 5 }, () => context.newPage()))
-  for (const page of pages) {
+  const pages: Page[] = []
+  for (let i = 0; i < 5; i++) {
+    const page = await context.newPage()
+    pages.push(page)
     await page.goto(wire.url)
     await page.evaluate(() => window.rhtmxSync.ready)
   }
