@@ -62,6 +62,28 @@ describe('too early and too late', () => {
     await it.client.close()
     await it.client.disconnect()
     expect([it.sockets.length, it.of('disconnected').length]).toEqual([1, 1])
+    // whoever asks for conflicts hears of none
+    it.client.on('conflict', () => {})
+    expect(it.client.conflicts.list()).toEqual([])
+    it.client.conflicts.subscribe(() => {})()
+  })
+
+  test('[W9] who connects while it closes is told that it is closed; who hears that it disconnects, and connects, is connected', async () => {
+    const app = await startTables()
+    const it = await connected(app.url)
+    let again = Promise.resolve()
+    const undo = it.client.on('disconnected', () => void (again = it.client.connect()))
+    await it.client.disconnect()
+    await again
+    expect(it.client.getSyncStatus().isConnected).toBe(true)
+    undo()
+    it.client.on('disconnected', () => void (again = it.client.connect()))
+    it.client.addCleanupCallback(() => it.client.updateLocalState({ u: { name: 'last' } }, 'users'))
+    const closing = it.client.close()
+    await expect(it.client.connect()).rejects.toMatchObject({ code: 'CLOSED' })
+    await expect(again).rejects.toMatchObject({ code: 'NOT_CONNECTED' })
+    await closing
+    expect([it.of('connected').length, it.client.getSyncStatus().pendingChanges]).toEqual([2, 1])
   })
 })
 
@@ -270,11 +292,15 @@ describe('[W7] the state', () => {
       { u: { lastSeen: Number.NaN } },
       { u: () => {} },
     ]
-    for (const patch of patches)
-      // reason: what JavaScript lets through
-      expect(() => it.client.updateLocalState(patch as object as Record<string, unknown>, 'users')).toThrow(
-        expect.objectContaining({ code: 'SERIALIZATION_ERROR' }),
-      )
+    const refusal = expect.objectContaining({ code: 'SERIALIZATION_ERROR' })
+    const later = it.client.createDebouncedUpdate(0)
+    for (const patch of patches) {
+      const given = patch as object as Record<string, unknown> // reason: what JavaScript lets through
+      expect(() => it.client.updateLocalState(given, 'users')).toThrow(refusal)
+      const whole = Object.getPrototypeOf(Object(given)) === Object.prototype
+      if (!whole) expect(() => later(given, 'users')).toThrow(refusal)
+    }
+    later.flush()
     expect([it.client.getLocalState('users'), it.told, it.client.getSyncStatus().pendingChanges]).toEqual([
       {},
       [],
