@@ -275,7 +275,9 @@ describe('a client against a server double', () => {
     expect(() => createClient(options)).toThrow(expect.objectContaining({ code: 'INVALID_CONFIG' }))
     await createClient({ ...options, autoConnect: false }).close()
     const { entities: _, ...without } = options
-    expect(() => createClient(without as never)).toThrow(/name the tables/) // reason: an application without types
+    // reason: an application without types
+    for (const wrong of [without, { ...without, entities: 'todos' }, { ...without, entities: [undefined] }])
+      expect(() => createClient(wrong as never)).toThrow(/name the tables/)
     expect(() => createClient({ ...options, onErorr: () => {} } as never)).toThrow("unknown option 'onErorr'") // reason: as above
   })
 
