@@ -1,14 +1,12 @@
 // What applications do to a `DifferentialSyncClient` beside what its document shows: too early, too late, too much, again and
 // again, after days.
 import { afterEach, describe, expect, test } from 'vitest'
-import { cleanUp, rowsOf, startApp, until } from './support/app.ts'
-import { connected, rig, startTables, testTime } from './support/differential.ts'
+import { cleanUp, rowsOf, until } from './support/app.ts'
+import { connected, rig, settled, startAgain, startTables, testTime } from './support/differential.ts'
 import type { Rig } from './support/differential.ts'
 
 afterEach(cleanUp)
 
-const settled = ({ client }: Rig): Promise<boolean> =>
-  until('the settled edits', () => client.getSyncStatus().pendingChanges === 0)
 const codes = (it: Rig): string[] => it.of('error').map(({ code }) => code)
 
 describe('too early and too late', () => {
@@ -181,12 +179,7 @@ describe('listeners', () => {
       await until('a new one', () => it.of('reconnect:scheduled').length === failures + 1)
     }
     expect(it.of('reconnect:scheduled').map(({ attempt }) => attempt)).toEqual([1, 1, 1])
-    const again = await startApp({
-      file: app.file,
-      port: app.port,
-      schema: '',
-      entities: ['users', 'orders', 'settings'],
-    })
+    const again = await startAgain(app)
     await time.pass(it.of('reconnect:scheduled').at(-1)?.delay ?? 0)
     await until('the connection', () => it.client.getSyncStatus().isConnected)
     await until('an answer', () => asked.length === 2)
@@ -380,12 +373,7 @@ test('[L6] [W2] [W3] after days away, and a log that was forgotten meanwhile, it
   expect(await app.engine.cleanup(0)).toBeGreaterThan(0)
   expect(rowsOf(app.db, 'SELECT * FROM _syncline_gone')).toEqual([])
   await app.stop()
-  const again = await startApp({
-    file: app.file,
-    port: app.port,
-    schema: '',
-    entities: ['users', 'orders', 'settings'],
-  })
+  const again = await startAgain(app)
   it.told.length = 0
   await it.client.connect()
   const deltas = await it.client.requestSync('users')
