@@ -78,4 +78,17 @@ describe('[T3] followers', () => {
     await Promise.all(all)
     expect(leaders([first, second])).toEqual([second.name])
   })
+
+  test('are told of the end behind what they read from the disk, as of what was healed', async () => {
+    const [, second] = (await crew(2)) as [Tab, Tab]
+    await settle()
+    // the live batch is lost, and the place in the log that it followed is forgotten
+    server.holdDown = true
+    server.put('todos', 'a', { id: 'a', title: 'one' })
+    for (const { held } of server.links) held.length = 0
+    server.release()
+    server.horizon = server.seq + 1
+    await second.client.sync('todos')
+    expect(titles(second)).toEqual(['"one"'])
+  })
 })

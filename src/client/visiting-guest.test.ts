@@ -281,3 +281,10 @@ test('[T3] a guest that asked for a sync, and hears who leads, is told of its en
   await done
   expect(v.client.status().leader).toBe(false)
 })
+
+test('a guest that is asked for a sync does not say that it is done: what it has is on no disk', async () => {
+  const v = await guest()
+  others(v.client.status().client, { type: 'do', what: 'sync', entity: 'todos', id: 's' })
+  await moment()
+  expect(tabs.log.filter(({ message }) => message.type === 'synced')).toEqual([])
+})
