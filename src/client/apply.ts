@@ -12,6 +12,7 @@ export function receiveBatch(state: State, batch: Batch): void {
   for (const name of batch.scopes) {
     const kept = state.entities.get(name)
     if (kept === undefined) continue
+    // nobody wants it; its parts are kept until here, as it may be wanted again before the last one (rule R4)
     if (batch.to && !kept.wanted && !kept.asked) {
       kept.stage = null
       continue

@@ -264,6 +264,8 @@ describe('a client against a server double', () => {
       onError: error => errors.push(error),
     })
     await client.ready
+    // a server may keep no records, which is nothing wrong
+    expect(client.conflicts.list()).toEqual([])
     client.disconnect()
     client.connect()
     await client.sync('todos')
@@ -275,7 +277,9 @@ describe('a client against a server double', () => {
     expect(() => createClient(options)).toThrow(expect.objectContaining({ code: 'INVALID_CONFIG' }))
     await createClient({ ...options, autoConnect: false }).close()
     const { entities: _, ...without } = options
-    expect(() => createClient(without as never)).toThrow(/name the tables/) // reason: an application without types
+    // reason: an application without types
+    for (const wrong of [without, { ...without, entities: 'todos' }, { ...without, entities: [undefined] }])
+      expect(() => createClient(wrong as never)).toThrow(/name the tables/)
     expect(() => createClient({ ...options, onErorr: () => {} } as never)).toThrow("unknown option 'onErorr'") // reason: as above
   })
 

@@ -1,5 +1,5 @@
 // `createClient`: the client with all its parts.
-import { conflictsName, SyncError } from '../core/index.ts'
+import { checkKnown, conflictsName, SyncError } from '../core/index.ts'
 import type { EntitySource, Filter, Row } from '../core/index.ts'
 import type { Client, ClientOptions, RowsOf, Target } from './api.ts'
 import { checkEntity, clientOf } from './client.ts'
@@ -101,12 +101,9 @@ const optionNames = Object.keys({
 
 /** An application may be written without types, and rendered where there is no page: nothing is relative to it there. */
 function checkOptions(options: ClientOptions): void {
-  for (const key of Object.keys(options)) {
-    if (!optionNames.includes(key))
-      throw new SyncError('INVALID_CONFIG', `unknown option '${key}'; known are ${optionNames.join(', ')}`)
-  }
+  checkKnown(options, optionNames)
   const { url, entities, transports, autoConnect } = options
-  if (!Array.isArray(entities))
+  if (!Array.isArray(entities) || !entities.every(isNamed))
     throw new SyncError('INVALID_CONFIG', "name the tables to sync, e.g. entities: ['users']")
   if (transports !== undefined || autoConnect === false) return
   try {
@@ -115,6 +112,9 @@ function checkOptions(options: ClientOptions): void {
     throw new SyncError('INVALID_CONFIG', `url: '${url}' must be an absolute address where there is no page`)
   }
 }
+
+const isNamed = (source: EntitySource | null | undefined): boolean =>
+  typeof (typeof source === 'string' ? source : source?.name) === 'string'
 
 function inOrder(wheres: { readonly [entity: string]: Filter<Row> | undefined }): object {
   const entries = Object.entries(wheres).flatMap(([entity, where]): [string, unknown][] => {

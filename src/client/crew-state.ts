@@ -10,6 +10,8 @@ export interface Crew {
   lock: Lock | null
   /** The greatest lead that was heard of. */
   known: number
+  /** That of the leader which this tab heard last; 0: none yet, of those that are here now. */
+  heard: number
   /** The connection that it had before it came among others is its own until it is known who leads. */
   guest: boolean
   /** The leader's connection, as it said last; null: it was not heard yet. */

@@ -26,6 +26,7 @@ export function newCrew(): Crew {
     channel: null,
     lock: null,
     known: 0,
+    heard: 0,
     guest: false,
     link: null,
     welcome: null,
@@ -359,12 +360,12 @@ function hearLeader(engine: Engine, message: Extract<TabMessage, { type: 'lead' 
   const { crew } = engine
   const { lead, link, welcome, stored } = message
   if (lead < crew.known || (lead === crew.known && crew.lead.role === 'lead')) return
-  const another = lead > crew.known
   crew.known = lead
   if (crew.lead.role === 'lead') return step(engine, { type: 'lost' })
   step(engine, { type: 'heard' })
-  // it has to know what is wanted here
-  if (another) {
+  // it has to know what is wanted and waited for here
+  if (crew.heard !== lead) {
+    crew.heard = lead
     hello(engine)
     for (const { entity, id } of engine.syncs) if (id !== undefined) askLeader(engine, entity, id)
   }

@@ -140,11 +140,12 @@ function later(book: Book, engine: Engine, run: () => void): void {
 
 /** What this page wants, and all that is to be asked for, where it leads. */
 function renew(book: Book, engine: Engine): void {
-  if (engine.closed) return
   const before = JSON.stringify(engine.wants)
   engine.wants = Object.fromEntries(
     Array.from(book.held, ([entity, filters]) => [entity, [...filters.keys()].sort()]),
   )
+  // what is named may be read still
+  if (engine.closed) return
   const changed = JSON.stringify(engine.wants) !== before
   // what was asked of the client before its store was open is done in its order
   if (engine.early !== null) return void (changed && engine.early.push(() => renew(book, engine)))

@@ -264,3 +264,27 @@ test('a disk that takes nothing from the first', async () => {
     expect(tabs.held(v.name)).toBe(0)
   }
 })
+
+test('[T3] a guest that asked for a sync, and hears who leads, is told of its end by that one', async () => {
+  const first = whole()
+  await state(first.client, 'ready')
+  await moment()
+  loseNotes()
+  const v = visitor()
+  await state(v.client, 'ready')
+  const done = v.client.sync('todos')
+  server.holdDown = true
+  v.arrive()
+  await v.client.ready
+  await moment()
+  server.release()
+  await done
+  expect(v.client.status().leader).toBe(false)
+})
+
+test('a guest that is asked for a sync does not say that it is done: what it has is on no disk', async () => {
+  const v = await guest()
+  others(v.client.status().client, { type: 'do', what: 'sync', entity: 'todos', id: 's' })
+  await moment()
+  expect(tabs.log.filter(({ message }) => message.type === 'synced')).toEqual([])
+})

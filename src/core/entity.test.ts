@@ -109,5 +109,6 @@ test('a list of names and definitions is normalised once, without doubles', () =
     'function',
   ])
   expect(codeOf(() => normalizeEntities(['a', defineEntity({ name: 'a' })]))).toBe('INVALID_CONFIG')
-  expect(codeOf(() => normalizeEntities([{ name: 'a' } as never]))).toBe('INVALID_CONFIG') // reason: as above
+  for (const wrong of [{ name: 'a' }, undefined, null, 7])
+    expect(codeOf(() => normalizeEntities([wrong as never]))).toBe('INVALID_CONFIG') // reason: as above
 })

@@ -3,6 +3,7 @@ import type { AccessRules, AccessUser } from './access.ts'
 import { SyncError } from './errors.ts'
 import type { Json, Row } from './ids.ts'
 import { isForbiddenName } from './ids.ts'
+import { checkKnown } from './known.ts'
 import type { SchemaInput, StandardSchema } from './standard-schema.ts'
 
 /** How a write is settled that meets something its writer had not seen. */
@@ -112,21 +113,24 @@ export const reservedNames: ReadonlySet<string> = new Set([
   'status',
 ])
 
-const optionNames: readonly (keyof EntityOptions)[] = [
-  'name',
-  'table',
-  'primaryKey',
-  'schema',
-  'strategy',
-  'resolver',
-  'grain',
-  'fields',
-  'serverOwned',
-  'unknownFields',
-  'by',
-  'access',
-]
-const ruleNames: readonly (keyof AccessRules)[] = ['read', 'columns', 'write']
+const optionNames = Object.keys({
+  name: true,
+  table: true,
+  primaryKey: true,
+  schema: true,
+  strategy: true,
+  resolver: true,
+  grain: true,
+  fields: true,
+  serverOwned: true,
+  unknownFields: true,
+  by: true,
+  access: true,
+} satisfies Record<keyof EntityOptions, true>)
+const ruleNames = Object.keys({ read: true, columns: true, write: true } satisfies Record<
+  keyof AccessRules,
+  true
+>)
 
 /** Throws INVALID_CONFIG, RESERVED_NAME. */
 export function defineEntity<
@@ -156,17 +160,10 @@ export function defineEntity<
 }
 
 /** A rule that is misspelt would keep nobody out. */
-function checkOptions({ name, ...options }: { readonly name: string; readonly access?: object }): void {
-  const check = (what: string, given: object, known: readonly string[]): void => {
-    for (const key of Object.keys(given)) {
-      if (known.includes(key)) continue
-      const names = known.join(', ')
-      throw new SyncError('INVALID_CONFIG', `'${name}': unknown option '${what}${key}'; known are ${names}`)
-    }
-  }
-  check('', options, optionNames)
-  const { access = {} } = options
-  check('access.', access, ruleNames)
+function checkOptions(options: { readonly name: string; readonly access?: object }): void {
+  const { name, access = {} } = options
+  checkKnown(options, optionNames, '', `'${name}': `)
+  checkKnown(access, ruleNames, 'access.', `'${name}': `)
   for (const [rule, value] of Object.entries(access))
     if (value !== undefined && typeof value !== 'function')
       throw new SyncError('INVALID_CONFIG', `'${name}': access.${rule} must be a function`)
@@ -193,7 +190,7 @@ export function normalizeEntities(sources: readonly EntitySource[]): EntityDefin
     const definition = (
       typeof source === 'string' ? defineEntity({ name: source }) : source
     ) as EntityDefinition
-    if (!('routing' in definition))
+    if (!('routing' in Object(definition)))
       throw new SyncError('INVALID_CONFIG', 'an entity is a name, or what defineEntity makes')
     if (seen.has(definition.name))
       throw new SyncError('INVALID_CONFIG', `entity '${definition.name}' is listed twice`)

@@ -1,6 +1,6 @@
 // The configuration in all its documented forms, checked: an unknown key is an error that names it.
 import type { EntityDefinition, EntitySource, FieldMergeStrategy, Grain } from '../core/index.ts'
-import { defaultMaxDrift, normalizeEntities, parseStrategy, SyncError } from '../core/index.ts'
+import { checkKnown, defaultMaxDrift, normalizeEntities, parseStrategy, SyncError } from '../core/index.ts'
 import { conflictsEntity } from './conflicts.ts'
 import { consoleLogger, nodeEnv } from './env.ts'
 import type { Logger, ServerEnv } from './env.ts'
@@ -75,32 +75,32 @@ export interface FieldSync {
   readonly entities?: readonly string[]
 }
 
-const knownKeys: ReadonlySet<string> = new Set<keyof SyncOptions>([
-  'db',
-  'db_pool',
-  'dbPool',
-  'store',
-  'entities',
-  'strategy',
-  'grain',
-  'fieldSync',
-  'conflicts',
-  'debug',
-  'logger',
-  'retentionDays',
-  'maxDrift',
-  'limits',
-  'resolverDeadline',
-  'authenticate',
-  'signOuts',
-  'access',
-  'origins',
-  'hosts',
-  'bus',
-  'env',
-  'path',
-  'socketPaths',
-])
+const optionNames = Object.keys({
+  db: true,
+  db_pool: true,
+  dbPool: true,
+  store: true,
+  entities: true,
+  strategy: true,
+  grain: true,
+  fieldSync: true,
+  conflicts: true,
+  debug: true,
+  logger: true,
+  retentionDays: true,
+  maxDrift: true,
+  limits: true,
+  resolverDeadline: true,
+  authenticate: true,
+  signOuts: true,
+  access: true,
+  origins: true,
+  hosts: true,
+  bus: true,
+  env: true,
+  path: true,
+  socketPaths: true,
+} satisfies Record<keyof SyncOptions, true>)
 
 /** The same as a literal, written step by step: `new SyncConfig(db, ['users']).withStrategy('client-wins')`. */
 export class SyncConfig {
@@ -182,10 +182,7 @@ export function readConfig(config: SyncOptions | SyncConfig): Settings {
   const given: SyncOptions | undefined = config instanceof SyncConfig ? config.options : config
   // an application may be written without types
   const options = (given ?? {}) as SyncOptions // reason: what is missing is said below
-  for (const key of Object.keys(options)) {
-    if (!knownKeys.has(key))
-      throw new SyncError('INVALID_CONFIG', `unknown option '${key}'; known are ${[...knownKeys].join(', ')}`)
-  }
+  checkKnown(options, optionNames)
   if (!Array.isArray(options.entities) || options.entities.length === 0) {
     throw new SyncError('INVALID_CONFIG', "name the tables to sync, e.g. entities: ['users']")
   }
@@ -234,13 +231,8 @@ export function readConfig(config: SyncOptions | SyncConfig): Settings {
 function readFieldSync(asked: SyncOptions['fieldSync']): FieldSync | undefined {
   if (asked === undefined) return undefined
   if (typeof asked === 'string') return { strategy: parseStrategy(asked) }
-  const { strategy, entities, ...rest } = asked
-  const [unknown] = Object.keys(rest)
-  if (unknown !== undefined)
-    throw new SyncError(
-      'INVALID_CONFIG',
-      `unknown option 'fieldSync.${unknown}'; known are strategy, entities`,
-    )
+  checkKnown(asked, ['strategy', 'entities'], 'fieldSync.')
+  const { strategy, entities } = asked
   return {
     ...(strategy === undefined ? {} : { strategy: parseStrategy(strategy) }),
     ...(entities === undefined ? {} : { entities }),

@@ -57,7 +57,7 @@ test('[G6] a limit that is misspelt or none is refused at the start', () => {
   expect(readLimits({ dataRate: { perSecond: 1, burst: Infinity } }).dataRate.burst).toBe(Infinity)
   expect(readLimits({ maxConnections: Infinity }).maxConnections).toBe(Infinity)
   const refused: readonly (readonly [object, RegExp])[] = [
-    [{ maxItem: 5 }, /unknown limit 'maxItem'/],
+    [{ maxItem: 5 }, /unknown option 'limits.maxItem'/],
     [{ maxItems: 0 }, /maxItems must be a number above 0/],
     [{ maxItems: Number.NaN }, /maxItems/],
     [{ maxBuffered: '1' }, /maxBuffered/],

@@ -1,6 +1,6 @@
 // What the server gives at most, to one and to all: every limit with its default. docs/guides/limits.md is the same table
 // with reasons, and a test compares the two.
-import { defaultLimits, SyncError } from '../core/index.ts'
+import { checkKnown, defaultLimits, SyncError } from '../core/index.ts'
 import type { Limits } from '../core/index.ts'
 
 /** Tokens: so many a second, and at most so many saved up; a burst of Infinity is no limit. */
@@ -56,13 +56,9 @@ export const defaultServerLimits: ServerLimits = {
 
 /** Throws INVALID_CONFIG: a limit that is misspelt or no number would be none. */
 export function readLimits(given: Partial<ServerLimits> = {}): ServerLimits {
+  checkKnown(given, Object.keys(defaultServerLimits), 'limits.')
   for (const [name, value] of Object.entries(given)) {
     const known: unknown = Reflect.get(defaultServerLimits, name)
-    if (known === undefined)
-      throw new SyncError(
-        'INVALID_CONFIG',
-        `unknown limit '${name}'; known are ${Object.keys(defaultServerLimits).join(', ')}`,
-      )
     if (typeof known === 'number' ? isLimit(value) : isRate(value)) continue
     const wanted = typeof known === 'number' ? 'a number above 0' : '{ perSecond, burst }, above 0 and from 1'
     throw new SyncError('INVALID_CONFIG', `limits.${name} must be ${wanted}`)

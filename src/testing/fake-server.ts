@@ -41,6 +41,8 @@ export class FakeServer {
   log: Entry[] = []
   readonly clients = new Map<string, { last: number; readonly results: Map<number, MutationResult> }>()
   readonly links: Link[] = []
+  /** Messages that were handed to its transports, and are on their way or have arrived. */
+  sent = 0
   /** Every message that arrived. */
   readonly received: Up[] = []
   /** Connections are refused with this code before they open. */
@@ -86,6 +88,7 @@ export class FakeServer {
     })
     return {
       send: text => {
+        this.sent += 1
         if (link.open) queueMicrotask(() => link.open && this.#receive(link, JSON.parse(text) as Up)) // reason: our client made it
         return link.open
       },

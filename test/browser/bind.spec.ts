@@ -1,6 +1,7 @@
 // `data-rhtmx-bind`: what is on screen follows the page's own copy, whatever htmx fetches meanwhile.
 import { expect, test } from '@playwright/test'
 import type { Page } from '@playwright/test'
+import { home } from './support/home.ts'
 import { sql } from './support/processes.ts'
 import { freshSite } from './support/site.ts'
 
@@ -9,7 +10,7 @@ const on = freshSite("INSERT INTO users (id, name) VALUES (1, 'Grace'), (7, 'Ala
 async function open(page: Page, body: string, htmx = 'htmx2'): Promise<void> {
   await page.goto(`${on.wire.url}/?htmx=${htmx}&body=${encodeURIComponent(body)}`)
   await page.evaluate(() => window.rhtmxSync.ready)
-  await expect.poll(() => page.evaluate(() => 'rhtmxLazy' in window)).toBe(true)
+  await home(page)
 }
 
 /** Every text that a frame showed from now on, each once in a row. */

@@ -1,8 +1,8 @@
 // Servers that die and come back, wires that are cut and frozen, and what the page says meanwhile.
-import { DatabaseSync } from 'node:sqlite'
 import { expect, test } from '@playwright/test'
 import type { Page } from '@playwright/test'
-import { sql } from './support/processes.ts'
+import { home } from './support/home.ts'
+import { columnIn, sql } from './support/processes.ts'
 import { told } from './support/recorder.ts'
 import { freshSite } from './support/site.ts'
 
@@ -114,7 +114,7 @@ test('T-B28 while the live stream says nothing, syncEntity asks, and its promise
   let answers = 0
   await page.reload()
   await page.evaluate(() => window.rhtmxSync.ready)
-  await expect.poll(() => page.evaluate(() => 'rhtmxLazy' in window)).toBe(true)
+  await home(page)
   await expect.poll(() => answers).toBe(1)
   isPaused = true
   await sql(on.file, "INSERT INTO users (name) VALUES ('Edsger')")
@@ -147,7 +147,7 @@ test('T-B10 [Q2] back on the network, untouched: what waits is sent at once, bef
   })
   await page.reload()
   await page.evaluate(() => window.rhtmxSync.ready)
-  await expect.poll(() => page.evaluate(() => 'rhtmxLazy' in window)).toBe(true)
+  await home(page)
   on.wire.cut()
   await expect.poll(() => online(page)).toBe(false)
   const many = Array.from({ length: 500 }, (_, i) => `INSERT INTO users (name) VALUES ('missed ${i}');`)
@@ -156,12 +156,8 @@ test('T-B10 [Q2] back on the network, untouched: what waits is sent at once, bef
     for (const name of ['A', 'B', 'C']) await window.rhtmxSync.pushChange('users', null, 'create', { name })
   })
   on.wire.mend()
-  const stored = (): unknown[] => {
-    const db = new DatabaseSync(on.file)
-    const rows = db.prepare("SELECT name FROM users WHERE name IN ('A', 'B', 'C') ORDER BY id").all()
-    db.close()
-    return rows.map(({ name }) => name)
-  }
+  const stored = (): unknown[] =>
+    columnIn(on.file, "SELECT name FROM users WHERE name IN ('A', 'B', 'C') ORDER BY id")
   await expect.poll(stored).toEqual(['A', 'B', 'C'])
   // nothing of what was missed is here
   expect(await page.evaluate(() => window.rhtmxSync.getAll('users').length)).toBe(4)

@@ -4,6 +4,7 @@ import { expect, test } from '@playwright/test'
 import type { BrowserContext, Page } from '@playwright/test'
 import type * as Differential from 'syncline/differential'
 import { counted } from './support/counted.ts'
+import { disk } from './support/disk.ts'
 import { sql } from './support/processes.ts'
 import { freshSite } from './support/site.ts'
 
@@ -85,20 +86,7 @@ const offline = (page: Page) => expect.poll(async () => (await status(page)).isC
 /** On disk; there is no other sign of it than the disk's own. */
 const stored = (page: Page, count: number) =>
   expect
-    .poll(() =>
-      page.evaluate(async () => {
-        const [one] = await indexedDB.databases()
-        const database = await new Promise<IDBDatabase>((resolve, reject) => {
-          const request = indexedDB.open(one?.name ?? '')
-          request.onsuccess = () => resolve(request.result)
-          request.onerror = () => reject(request.error ?? new Error('no database'))
-        })
-        const all = database.transaction('_pending').objectStore('_pending').count()
-        const found = await new Promise<number>(resolve => (all.onsuccess = () => resolve(all.result)))
-        database.close()
-        return found
-      }),
-    )
+    .poll(async () => (await disk(page, '_pending', 'differential-dashboard-anon')).keys.length)
     .toBe(count)
 
 test('[W7] state and unsent edits outlive the page, without a network too', async ({ page }) => {

@@ -1,34 +1,15 @@
 // One edit of a page that is online, and everything that becomes of it, in its order.
-import { DatabaseSync } from 'node:sqlite'
 import { expect, test } from '@playwright/test'
 import type { Page } from '@playwright/test'
+import { disk } from './support/disk.ts'
+import { home } from './support/home.ts'
+import { columnIn } from './support/processes.ts'
 import { told } from './support/recorder.ts'
 import { freshSite } from './support/site.ts'
 
 const on = freshSite("INSERT INTO users (id, name) VALUES (1, 'Grace')")
 
-/** The keys that a store of the browser's disk holds; of a database that is not made yet, none. */
-const stored = (page: Page, store: string) =>
-  page.evaluate(async store => {
-    const all = await indexedDB.databases()
-    if (!all.some(({ version = 0 }) => version >= 2)) return []
-    return new Promise<unknown[]>((resolve, reject) => {
-      const request = indexedDB.open('syncline-anon')
-      request.onerror = () => reject(request.error)
-      request.onsuccess = () => {
-        const keys = request.result.transaction(store).objectStore(store).getAllKeys()
-        keys.onsuccess = () => resolve(keys.result)
-        request.result.close()
-      }
-    })
-  }, store)
-
-function nameOnServer(): unknown {
-  const db = new DatabaseSync(on.file)
-  const row = db.prepare('SELECT name FROM users').get()
-  db.close()
-  return row?.['name']
-}
+const stored = async (page: Page, store: string) => (await disk(page, store)).keys
 
 test('T-B11 [Q1] online: the event and the disk are there before the frame leaves, and the overlay stays until the late answer', async ({
   page,
@@ -72,14 +53,14 @@ test('T-B11 [Q1] online: the event and the disk are there before the frame leave
   })
   await page.goto(on.wire.url)
   await page.evaluate(() => window.rhtmxSync.ready)
-  await expect.poll(() => page.evaluate(() => 'rhtmxLazy' in window)).toBe(true)
+  await home(page)
   await expect.poll(() => stored(page, 'users')).toEqual(['1'])
   const log = () => page.evaluate(() => (window as unknown as { log: string[] }).log)
   await page.evaluate(() => void window.rhtmxSync.pushChange('users', 1, 'update', { name: 'Ada' }))
   await expect.poll(log).toContain('sent')
   expect(await log()).toEqual(['told local', 'stored _pending _optimistic', 'sent'])
   // stored there, and not answered here
-  await expect.poll(nameOnServer).toBe('Ada')
+  await expect.poll(() => columnIn(on.file, 'SELECT name FROM users')).toEqual(['Ada'])
   expect(await stored(page, '_optimistic')).toEqual([['users', '1']])
   expect(await page.evaluate(() => window.rhtmxSync.get('users', 1)?.['name'])).toBe('Ada')
   release()

@@ -2,13 +2,13 @@
 // storage, away for a week, below a path, and before a server that begins anew.
 import { execFileSync } from 'node:child_process'
 import { rmSync } from 'node:fs'
-import { DatabaseSync } from 'node:sqlite'
 import path from 'node:path'
 import { expect, test } from '@playwright/test'
 import type { BrowserContext, Frame, Page } from '@playwright/test'
 import { counted } from './support/counted.ts'
+import { home } from './support/home.ts'
 import { Proxy } from './support/http-proxy.ts'
-import { sql } from './support/processes.ts'
+import { columnIn, sql } from './support/processes.ts'
 import { record, told } from './support/recorder.ts'
 import { freshSite } from './support/site.ts'
 
@@ -18,7 +18,7 @@ const on = freshSite("INSERT INTO users (id, name) VALUES (1, 'Grace')")
 async function settled(page: Page | Frame): Promise<void> {
   await page.waitForFunction(() => 'rhtmxSync' in window)
   await page.evaluate(() => window.rhtmxSync.ready)
-  await expect.poll(() => page.evaluate(() => 'rhtmxLazy' in window)).toBe(true)
+  await home(page)
 }
 
 async function open(page: Page, query: Record<string, string> = {}): Promise<void> {
@@ -40,13 +40,7 @@ async function openAll(
   return pages
 }
 
-/** The values of the first column. */
-function stored(query: string): unknown[] {
-  const db = new DatabaseSync(on.file)
-  const rows = db.prepare(query).all()
-  db.close()
-  return rows.map(row => Object.values(row)[0])
-}
+const stored = (query: string): unknown[] => columnIn(on.file, query)
 
 const names = (page: Page) =>
   page.evaluate(() =>

@@ -2,6 +2,8 @@
 import { expect, test } from '@playwright/test'
 import type { Page } from '@playwright/test'
 import { counted } from './support/counted.ts'
+import { disk } from './support/disk.ts'
+import { home } from './support/home.ts'
 import { sql } from './support/processes.ts'
 import { told } from './support/recorder.ts'
 import { freshSite } from './support/site.ts'
@@ -85,7 +87,7 @@ test('[F1] T-B29 an existing page with the script in its head: the same requests
     await page.getByRole('button').click()
     await expect.poll(() => requests).toContain('POST /form')
     await expect(page.locator('[class*="htmx-"]')).toHaveCount(0)
-    if (script) await expect.poll(() => page.evaluate(() => 'rhtmxLazy' in window)).toBe(true)
+    if (script) await home(page)
     page.off('request', note)
     return {
       requests: requests.filter(line => !line.includes('/api/sync/')),
@@ -109,17 +111,7 @@ test('T-B16 every name of the list, spaces ignored, has its store and its first 
     })
   })
   await open(page, { attributes: 'data-sync-entities="users, posts,things"' })
-  const stores = await page.evaluate(async () => {
-    const [{ name = '' } = {}] = await indexedDB.databases()
-    return new Promise<string[]>((resolve, reject) => {
-      const request = indexedDB.open(name)
-      request.onerror = () => reject(request.error)
-      request.onsuccess = () => {
-        resolve([...request.result.objectStoreNames])
-        request.result.close()
-      }
-    })
-  })
+  const { stores } = await disk(page, 'users')
   expect(stores).toEqual(
     expect.arrayContaining(['_meta', '_optimistic', '_pending', 'posts', 'things', 'users']),
   )
@@ -128,7 +120,7 @@ test('T-B16 every name of the list, spaces ignored, has its store and its first 
     posts: expect.anything(),
     things: expect.anything(),
   })
-  await expect.poll(() => page.evaluate(() => 'rhtmxLazy' in window)).toBe(true)
+  await home(page)
   expect(asked.toSorted()).toEqual(['posts', 'things', 'users'])
 })
 
@@ -267,7 +259,7 @@ test.describe('[F9] X36', () => {
       return sync.getAll('users')
     }, '/api/sync/client.js')
     expect(rows).toEqual([{ id: 1, name: 'Grace', email: null }])
-    await expect.poll(() => page.evaluate(() => 'rhtmxLazy' in window)).toBe(true)
+    await home(page)
     expect((await counted(on.server)).opened).toBe(1)
   })
 
@@ -307,7 +299,7 @@ test('[F10] X54 the second script is asked for by the name of its own release, a
   on.wire.cut()
   await offline(page)
   on.wire.mend()
-  await expect.poll(() => page.evaluate(() => 'rhtmxLazy' in window)).toBe(true)
+  await home(page)
 })
 
 test('X35 back and forward: live again, and nothing that keeps a page from being kept', async ({ page }) => {

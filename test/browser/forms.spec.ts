@@ -1,6 +1,7 @@
 // Forms that keep working offline: `data-rhtmx-form`.
 import { expect, test } from '@playwright/test'
 import type { Page } from '@playwright/test'
+import { home } from './support/home.ts'
 import { sql } from './support/processes.ts'
 import { told } from './support/recorder.ts'
 import { freshSite } from './support/site.ts'
@@ -180,7 +181,7 @@ test('[F4] [F6] a checkbox that is bound and marked, in two tabs, online and off
   const other = await context.newPage()
   for (const one of [page, other]) {
     await open(one, body)
-    await expect.poll(() => one.evaluate(() => 'rhtmxLazy' in window)).toBe(true)
+    await home(one)
   }
   const box = page.locator('[name=done]')
   const twin = other.locator('[name=done]')

@@ -2,6 +2,7 @@
 import path from 'node:path'
 import { expect, test } from '@playwright/test'
 import type { ChangedRow } from 'syncline/rhtmx'
+import { home } from './support/home.ts'
 import { site, sql } from './support/processes.ts'
 import type { Server } from './support/processes.ts'
 import { record, told } from './support/recorder.ts'
@@ -70,7 +71,7 @@ test('T-B13 T-B18 rhtmx:sync:ready once on every target; the log is silent witho
     'users',
     'posts',
   ])
-  await expect.poll(() => page.evaluate(() => 'rhtmxLazy' in window)).toBe(true)
+  await home(page)
   expect(lines).toEqual([])
 
   await page.goto(`http://localhost:${server.port}/`)

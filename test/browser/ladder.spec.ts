@@ -1,6 +1,7 @@
 // The documented times of the connection, in a page whose clock the test turns.
 import { expect, test } from '@playwright/test'
 import type { Page } from '@playwright/test'
+import { home } from './support/home.ts'
 import { Proxy } from './support/http-proxy.ts'
 import { sql } from './support/processes.ts'
 import { told } from './support/recorder.ts'
@@ -135,7 +136,7 @@ test('[K3] X33 the machine slept for ten minutes: one ping, no verdict, and no s
   await page.clock.install({ time: 0 })
   await page.goto(on.wire.url)
   await page.evaluate(() => window.rhtmxSync.ready)
-  await expect.poll(() => page.evaluate(() => 'rhtmxLazy' in window)).toBe(true)
+  await home(page)
   await stop(page)
   for (const n of [1, 2, 3]) {
     // every timer is late, and fires once

@@ -2,7 +2,8 @@
 import path from 'node:path'
 import { expect, test } from '@playwright/test'
 import type { Page } from '@playwright/test'
-import { site, sql } from './support/processes.ts'
+import { disk } from './support/disk.ts'
+import { columnIn, rowsIn, site, sql } from './support/processes.ts'
 import type { Server } from './support/processes.ts'
 import { record, told } from './support/recorder.ts'
 import { counted } from './support/counted.ts'
@@ -27,41 +28,6 @@ const status = (page: Page) =>
     const { storage, leader } = window.rhtmxSync.status()
     return { storage, leader }
   })
-
-interface Disk {
-  readonly version: number
-  readonly stores: string[]
-  readonly records: unknown[]
-  readonly keys: unknown[]
-  readonly indexes: string[]
-}
-
-function disk(page: Page, store: string): Promise<Disk> {
-  return page.evaluate(async store => {
-    const asked = <T>(request: IDBRequest<T>): Promise<T> =>
-      new Promise((resolve, reject) => {
-        request.onsuccess = () => resolve(request.result)
-        request.onerror = () => reject(request.error)
-      })
-    const name = 'syncline-anon'
-    // opened before the client has made it, it would be another one, and in the way
-    const all = await indexedDB.databases()
-    if (!all.some(one => one.name === name && (one.version ?? 0) >= 2))
-      return { version: 0, stores: [], records: [], keys: [], indexes: [] }
-    const db = await asked(indexedDB.open(name))
-    const objects = db.transaction(store).objectStore(store)
-    const [records, keys] = await Promise.all([asked(objects.getAll()), asked(objects.getAllKeys())])
-    const found = {
-      version: db.version,
-      stores: [...db.objectStoreNames],
-      records,
-      keys,
-      indexes: [...objects.indexNames],
-    }
-    db.close()
-    return found
-  }, store)
-}
 
 const rows = async (page: Page): Promise<unknown[]> =>
   // reason: the client writes records {id, seq, row}
@@ -96,13 +62,10 @@ async function offline(page: Page): Promise<string[]> {
   )
 }
 
-async function table(): Promise<string[]> {
-  const { DatabaseSync } = await import('node:sqlite')
-  const db = new DatabaseSync(file)
-  const found = db.prepare('SELECT id, name, email FROM users').all()
-  db.close()
-  return found.map(row => JSON.stringify(row)).sort()
-}
+const table = (): string[] =>
+  rowsIn(file, 'SELECT id, name, email FROM users')
+    .map(row => JSON.stringify(row))
+    .sort()
 
 /** Of pages that were written by housekeeping; beyond all, where there are none yet. */
 async function heaviestJournal(page: Page): Promise<number> {
@@ -130,7 +93,7 @@ test('[R9] a large table lies in pages and is whole after a reload, also after c
   // a while after the last rows the tab that leads puts the journals into their pages
   await expect.poll(() => heaviestJournal(page)).toBeLessThan(128)
   expect(await rows(page)).toEqual([])
-  expect(await offline(page)).toEqual(await table())
+  expect(await offline(page)).toEqual(table())
 })
 
 test(
@@ -182,16 +145,8 @@ test('[Q1] [Q2] T-B08 T-B09 T-B10 _pending survives a reload and is sent in orde
   await page.evaluate(() => window.rhtmxSync.ready)
   await expect.poll(async () => (await disk(page, '_pending')).records).toEqual([])
   await expect(page.locator('#users p')).toHaveText(['C', 'Alan'])
-  expect(await seen()).toEqual(['A', 'B', 'C'])
+  expect(columnIn(file, 'SELECT name FROM seen')).toEqual(['A', 'B', 'C'])
 })
-
-async function seen(): Promise<unknown[]> {
-  const { DatabaseSync } = await import('node:sqlite')
-  const db = new DatabaseSync(file)
-  const names = db.prepare('SELECT name FROM seen').all()
-  db.close()
-  return names.map(({ name }) => name)
-}
 
 test('T-B11 _optimistic holds what is shown until the server has answered', async ({ page }) => {
   await record(page)

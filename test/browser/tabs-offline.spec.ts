@@ -1,11 +1,10 @@
 // Fifty edits in five tabs, and the tab that leads dies: while there is no server, and between sending and the answer. The
 // example's worker opens its page without a server.
-import { DatabaseSync } from 'node:sqlite'
 import path from 'node:path'
 import { expect, test } from '@playwright/test'
 import type { BrowserContext, Page } from '@playwright/test'
 import { crash } from './support/end.ts'
-import { sql, todoSync } from './support/processes.ts'
+import { columnIn, sql, todoSync } from './support/processes.ts'
 import type { Server } from './support/processes.ts'
 import './support/recorder.ts'
 
@@ -52,12 +51,7 @@ const expected = Array.from({ length: 50 }, (_, i) => `${Math.floor(i / 10)}-${i
 const shown = [...expected, 'Coffee']
 
 /** In the order in which they were stored. */
-function stored(): string[] {
-  const db = new DatabaseSync(file)
-  const rows = db.prepare('SELECT title FROM todos WHERE id > 1 ORDER BY id').all()
-  db.close()
-  return rows.map(({ title }) => String(title))
-}
+const stored = (): string[] => columnIn(file, 'SELECT title FROM todos WHERE id > 1 ORDER BY id').map(String)
 
 /** All of them, once, those of each tab in its order. */
 function expectStored(): void {

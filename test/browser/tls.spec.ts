@@ -1,6 +1,7 @@
 // The same page over https, from a server whose certificate was made for this test.
 import path from 'node:path'
 import { expect, type Page, test } from '@playwright/test'
+import { home } from './support/home.ts'
 import { site, sql } from './support/processes.ts'
 import { Wire } from './support/proxy.ts'
 
@@ -54,7 +55,7 @@ test('[K13] X75 a browser that saves data asks for compression, and gets it', as
   await page.evaluate(() => window.rhtmxSync.pushChange('users', null, 'create', { name: 'Ada' }))
   await expect(page.locator('#users p')).toHaveText(['Ada'])
   expect(await socketsOf(page)).toEqual([`ws://localhost:${wire.port}/api/sync/ws?compress=1`])
-  await expect.poll(() => page.evaluate(() => 'rhtmxLazy' in window)).toBe(true)
+  await home(page)
   const before = wire.down
   // nothing is to be fetched
   await page.locator('#users').evaluate(list => list.remove())

@@ -4,7 +4,7 @@ import type { Conflict } from 'syncline/differential'
 import { defineEntity } from 'syncline'
 import { cleanUp, rowsOf, until } from './support/app.ts'
 import type { App } from './support/app.ts'
-import { connected, startTables } from './support/differential.ts'
+import { connected, settled, startTables } from './support/differential.ts'
 import type { Rig } from './support/differential.ts'
 
 afterEach(cleanUp)
@@ -24,9 +24,6 @@ async function desk(app: App): Promise<Desk> {
 
 const write = ({ client }: Rig, status: string): void => client.updateLocalState({ u: { status } }, 'users')
 const shown = ({ client }: Rig): unknown => (client.getLocalState('users')['u'] as { status: unknown }).status
-const settled = ({ client }: Rig): Promise<boolean> =>
-  until('the settled edits', () => client.getSyncStatus().pendingChanges === 0)
-
 async function back(it: Rig): Promise<void> {
   await it.client.connect()
   await it.client.subscribe('users')

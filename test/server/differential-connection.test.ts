@@ -5,7 +5,7 @@ import type { AddressInfo, Server, Socket } from 'node:net'
 import { afterEach, expect, test } from 'vitest'
 import { DifferentialSyncClient } from 'syncline/differential'
 import { cleanUp, later, startApp, until } from './support/app.ts'
-import { connected, rig, startTables, tables, testTime } from './support/differential.ts'
+import { connected, rig, startAgain, startTables, tables, testTime } from './support/differential.ts'
 import type { Rig, TestTime } from './support/differential.ts'
 import { runModule } from './support/process.ts'
 
@@ -140,12 +140,7 @@ test('[W9] K64 a connection that comes back has its subscriptions, and what was 
   await until('the loss', () => it.of('disconnected').length === 1)
   it.client.updateLocalState({ u: { name: 'offline' } }, 'users')
   expect(it.client.getSyncStatus()).toMatchObject({ isConnected: false, pendingChanges: 1 })
-  const again = await startApp({
-    file: app.file,
-    port: app.port,
-    schema: '',
-    entities: ['users', 'orders', 'settings'],
-  })
+  const again = await startAgain(app)
   again.db.exec("INSERT INTO users (id) VALUES ('meanwhile')")
   await time.pass(it.of('reconnect:scheduled')[0]?.delay ?? 0)
   await until('the connection', () => it.of('connected').length === 2)

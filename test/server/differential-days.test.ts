@@ -1,14 +1,12 @@
 // What applications do to a `DifferentialSyncClient` beside what its document shows: too early, too late, too much, again and
 // again, after days.
 import { afterEach, describe, expect, test } from 'vitest'
-import { cleanUp, rowsOf, startApp, until } from './support/app.ts'
-import { connected, rig, startTables, testTime } from './support/differential.ts'
+import { cleanUp, rowsOf, until } from './support/app.ts'
+import { connected, rig, settled, startAgain, startTables, testTime } from './support/differential.ts'
 import type { Rig } from './support/differential.ts'
 
 afterEach(cleanUp)
 
-const settled = ({ client }: Rig): Promise<boolean> =>
-  until('the settled edits', () => client.getSyncStatus().pendingChanges === 0)
 const codes = (it: Rig): string[] => it.of('error').map(({ code }) => code)
 
 describe('too early and too late', () => {
@@ -62,6 +60,28 @@ describe('too early and too late', () => {
     await it.client.close()
     await it.client.disconnect()
     expect([it.sockets.length, it.of('disconnected').length]).toEqual([1, 1])
+    // whoever asks for conflicts hears of none
+    it.client.on('conflict', () => {})
+    expect(it.client.conflicts.list()).toEqual([])
+    it.client.conflicts.subscribe(() => {})()
+  })
+
+  test('[W9] who connects while it closes is told that it is closed; who hears that it disconnects, and connects, is connected', async () => {
+    const app = await startTables()
+    const it = await connected(app.url)
+    let again = Promise.resolve()
+    const undo = it.client.on('disconnected', () => void (again = it.client.connect()))
+    await it.client.disconnect()
+    await again
+    expect(it.client.getSyncStatus().isConnected).toBe(true)
+    undo()
+    it.client.on('disconnected', () => void (again = it.client.connect()))
+    it.client.addCleanupCallback(() => it.client.updateLocalState({ u: { name: 'last' } }, 'users'))
+    const closing = it.client.close()
+    await expect(it.client.connect()).rejects.toMatchObject({ code: 'CLOSED' })
+    await expect(again).rejects.toMatchObject({ code: 'NOT_CONNECTED' })
+    await closing
+    expect([it.of('connected').length, it.client.getSyncStatus().pendingChanges]).toEqual([2, 1])
   })
 })
 
@@ -159,12 +179,7 @@ describe('listeners', () => {
       await until('a new one', () => it.of('reconnect:scheduled').length === failures + 1)
     }
     expect(it.of('reconnect:scheduled').map(({ attempt }) => attempt)).toEqual([1, 1, 1])
-    const again = await startApp({
-      file: app.file,
-      port: app.port,
-      schema: '',
-      entities: ['users', 'orders', 'settings'],
-    })
+    const again = await startAgain(app)
     await time.pass(it.of('reconnect:scheduled').at(-1)?.delay ?? 0)
     await until('the connection', () => it.client.getSyncStatus().isConnected)
     await until('an answer', () => asked.length === 2)
@@ -270,11 +285,15 @@ describe('[W7] the state', () => {
       { u: { lastSeen: Number.NaN } },
       { u: () => {} },
     ]
-    for (const patch of patches)
-      // reason: what JavaScript lets through
-      expect(() => it.client.updateLocalState(patch as object as Record<string, unknown>, 'users')).toThrow(
-        expect.objectContaining({ code: 'SERIALIZATION_ERROR' }),
-      )
+    const refusal = expect.objectContaining({ code: 'SERIALIZATION_ERROR' })
+    const later = it.client.createDebouncedUpdate(0)
+    for (const patch of patches) {
+      const given = patch as object as Record<string, unknown> // reason: what JavaScript lets through
+      expect(() => it.client.updateLocalState(given, 'users')).toThrow(refusal)
+      const whole = Object.getPrototypeOf(Object(given)) === Object.prototype
+      if (!whole) expect(() => later(given, 'users')).toThrow(refusal)
+    }
+    later.flush()
     expect([it.client.getLocalState('users'), it.told, it.client.getSyncStatus().pendingChanges]).toEqual([
       {},
       [],
@@ -354,12 +373,7 @@ test('[L6] [W2] [W3] after days away, and a log that was forgotten meanwhile, it
   expect(await app.engine.cleanup(0)).toBeGreaterThan(0)
   expect(rowsOf(app.db, 'SELECT * FROM _syncline_gone')).toEqual([])
   await app.stop()
-  const again = await startApp({
-    file: app.file,
-    port: app.port,
-    schema: '',
-    entities: ['users', 'orders', 'settings'],
-  })
+  const again = await startAgain(app)
   it.told.length = 0
   await it.client.connect()
   const deltas = await it.client.requestSync('users')

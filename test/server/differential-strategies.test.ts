@@ -1,13 +1,9 @@
 // The conflict strategies of `DifferentialSyncClient`: who wins, which the server says, and how an edit looks until then.
 import { afterEach, describe, expect, test } from 'vitest'
 import { cleanUp, rowsOf, until } from './support/app.ts'
-import { connected, rig, startTables } from './support/differential.ts'
-import type { Rig } from './support/differential.ts'
+import { connected, rig, settled, startTables } from './support/differential.ts'
 
 afterEach(cleanUp)
-
-const settled = ({ client }: Rig): Promise<boolean> =>
-  until('the settled edits', () => client.getSyncStatus().pendingChanges === 0)
 
 describe('T-D24 a race on one field ends as the strategy says', () => {
   const cases = [

@@ -4,15 +4,11 @@ import { afterEach, expect, test, vi } from 'vitest'
 import DefaultClient, { DifferentialSyncClient, SyncError } from 'syncline/differential'
 import { cleanUp, until } from './support/app.ts'
 import type { App } from './support/app.ts'
-import { connected, rig, startTables, testTime } from './support/differential.ts'
-import type { Rig } from './support/differential.ts'
+import { connected, rig, settled, startTables, testTime } from './support/differential.ts'
 
 afterEach(cleanUp)
 
 /** Settled: nothing of this client waits for the server. */
-const settled = ({ client }: Rig): Promise<boolean> =>
-  until('the settled edits', () => client.getSyncStatus().pendingChanges === 0)
-
 const rows = (app: App, table: string): unknown[] =>
   app.db
     .prepare(`SELECT * FROM ${table} ORDER BY id`)

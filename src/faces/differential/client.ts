@@ -176,8 +176,8 @@ export class DifferentialSyncClient {
    */
   async disconnect(): Promise<void> {
     for (const update of this.#waiting) update.flush()
-    this.#connecting.disconnect()
     this.#env.listen(false)
+    this.#connecting.disconnect()
     this.#subscriptions.clear()
     this.#announcer.flush()
     for (const stop of this.#managed.splice(0)) stop()
@@ -192,8 +192,9 @@ export class DifferentialSyncClient {
 
   /** `disconnect`, and gives the storage up; the client is of no use afterwards. */
   async close(): Promise<void> {
-    await this.disconnect()
-    this.#connecting.closed = true
+    const disconnected = this.disconnect()
+    this.#connecting.close()
+    await disconnected
     await this.client.close()
   }
 

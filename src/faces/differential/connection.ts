@@ -47,9 +47,17 @@ export class Connecting {
     })
   }
 
+  /** Whoever connects when they hear of it is connected anew. */
   disconnect(): void {
+    const waiting = this.#waiting.splice(0)
     this.#host.client.disconnect()
-    this.#settle(({ reject }) => reject(new SyncError('NOT_CONNECTED', 'disconnected on request')))
+    for (const { reject } of waiting) reject(new SyncError('NOT_CONNECTED', 'disconnected on request'))
+  }
+
+  /** For good. */
+  close(): void {
+    this.closed = true
+    this.disconnect()
   }
 
   #settle(how: (waiting: Waiting) => void): void {

@@ -1,8 +1,8 @@
 // Updates that wait for others: merged per type, row by row, and made as one after the last.
-import { isPlain } from './local.ts'
+import { isPlain, notPlain } from './local.ts'
 import type { StatePatch } from './local.ts'
 
-/** Later values win, of rows field by field. */
+/** Later values win, of rows field by field. Throws UNKNOWN_ENTITY; SERIALIZATION_ERROR for what is no plain object. */
 export interface DebouncedUpdate {
   (state: StatePatch, entityType?: string): void
   /** Makes what waits now. What cannot be stored is told as `error`. */
@@ -28,6 +28,8 @@ export function debounced(
   }
   const add = (state: StatePatch, entityType?: string): void => {
     const type = typeOf(entityType)
+    // merged with what waits, it would pass for one
+    if (!isPlain(state)) throw notPlain()
     waiting.set(type, over(waiting.get(type) ?? {}, state))
     waits.add(made)
     cancel()

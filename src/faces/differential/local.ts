@@ -149,7 +149,7 @@ export class LocalStates {
         failed.push(error)
       }
     }
-    if (!isPlain(patch)) return [new SyncError('SERIALIZATION_ERROR', 'a state must be a plain object')]
+    if (!isPlain(patch)) return [notPlain()]
     const own: Record<string, unknown> = {}
     for (const [key, value] of Object.entries(patch)) {
       if (isPlain(value)) attempt(() => this.#put(type, key, value))
@@ -187,6 +187,10 @@ function frozen(row: Row): Row {
 function freeze(value: Json): void {
   if (typeof value === 'object' && value !== null && !Object.isFrozen(value))
     Object.values<Json>(Object.freeze(value)).forEach(freeze)
+}
+
+export function notPlain(): SyncError {
+  return new SyncError('SERIALIZATION_ERROR', 'a state must be a plain object')
 }
 
 /** A row; any other value is a field's. */

@@ -130,7 +130,7 @@ export class Access {
           if (patience.over) {
             throw new SyncError(
               'DATABASE_BUSY',
-              `the database was locked for ${busyDeadline} ms; another writer holds a transaction open`,
+              `the database was locked for ${busyDeadline} ms; another writer, or the application, holds a transaction open`,
               { cause: error },
             )
           }

@@ -178,6 +178,18 @@ test('[C8] columns that come, go and are renamed', async () => {
   expect(heard.failed).toEqual([])
 })
 
+test('[C8] a column that has a rule is not followed without it: nobody would be kept from what it guards', async () => {
+  const app = application("CREATE TABLE t(id INTEGER PRIMARY KEY, rank TEXT); INSERT INTO t VALUES(1, 'low')")
+  const store = await opened(app, [entity('t', { serverOwned: ['rank'] })])
+  const heard = listen(store)
+  app.exec('ALTER TABLE t RENAME COLUMN rank TO grade')
+  await waitFor(() => heard.failed.length === 1)
+  expect(heard.failed[0]).toContain("a rule for 'rank'")
+  app.exec('ALTER TABLE t RENAME COLUMN grade TO rank')
+  await waitFor(() => heard.changed.length === 2)
+  expect(store.entities.has('t')).toBe(true)
+})
+
 test('[C8] a table that is rebuilt gets its triggers back and its subscribers everything', async () => {
   const app = application(
     "CREATE TABLE t(id INTEGER PRIMARY KEY, a TEXT); INSERT INTO t VALUES(1, 'x'), (2, 'y')",

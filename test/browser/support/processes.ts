@@ -7,6 +7,7 @@ import { createServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { promisify } from 'node:util'
 
 const run = promisify(execFile)
@@ -90,6 +91,20 @@ export async function sql(file: string, text: string): Promise<void> {
 }
 
 /** Where nobody listens just now. */
+/** What a database file holds, whoever else has it open. */
+export function rowsIn(file: string, query: string): Record<string, unknown>[] {
+  const db = new DatabaseSync(file)
+  try {
+    return db.prepare(query).all()
+  } finally {
+    db.close()
+  }
+}
+
+/** The values of the first column. */
+export const columnIn = (file: string, query: string): unknown[] =>
+  rowsIn(file, query).map(row => Object.values(row)[0])
+
 export async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1')
   await once(server, 'listening')

@@ -3,7 +3,7 @@ import { DifferentialSyncClient } from 'syncline/differential'
 import type { DifferentialEvents, DifferentialSyncClientOptions } from 'syncline/differential'
 import { platformEnv } from 'syncline/client'
 import type { ClientEnv } from 'syncline/client'
-import { later, startApp } from './app.ts'
+import { later, startApp, until } from './app.ts'
 import type { App, AppOptions } from './app.ts'
 
 export const tables = `
@@ -53,6 +53,10 @@ export interface Rig {
   /** Comes as if the server had sent it. */
   readonly feed: (text: string) => void
 }
+
+/** The same tables on the same port, once `app` has stopped. */
+export const startAgain = ({ file, port }: App): Promise<App> =>
+  startApp({ file, port, schema: '', entities: ['users', 'orders', 'settings'] })
 
 /** Disconnected when the test is over. */
 export function rig(
@@ -109,6 +113,9 @@ export async function connected(
   await made.client.connect()
   return made
 }
+
+export const settled = ({ client }: Rig): Promise<boolean> =>
+  until('the settled edits', () => client.getSyncStatus().pendingChanges === 0)
 
 export interface TestTime {
   readonly env: ClientEnv
