@@ -73,7 +73,7 @@ export function page({ row, user, file, script, base, host }) {
   <ol>
     <li><a href="${escape(elsewhere)}" target="_blank" rel="noopener">Open ${nameOf(other)}’s browser</a> beside this one.</li>
     <li>Work offline in both. Change one field here and another there, come back: both are kept.</li>
-    <li>Now the same field on both sides: the first one who comes back has it, and both are asked.</li>
+    <li>Now the same field on both sides: the first one who comes back has it, both are asked, and whoever answers first settles it.</li>
     <li>Or write with any SQL tool:
       <pre tabindex="0"><code>sqlite3 ${escape(file)} \\
   "UPDATE plans SET guests = 30"</code></pre></li>

@@ -79,7 +79,7 @@ export function showPanel(sync) {
   text(
     '#summary',
     online && settle > 0 && pending === 0 && failed === 0
-      ? `${count(settle, 'question')} about what you both wrote. Whoever answers first settles it.`
+      ? `${count(settle, 'question')} about what you both wrote.`
       : summary({ online, state, pending, failed }),
   )
   document.querySelector('#summary').dataset.mood =
