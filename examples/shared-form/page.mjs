@@ -10,11 +10,11 @@ function fieldHtml({ name, label, max, number, lines }, row) {
   const attributes = `id="${name}" name="${name}" data-rhtmx-bind="plans:${plan}:${name}" autocomplete="off" aria-describedby="${name}-more"`
   const value = escape(row[name])
   const control = lines
-    ? `<textarea ${attributes} maxlength="${max}" rows="${lines}">${value}</textarea>`
+    ? `<textarea ${attributes} dir="auto" maxlength="${max}" rows="${lines}">${value}</textarea>`
     : number
       ? `<input ${attributes} type="number" inputmode="numeric" value="${value}">`
-      : `<input ${attributes} type="text" maxlength="${max}" value="${value}">`
-  return `<div class="field${lines ? ' wide' : ''}" data-field="${name}">
+      : `<input ${attributes} type="text" dir="auto" maxlength="${max}" value="${value}">`
+  return `<div class="field${max > 80 ? ' wide' : ''}" data-field="${name}">
     <p class="label"><label for="${name}">${label}</label><span class="tag waiting" title="On this device; not sent yet" hidden>${icon('clock')}waiting</span></p>
     ${control}
     <div id="${name}-more" class="more" aria-live="polite"></div>
@@ -73,9 +73,9 @@ export function page({ row, user, file, script, base, host }) {
   <ol>
     <li><a href="${escape(elsewhere)}" target="_blank" rel="noopener">Open ${nameOf(other)}’s browser</a> beside this one.</li>
     <li>Work offline in both. Change one field here and another there, come back: both are kept.</li>
-    <li>Now the same field on both sides: the first one who comes back has it, and both are asked.</li>
+    <li>Now the same field on both sides: the first one who comes back has it, both are asked, and whoever answers first settles it.</li>
     <li>Or write with any SQL tool:
-      <pre><code>sqlite3 ${escape(file)} \\
+      <pre tabindex="0"><code>sqlite3 ${escape(file)} \\
   "UPDATE plans SET guests = 30"</code></pre></li>
   </ol>
 </aside>

@@ -54,7 +54,7 @@ export function startPage(host, file, rules) {
       <p>In the second example people sign in. Rules on the server say which rows and columns reach whose browser, live and after any absence, and what each may write.</p>
       <p class="links"><a class="button" href="team_notes/">Open the team notes</a></p>
     </div>
-    <pre><code>${escape(rules)}</code></pre>
+    <pre tabindex="0"><code>${escape(rules)}</code></pre>
   </section>
   <section class="second" aria-labelledby="third">
     <div>
@@ -62,7 +62,7 @@ export function startPage(host, file, rules) {
       <p>Each field is written by itself: who edits different ones, also offline, does not meet at all. The same one is asked about on the page, beside the field, with both values.</p>
       <p class="links"><a class="button" href="shared-form/?as=ada">Open the party plan</a></p>
     </div>
-    <pre><code>${escape(settling)}</code></pre>
+    <pre tabindex="0"><code>${escape(settling)}</code></pre>
   </section>
 </main>
 <footer><a href="todo_sync/">The todos in a window of their own</a></footer>

@@ -11,7 +11,7 @@ import { openSessions } from './sessions.mjs'
 
 const served = files({
   team_notes: readdirSync(new URL('public/', import.meta.url)),
-  todo_sync: ['style.css', 'icon.svg', 'view.mjs'],
+  todo_sync: ['focus.js', 'icon.svg', 'panel.js', 'style.css', 'view.mjs'],
 })
 served.set('/files/htmx.js', asset(new URL(import.meta.resolve('htmx.org/dist/htmx.min.js'))))
 /** What the pages show of the rules: the rules. */

@@ -65,19 +65,19 @@ export function notesPage({ user, file, script, rules, host, base }) {
 <header>
   <h1>${logo}Team notes</h1>
   <div class="person">
-    <span id="pill" class="pill" role="status" data-state="connecting"><i></i><span>connecting</span></span>
+    <span id="pill" class="pill" data-state="connecting"><i></i><span id="word">connecting</span></span>
     ${avatar(user)}
     <form method="post" action="sign-out"><button class="plain">Sign out</button></form>
   </div>
 </header>
-<p class="summary">Signed in as ${user.name}, who sees ${sees(user)}.</p>
+<p id="summary" class="summary" role="status">Signed in as ${user.name}, who sees ${sees(user)}.</p>
 
 <div class="columns">
 <main>
   <form class="add note-form" autocomplete="off" method="post" data-rhtmx-form="notes" data-rhtmx-form-mode="always">
     <input type="hidden" name="owner" value="${user.id}"><input type="hidden" name="team" value="${user.team}">
     <label class="hidden" for="text">A note for the ${user.team.toLowerCase()}</label>
-    <input id="text" name="text" required pattern=".*\\S.*" maxlength="200" placeholder="A note for the ${user.team.toLowerCase()}" enterkeyhint="done">
+    <input id="text" name="text" dir="auto" required pattern=".*\\S.*" maxlength="200" placeholder="A note for the ${user.team.toLowerCase()}" enterkeyhint="done">
     <button class="primary">Add</button>
   </form>
 
@@ -86,8 +86,8 @@ export function notesPage({ user, file, script, rules, host, base }) {
     <ul></ul>
   </section>
 
-  <ul id="rows" class="rows" aria-label="Notes" hx-get="rows" hx-trigger="load, rhtmx:notes:changed from:body"></ul>
-  <p id="empty" class="empty" hidden>No notes here.</p>
+  <ul id="rows" class="rows" aria-label="Notes" hx-get="rows" hx-trigger="load, refresh, rhtmx:notes:changed from:body"></ul>
+  <p id="empty" class="empty" tabindex="-1" hidden>No notes here.</p>
 
   <section class="rules" aria-labelledby="rules-title">
     <h2 id="rules-title">The rules, all of them</h2>
@@ -107,7 +107,7 @@ export function notesPage({ user, file, script, rules, host, base }) {
     <li>Give a note of yours to somebody of the other team: it leaves here and appears there.</li>
     <li>Tick a note that is not yours: the server refuses, and says why.</li>
     <li>Or write with any SQL tool:
-      <pre><code>sqlite3 ${escape(file)} \\
+      <pre tabindex="0"><code>sqlite3 ${escape(file)} \\
   "UPDATE notes SET team = 'Bar'"</code></pre></li>
   </ol>
 </aside>

@@ -46,13 +46,13 @@ export function page({ file, script }) {
 <main>
   <form id="add" class="add" autocomplete="off" method="post" action="add" data-rhtmx-form="todos" data-rhtmx-form-mode="always">
     <label class="hidden" for="title">What is to be done?</label>
-    <input id="title" name="title" required pattern=".*\\S.*" maxlength="120" placeholder="What is to be done?" enterkeyhint="done">
+    <input id="title" name="title" dir="auto" required pattern=".*\\S.*" maxlength="120" placeholder="What is to be done?" enterkeyhint="done">
     <label class="hidden" for="list">List</label>
     <select id="list" name="list">${options}</select>
     <button class="primary">Add</button>
   </form>
 
-  <ul id="notices" class="notices" role="log" aria-label="Notices"></ul>
+  <div id="notices" class="notices" role="log" aria-label="Notices"></div>
 
   <section id="letters" class="letters" aria-labelledby="letters-title" hidden>
     <h2 id="letters-title">Could not be saved</h2>
@@ -62,7 +62,7 @@ export function page({ file, script }) {
   <fieldset class="chips"><legend class="hidden">Show</legend>${filters}</fieldset>
 
   <ul id="rows" class="rows" aria-label="Todos" hx-get="rows" hx-trigger="load, rhtmx:todos:changed from:body"></ul>
-  <p id="empty" class="empty" hidden>Nothing to do here.</p>
+  <p id="empty" class="empty" tabindex="-1" hidden>Nothing to do here.</p>
   <p class="after"><button type="button" id="clear" class="link" hx-post="clear-done" hx-swap="none" hidden>Delete what is done</button></p>
 </main>
 
@@ -85,7 +85,7 @@ export function page({ file, script }) {
     <li><a href="./" target="_blank" rel="noopener">Open a second window</a> and put them side by side.</li>
     <li>Work offline in one, edit both, come back.</li>
     <li>Or write with any SQL tool:
-      <pre><code>sqlite3 ${escape(file)} \\
+      <pre tabindex="0"><code>sqlite3 ${escape(file)} \\
   "UPDATE todos SET done = 1"</code></pre></li>
   </ol>
 </aside>
@@ -94,9 +94,9 @@ export function page({ file, script }) {
 <dialog id="edit" aria-labelledby="edit-title">
   <form method="dialog" autocomplete="off">
     <h2 id="edit-title">Edit</h2>
-    <label>Title <input name="title" required maxlength="120"></label>
+    <label>Title <input name="title" dir="auto" required pattern=".*\\S.*" maxlength="120"></label>
     <label>List <select name="list">${options}</select></label>
-    <label>Notes <textarea name="notes" rows="3" maxlength="1000"></textarea></label>
+    <label>Notes <textarea name="notes" dir="auto" rows="3" maxlength="1000"></textarea></label>
     <p class="buttons"><button type="button" class="plain" data-act="cancel">Cancel</button><button class="primary" value="save">${icon('check')}Save</button></p>
   </form>
 </dialog>

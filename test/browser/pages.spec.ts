@@ -58,6 +58,17 @@ test('npm start: one application in two browsers, and a clean end', async ({ pag
     await ada.getByLabel('What is to be done?').fill('Milk')
     await ada.getByRole('button', { name: 'Add', exact: true }).click()
     for (const frame of [ada, ben]) await expect(frame.locator('.todo .title').first()).toHaveText('Milk')
+    // commands show as a whole, and what is wider than the page can be reached by keyboard
+    await page.setViewportSize({ width: 320, height: 640 })
+    const command = page.locator('.steps code')
+    expect(await command.evaluate(({ scrollWidth, clientWidth }) => scrollWidth - clientWidth)).toBe(0)
+    for (const code of await page.locator('pre').all()) await expect(code).toHaveAttribute('tabindex', '0')
+    for (const width of await Promise.all([
+      page.evaluate(() => document.documentElement.scrollWidth - innerWidth),
+      ada.locator('html').evaluate(html => html.scrollWidth - html.clientWidth),
+    ]))
+      expect(width).toBe(0)
+    await page.setViewportSize({ width: 1280, height: 800 })
     // two names of one machine are two devices: each keeps a copy of its own
     for (const frame of [ada, ben]) await expect(frame.locator('#storage')).toHaveText('IndexedDB')
     // and it leads to the other examples

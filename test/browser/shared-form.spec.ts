@@ -85,7 +85,7 @@ test('[I1] [F13] T-F11 the same field: both are asked beside it, with both value
     /Ben and you wrote here without knowing of each other.*Ben\s+\d\d:\d\d\s*stands now\s*Ben’s garden.*You\s+\d\d:\d\d\s*The lake/s,
   )
   await expect(question(ben)).toContainText(/You and Ada.*You.*Ben’s garden.*Ada.*The lake/s)
-  await expect(ada.getByLabel('Where')).toHaveValue('Ben’s garden')
+  await expect(ada.getByRole('textbox', { name: 'Where' })).toHaveValue('Ben’s garden')
   await expect(ada.getByRole('status')).toContainText('1 question')
   await question(ada).getByRole('button', { name: 'Use this' }).click()
   for (const one of [ada, ben]) {
@@ -159,4 +159,57 @@ test('without scripts it is a form', { tag: '@chromium' }, async ({ browser }) =
   await expect(plain.getByLabel('Food and drink')).toHaveValue('Cake')
   await expect(ada.getByLabel('Food and drink')).toHaveValue('Cake')
   await context.close()
+})
+
+test('who goes on typing after Enter is told of what comes meanwhile', async ({ browser }) => {
+  const [ada, ben] = [await device(browser, 'ada'), await device(browser, 'ben')]
+  const title = ben.getByLabel('What', { exact: true })
+  await fill(ben, 'What', 'Party ')
+  await expect(ada.getByLabel('What', { exact: true })).toHaveValue('Party')
+  await expect(title).toHaveValue('Party')
+  await expect(ben.locator('.note')).toHaveCount(0)
+  await title.pressSequentially(' by the lake')
+  await fill(ada, 'What', 'Midsummer')
+  await expect(ben.locator('.note')).toContainText('Just now this became Midsummer')
+  await expect(title).toHaveValue('Party by the lake')
+})
+
+test('spaces around a text are not written, and the field follows on', async ({ browser }) => {
+  const [ada, ben] = [await device(browser, 'ada'), await device(browser, 'ben')]
+  await fill(ben, 'Where', ' The lake ')
+  await ben.getByLabel('Where').blur()
+  await expect(ada.getByLabel('Where')).toHaveValue('The lake')
+  await fill(ada, 'Where', 'The roof')
+  await expect(ben.getByLabel('Where')).toHaveValue('The roof')
+
+  await fill(ben, 'What', '  ')
+  await ben.getByLabel('What', { exact: true }).blur()
+  const refused = ben.getByRole('region', { name: 'Could not be saved: What' })
+  await expect(refused).toContainText('An empty field could not be saved. The party needs a name.')
+  await expect(ben.getByLabel('What', { exact: true })).toHaveValue('Summer party')
+})
+
+test('by keyboard: whoever answers is in the field then', async ({ browser }) => {
+  const [ada] = await collide(browser)
+  await ada
+    .getByRole('region', { name: 'Two values: Where' })
+    .getByRole('button', { name: 'Use this' })
+    .focus()
+  await ada.keyboard.press('Enter')
+  await expect(question(ada)).toHaveCount(0)
+  await expect(ada.getByLabel('Where')).toBeFocused()
+  await expect(ada.getByLabel('Where')).toHaveValue('The lake')
+  await expect(ada.locator('.note')).toHaveCount(0)
+})
+
+test('[I4] both answer the same question offline: nothing is left to be settled', async ({ browser }) => {
+  const both = await collide(browser)
+  for (const one of both) await offline(one).check()
+  for (const one of both) await question(one).getByRole('button', { name: 'Keep this' }).click()
+  for (const one of both) await offline(one).uncheck()
+  for (const one of both) await sent(one)
+  for (const one of both) await expect(one.getByRole('status')).toHaveText('Live. Everything is saved.')
+  await fill(both[0], 'Food and drink', 'Settled')
+  await expect(both[1].getByLabel('Food and drink')).toHaveValue('Settled')
+  for (const one of both) await expect(one.locator('#open')).toHaveText('nothing')
 })

@@ -145,3 +145,75 @@ test('what a note holds is text, whoever wrote it', async ({ browser }) => {
     expect(await page.title()).toBe('Team notes · Syncline')
   }
 })
+
+test('a remark that is being typed is not taken away by what comes in, nor a click that follows it', async ({
+  browser,
+}) => {
+  const ada = await as(browser, 'Ada')
+  await expectNotes(ada, ['Tonic is out', 'Oven two is hot', 'Fish at six'])
+  const remark = (text: string) => ada.getByLabel(`Remark on “${text}”`)
+  await remark('Tonic is out').pressSequentially('half a')
+  await sql(file, "UPDATE notes SET text = 'Oven two is cold' WHERE id = 2")
+  await expect.poll(async () => (await copy(ada)).map(row => row['text'])).toContain('Oven two is cold')
+  await remark('Tonic is out').pressSequentially(' remark')
+  await expect(remark('Tonic is out')).toHaveValue('half a remark')
+
+  // a click takes a while, in which the remark is written and rows come in
+  await note(ada, 'Fish at six').getByRole('checkbox').click({ delay: 300 })
+  await expect(note(ada, 'Fish at six').getByRole('checkbox')).toBeChecked()
+  await expect(texts(ada)).toHaveText(['Tonic is out', 'Oven two is cold', 'Fish at six'])
+  await expect(remark('Tonic is out')).toHaveValue('half a remark')
+  await expect.poll(() => ada.evaluate(() => window.rhtmxSync.pending().length)).toBe(0)
+  const ben = await as(browser, 'Ben')
+  await expect(note(ben, 'Fish at six').getByRole('checkbox')).toBeChecked()
+  await ada.reload()
+  await expect(remark('Tonic is out')).toHaveValue('half a remark')
+
+  // taken back: what came in meanwhile shows when the field is left
+  await remark('Oven two is cold').pressSequentially('x')
+  await sql(file, "UPDATE notes SET text = 'Gin is out' WHERE id = 3")
+  await expect.poll(async () => (await copy(ada)).map(row => row['text'])).toContain('Gin is out')
+  await remark('Oven two is cold').press('Backspace')
+  await remark('Oven two is cold').blur()
+  await expect(texts(ada).first()).toHaveText('Gin is out')
+})
+
+test('by keyboard: the focus stays where it was, or comes to what is in its place', async ({ browser }) => {
+  const ben = await as(browser, 'Ben')
+  await note(ben, 'Oven two').getByRole('checkbox').focus()
+  await ben.keyboard.press('Space')
+  const discard = letters(ben).getByRole('button', { name: 'Discard' })
+  await discard.focus()
+  await sql(file, "UPDATE notes SET text = 'Fish at seven' WHERE id = 1")
+  await expect(texts(ben)).toHaveText(['Oven two is hot', 'Fish at seven'])
+  await expect(discard).toBeFocused()
+  await ben.keyboard.press('Enter')
+  await expect(note(ben, 'Oven two').getByRole('checkbox')).toBeFocused()
+
+  await ben.getByRole('button', { name: 'Delete “Fish at seven”' }).focus()
+  await sql(file, 'UPDATE notes SET done = 1 WHERE id = 2')
+  await expect(texts(ben)).toHaveText(['Fish at seven', 'Oven two is hot'])
+  await ben.keyboard.press('Enter')
+  await expect(texts(ben)).toHaveText(['Oven two is hot'])
+  await expect(ben.getByRole('button', { name: 'Delete “Oven two is hot”' })).toBeFocused()
+  await sql(file, 'DELETE FROM notes')
+  await expect(ben.getByText('No notes here.')).toBeFocused()
+})
+
+test('on a phone, and offline, the page says so in words, at the same height', async ({ browser }) => {
+  const ben = await as(browser, 'Ben')
+  await ben.setViewportSize({ width: 320, height: 640 })
+  const status = ben.getByRole('status')
+  await expect(status).toHaveText('Signed in as Ben, who sees the notes of the kitchen.')
+  const form = ben.getByLabel('A note for the kitchen')
+  const before = await form.boundingBox()
+  await ben.evaluate(() => window.rhtmxSync.disconnect())
+  await expect(status).toHaveText('Offline. Edit on: it is kept on this device.')
+  await form.fill('Salt')
+  await form.press('Enter')
+  await expect(status).toHaveText('Offline. 1 edit waits on this device.')
+  expect(await form.boundingBox()).toEqual(before)
+  expect(await ben.evaluate(() => document.documentElement.scrollWidth)).toBe(320)
+  await ben.evaluate(() => window.rhtmxSync.connect())
+  await expect(status).toHaveText('Signed in as Ben, who sees the notes of the kitchen.')
+})

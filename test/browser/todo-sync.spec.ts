@@ -139,3 +139,73 @@ test('what a row holds is text, whoever wrote it', async ({ browser }) => {
   await expect(titles(page).first()).toHaveText('<b>offline</b>')
   expect(await page.title()).toBe('Todos · Syncline')
 })
+
+test('a todo without a name is not written at all, and one of another script reads from its own side', async ({
+  browser,
+}) => {
+  const page = await device(browser)
+  await page.getByRole('button', { name: 'Edit “Coffee”' }).click()
+  const dialog = page.getByRole('dialog')
+  await dialog.getByLabel('Title').fill('   ')
+  await dialog.getByRole('button', { name: 'Save' }).click()
+  await expect(dialog).toBeVisible()
+  await dialog.getByLabel('Title').fill('قهوة (٢)!')
+  await dialog.getByRole('button', { name: 'Save' }).click()
+  await expect(titles(page)).toHaveText(['قهوة (٢)!'])
+  await expect(titles(page)).toHaveCSS('direction', 'rtl')
+  await add(page, 'Milk')
+  await expect(titles(page).first()).toHaveCSS('direction', 'ltr')
+})
+
+test('by keyboard: whoever deletes, discards or dismisses goes on from there', async ({ browser }) => {
+  const page = await device(browser)
+  await sql(
+    file,
+    "INSERT INTO todos (id, title, list) VALUES (2, 'Tea', 'Groceries'), (3, 'Letter', 'Home'), (4, 'Milk', 'Groceries')",
+  )
+  await expect(titles(page)).toHaveText(['Milk', 'Letter', 'Tea', 'Coffee'])
+  const remove = (title: string) => page.getByRole('button', { name: `Delete “${title}”` })
+  // the letter is not among what is shown
+  await page.getByRole('radio', { name: 'Groceries' }).check()
+  await remove('Milk').focus()
+  await page.keyboard.press('Enter')
+  await expect(remove('Tea')).toBeFocused()
+  await remove('Coffee').focus()
+  await page.keyboard.press('Enter')
+  await expect(remove('Tea')).toBeFocused()
+  await page.keyboard.press('Enter')
+  await expect(page.getByText('Nothing to do here.')).toBeFocused()
+
+  await page.getByRole('radio', { name: 'All' }).check()
+  await page.getByLabel('List', { exact: true }).first().selectOption('Home')
+  await add(page, 'Letter')
+  const letters = page.getByRole('region', { name: 'Could not be saved' })
+  await letters.getByRole('button', { name: 'Discard' }).focus()
+  await page.keyboard.press('Enter')
+  await expect(page.getByRole('checkbox', { name: 'Letter' })).toBeFocused()
+  expect(await page.getByRole('status').textContent()).toBe('Live. Everything is saved.')
+
+  await offline(page).check()
+  await rename(page, 'Letter', 'Mine')
+  await sql(file, "UPDATE todos SET title = 'Theirs'")
+  await offline(page).uncheck()
+  await page.getByRole('log').getByRole('button', { name: 'OK' }).focus()
+  await page.keyboard.press('Enter')
+  await expect(page.getByRole('checkbox', { name: 'Theirs' })).toBeFocused()
+})
+
+test('a todo that is ticked goes below the others, and the page stays where it is', async ({ browser }) => {
+  const page = await device(browser)
+  await page.setViewportSize({ width: 390, height: 600 })
+  const more = Array.from({ length: 30 }, (_, i) => `('Todo ${i}', 'Home')`)
+  await sql(file, `INSERT INTO todos (title, list) VALUES ${more.join()}`)
+  await expect(titles(page)).toHaveCount(31)
+  for (const away of [false, true]) {
+    if (away) await page.evaluate(() => window.rhtmxSync.disconnect())
+    const title = (await titles(page).first().textContent()) ?? ''
+    await page.getByRole('checkbox', { name: title, exact: true }).click()
+    await expect(page.locator('.done .title').getByText(title, { exact: true })).toHaveCount(1)
+    await expect(titles(page).first()).not.toHaveText(title)
+  }
+  expect(await page.evaluate(() => window.scrollY)).toBe(0)
+})

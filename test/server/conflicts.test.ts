@@ -289,6 +289,20 @@ describe('[I2] [I4] the inbox of a client', () => {
     await until('the other', () => second.get('notes', 'a')?.['title'] === 'third')
   })
 
+  test.each(['keepTheirs', 'keepMine'] as const)(
+    'two who settle one of them apart (%s) lose no record',
+    async call => {
+      const { app, first, second } = await divided('keep-both')
+      for (const one of [first, second]) one.disconnect()
+      const answers = [second.conflicts.list()[0]?.resolve('third'), first.conflicts.list()[0]?.[call]()]
+      second.connect()
+      await answers[0]?.confirmed
+      first.connect()
+      await answers[1]?.confirmed
+      expect(new Set(records(app).map(({ entity }) => entity))).toEqual(new Set(['notes']))
+    },
+  )
+
   test('records are asked for when somebody asks, and where there are none the list is empty', async () => {
     const lost = async (more: Partial<SyncOptions>): Promise<Device> => {
       const app = await begin(more, 'server-wins')

@@ -4,7 +4,7 @@
 export const plan = 1
 
 export const fields = [
-  { name: 'title', label: 'What', max: 80 },
+  { name: 'title', label: 'What', max: 80, rule: 'The party needs a name.' },
   { name: 'day', label: 'When', max: 80 },
   { name: 'place', label: 'Where', max: 80 },
   { name: 'guests', label: 'How many come', number: true, rule: 'The boathouse takes 60.' },

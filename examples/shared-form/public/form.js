@@ -23,13 +23,16 @@ function valueOf({ type, value }) {
 
 form.addEventListener('change', ({ target }) => {
   const { name } = target
+  const value = valueOf(target)
   const [newest, ...older] = openAt(name)
-  typing = null
-  if (newest === undefined)
-    return void sync.recordFieldChange('plans', plan, name, valueOf(target)).catch(later)
+  // as it is written: what stands in a field that differs counts as typed, and is left alone
+  target.value = value ?? ''
+  // who goes on typing knows of it
+  typing = { name, held: value }
+  if (newest === undefined) return void sync.recordFieldChange('plans', plan, name, value).catch(later)
   // somebody who writes something else has decided
   for (const conflict of older) conflict.keepTheirs()
-  newest.resolve(valueOf(target)).confirmed.catch(later)
+  newest.resolve(value).confirmed.catch(later)
 })
 form.addEventListener('submit', event => event.preventDefault())
 
@@ -48,7 +51,7 @@ form.addEventListener(
   'mousedown',
   event => event.target.closest('button[data-act]') && event.preventDefault(),
 )
-form.addEventListener('click', ({ target }) => {
+form.addEventListener('click', ({ target, detail }) => {
   const button = target.closest('button[data-act]')
   if (button === null) return
   const { field: name } = button.closest('[data-field]').dataset
@@ -61,6 +64,8 @@ form.addEventListener('click', ({ target }) => {
     typing = { name, held: value }
   }
   show()
+  // by keyboard: the button is gone
+  if (detail === 0) form.elements[name].focus()
 })
 
 // ----- what somebody else writes into the field that is being typed in

@@ -22,19 +22,20 @@ export function showField(element, { value, waits, conflicts, meanwhile }) {
   more.innerHTML = html
 }
 
+const labelOf = name => fields.find(one => one.name === name).label
 const quoted = value => (value === '' || value === null ? '<i>nothing</i>' : escape(value))
 const button = (act, label, style = 'plain') =>
   `<button type="button" class="${style}" data-act="${act}">${label}</button>`
 
 function meanwhileHtml(value) {
-  return `<p class="note">Just now this became <q>${quoted(value)}</q>${button('take', 'Take it')}</p>`
+  return `<p class="note">Just now this became <q dir="auto">${quoted(value)}</q>${button('take', 'Take it')}</p>`
 }
 
 /** Both values, who wrote them and when. */
-function conflictHtml({ id, mine, mineAt, theirs, theirsAt, writer, other }, value) {
+function conflictHtml({ id, field, mine, mineAt, theirs, theirsAt, writer, other }, value) {
   // somebody may have written over it since, who is not known
   const isTheirs = value === theirs
-  return `<section class="conflict" data-conflict="${escape(id)}" aria-label="Two values">
+  return `<section class="conflict" data-conflict="${escape(id)}" aria-label="Two values: ${labelOf(field)}">
   <p class="why">${name(other, true)} and ${name(writer)} wrote here without knowing of each other.</p>
   ${choice({ person: isTheirs ? other : null, at: isTheirs ? theirsAt : null, value, act: 'theirs', label: 'Keep this' })}
   ${choice({ person: writer, at: mineAt, value: mine, act: 'mine', label: 'Use this' })}
@@ -44,15 +45,16 @@ function conflictHtml({ id, mine, mineAt, theirs, theirsAt, writer, other }, val
 function choice({ person, at, value, act, label }) {
   return `<div class="choice ${act}">
     <span class="avatar ${escape(person ?? 'nobody')}" aria-hidden="true">${nameOf(person)[0]}</span>
-    <p><b>${name(person, true)}</b> ${at === null ? '' : `<time datetime="${new Date(at).toISOString()}">${clock(at)}</time>`}${act === 'theirs' ? '<span class="stands">stands now</span>' : ''}<q>${quoted(value)}</q></p>
+    <p><b>${name(person, true)}</b> ${at === null ? '' : `<time datetime="${new Date(at).toISOString()}">${clock(at)}</time>`}${act === 'theirs' ? '<span class="stands">stands now</span>' : ''}<q dir="auto">${quoted(value)}</q></p>
     ${button(act, label, act === 'mine' ? 'primary' : 'plain')}
   </div>`
 }
 
 function refusedHtml({ id, field, mine, error }) {
   const { rule } = fields.find(one => one.name === field)
-  return `<section class="conflict refused" data-conflict="${escape(id)}" aria-label="Could not be saved">
-  <p class="why"><q>${quoted(mine)}</q> could not be saved. ${escape(rule ?? error.message)}</p>
+  const what = mine === '' || mine === null ? 'An empty field' : `<q dir="auto">${escape(mine)}</q>`
+  return `<section class="conflict refused" data-conflict="${escape(id)}" aria-label="Could not be saved: ${labelOf(field)}">
+  <p class="why">${what} could not be saved. ${escape(rule ?? error.message)}</p>
   <p class="buttons">${button('theirs', 'Forget it')}${button('mine', 'Try again')}</p>
 </section>`
 }
@@ -77,7 +79,7 @@ export function showPanel(sync) {
   text(
     '#summary',
     online && settle > 0 && pending === 0 && failed === 0
-      ? `${count(settle, 'question')} about what you both wrote. Whoever answers first settles it.`
+      ? `${count(settle, 'question')} about what you both wrote.`
       : summary({ online, state, pending, failed }),
   )
   document.querySelector('#summary').dataset.mood =

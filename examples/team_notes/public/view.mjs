@@ -25,9 +25,9 @@ function rowHtml(row, user, waits) {
   ]
   return `<li class="todo note${done ? ' done' : ''}" id="note-${id}" data-id="${id}">
   <input type="checkbox" id="done-${id}" data-act="done" ${done ? 'checked' : ''}>
-  <label for="done-${id}"><span class="title">${text}</span></label>
+  <label for="done-${id}"><span class="title" dir="auto">${text}</span></label>
   <span class="tags">${tags.join('')}<select class="tag owner" id="owner-${id}" data-act="owner" aria-label="Whose is “${text}”?">${options(row.owner)}</select></span>
-  <button type="button" class="quiet" data-act="delete" aria-label="Delete “${text}”" title="Delete">${icon('trash')}</button>
+  <button type="button" class="quiet" id="delete-${id}" data-act="delete" aria-label="Delete “${text}”">${icon('trash')}</button>
   ${user.manager ? remarkHtml(row, id, text) : ''}
 </li>`
 }
@@ -40,5 +40,5 @@ function options(owner) {
 }
 
 function remarkHtml({ remark }, id, text) {
-  return `<label class="remark"><span>Managers</span><input id="remark-${id}" data-act="remark" value="${escape(remark)}" maxlength="200" placeholder="A remark for managers only" aria-label="Remark on “${text}”"></label>`
+  return `<label class="remark"><span>Managers</span><input id="remark-${id}" data-act="remark" dir="auto" value="${escape(remark)}" maxlength="200" placeholder="A remark for managers only" aria-label="Remark on “${text}”"></label>`
 }

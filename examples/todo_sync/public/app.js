@@ -1,5 +1,6 @@
 // What the page does. Edits go to `rhtmxSync.pushChange`: shown at once, kept on this device, sent when there is a way.
 // Rows come from the server, by htmx; while something waits here, from the copy in this browser, by the same template.
+import { goOn, holdFocus } from './focus.js'
 import './notices.js'
 import { showLetters, showPanel } from './panel.js'
 import { rowsHtml } from './view.mjs'
@@ -17,10 +18,10 @@ const ownView = () => !sync.isOnline || sync.pending().length > 0
 
 function paint() {
   const waiting = new Set(sync.pending().flatMap(({ writes }) => writes.map(({ id }) => id)))
-  const focused = document.activeElement?.id
+  const restoreFocus = holdFocus(rows)
   rows.innerHTML = rowsHtml(sync.getAll('todos'), waiting)
-  if (focused) document.getElementById(focused)?.focus()
   arrange()
+  restoreFocus()
 }
 
 /** The filter, the counts and the empty state, after rows came from wherever. */
@@ -46,10 +47,15 @@ rows.addEventListener('htmx:beforeRequest', event => {
   event.preventDefault()
   paint()
 })
+let restore = () => {}
 rows.addEventListener('htmx:beforeSwap', event => {
   if (ownView()) event.detail.shouldSwap = false
+  else restore = holdFocus(rows)
 })
-rows.addEventListener('htmx:afterSwap', arrange)
+rows.addEventListener('htmx:afterSwap', () => {
+  arrange()
+  restore()
+})
 // also when the copy on this device has been opened, before there is any event
 sync.client.subscribe('todos', () => ownView() && paint())
 document.body.addEventListener('rhtmx:connection:state', () => (ownView() ? paint() : arrange()))
@@ -122,8 +128,9 @@ find('#letters').addEventListener('click', event => {
   if (act === undefined || letter === undefined) return
   if (act === 'retry') sync.retry(n)
   if (act === 'discard') sync.discard(n)
-  if (act === 'change') change(letter)
-  showLetters(sync)
+  if (act === 'change') return change(letter)
+  show()
+  goOn(find('#letters'))
 })
 
 /** What was refused, once more, with other words. */
@@ -133,7 +140,8 @@ function change({ n, writes: [{ id, action, data }] }) {
   openEdit({ ...known, ...data }, values => {
     sync.discard(n)
     push(action === 'create' ? null : id, action, { ...data, ...values })
-    showLetters(sync)
+    show()
+    goOn(find('#letters'))
   })
 }
 

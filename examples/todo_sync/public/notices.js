@@ -1,5 +1,6 @@
 // Tells when an edit made here did not stand: somebody else's was kept. (What the server refused is in the list of those
 // that could not be saved.)
+import { goOn } from './focus.js'
 import { escape } from './view.mjs'
 
 const list = document.querySelector('#notices')
@@ -12,14 +13,19 @@ document.body.addEventListener('rhtmx:todos:changed', ({ detail }) => {
     if (source === 'rollback' && !refused.delete(id)) notice(data)
   }
 })
-list.addEventListener('click', ({ target }) => target.closest('button')?.parentElement.remove())
+list.addEventListener('click', ({ target }) => {
+  const notice = target.closest('button')?.parentElement
+  if (notice === undefined) return
+  notice.remove()
+  goOn(list)
+})
 
 function notice(row) {
   const words =
     row === null
       ? 'Somebody deleted a todo that you had changed. It is gone.'
-      : `Somebody else changed <b>“${escape(row.title)}”</b> meanwhile. Their version was kept.`
-  const item = document.createElement('li')
+      : `Somebody else changed <b>“<bdi>${escape(row.title)}</bdi>”</b> meanwhile. Their version was kept.`
+  const item = document.createElement('p')
   item.innerHTML = `<span>${words}</span><button type="button" class="plain">OK</button>`
   list.append(item)
 }

@@ -72,16 +72,17 @@ const whys = {
 export function showLetters(sync) {
   const letters = sync.deadLetters()
   find('#letters').hidden = letters.length === 0
-  const html = letters.map(letterHtml).join('')
+  const html = letters.map(letter => letterHtml(letter, sync)).join('')
   const list = find('#letters ul')
   if (list.dataset.shown === html) return
   list.dataset.shown = html
   list.innerHTML = html
 }
 
-function letterHtml({ n, writes: [{ action, data = {} }], error }) {
+function letterHtml({ n, writes: [{ id, action, data = {} }], error }, sync) {
   const verb = { create: 'Add', update: 'Change', delete: 'Delete' }[action]
-  const what = data.title === undefined ? 'a todo' : `“${escape(data.title)}”`
+  const title = data.title ?? sync.get('todos', id)?.title
+  const what = title === undefined ? 'a todo' : `“<bdi>${escape(title)}</bdi>”`
   const where = action === 'create' ? ` to ${escape(data.list)}` : ''
   const change =
     action === 'delete' ? '' : '<button type="button" class="plain" data-act="change">Change</button>'

@@ -36,7 +36,7 @@ function rowHtml(todo, waits) {
   const done = Number(todo.done) === 1
   return `<li class="todo${done ? ' done' : ''}${waits ? ' waits' : ''}" id="todo-${id}" data-id="${id}" data-list="${escape(todo.list)}">
   <input type="checkbox" id="done-${id}" data-act="toggle" ${done ? 'checked' : ''}>
-  <label for="done-${id}"><span class="title">${title}</span>${todo.notes ? `<span class="notes">${escape(todo.notes)}</span>` : ''}</label>
+  <label for="done-${id}"><span class="title" dir="auto">${title}</span>${todo.notes ? `<span class="notes" dir="auto">${escape(todo.notes)}</span>` : ''}</label>
   <span class="tags">${waits ? `<span class="tag waiting" title="On this device; not sent yet">${icon('clock')}waiting</span>` : ''}<span class="tag ${escape(String(todo.list).toLowerCase())}">${escape(todo.list)}</span></span>
   <button type="button" class="quiet" id="edit-${id}" data-act="edit" aria-label="Edit “${title}”">${icon('edit')}</button>
   <button type="button" class="quiet" id="delete-${id}" data-act="delete" aria-label="Delete “${title}”">${icon('trash')}</button>

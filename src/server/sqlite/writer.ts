@@ -248,9 +248,11 @@ export class Writer {
   #record(): void {
     const { db, catalog, request, place } = this.#parts
     const entity = catalog.byName.get(conflictsName)
-    if (entity === undefined || this.#losses.length === 0) return
+    // that two settled one record without knowing of each other is nothing that anybody could settle
+    const lost = this.#losses.filter(loss => loss.entity !== conflictsName)
+    if (entity === undefined || lost.length === 0) return
     this.#readLog()
-    const losses = this.#losses.map(loss => this.#withinSight(loss))
+    const losses = lost.map(loss => this.#withinSight(loss))
     for (const write of recordWrites(db, entity, losses, request)) {
       const { id, standing } = this.#standing(write)
       const decision = request.decide(conflictsName, standing, write.attempt, place.horizon)
