@@ -179,9 +179,8 @@ export interface Settings {
 const dayMs = 86_400_000
 
 export function readConfig(config: SyncOptions | SyncConfig): Settings {
-  const given: SyncOptions | undefined = config instanceof SyncConfig ? config.options : config
-  // an application may be written without types
-  const options = (given ?? {}) as SyncOptions // reason: what is missing is said below
+  const options = config instanceof SyncConfig ? config.options : config
+  if (typeof options !== 'object') throw new SyncError('INVALID_CONFIG', 'an engine is made with options')
   checkKnown(options, optionNames)
   if (!Array.isArray(options.entities) || options.entities.length === 0) {
     throw new SyncError('INVALID_CONFIG', "name the tables to sync, e.g. entities: ['users']")
