@@ -208,7 +208,7 @@ test('on a phone, and offline, the page says so in words, at the same height', a
   const form = ben.getByLabel('A note for the kitchen')
   const before = await form.boundingBox()
   await ben.evaluate(() => window.rhtmxSync.disconnect())
-  await expect(status).toHaveText('Offline. Edit on: it is kept on this device.')
+  await expect(status).toHaveText('Offline. What you edit is kept here.')
   await form.fill('Salt')
   await form.press('Enter')
   await expect(status).toHaveText('Offline. 1 edit waits on this device.')

@@ -209,3 +209,17 @@ test('a todo that is ticked goes below the others, and the page stays where it i
   }
   expect(await page.evaluate(() => window.scrollY)).toBe(0)
 })
+
+test('what the status says takes one line on a phone: nothing below it moves', async ({ browser }) => {
+  const page = await device(browser)
+  await page.setViewportSize({ width: 390, height: 844 })
+  const list = page.getByRole('list', { name: 'Todos' })
+  await expect(page.getByRole('status')).toHaveText('Live. Everything is saved.')
+  const before = await list.boundingBox()
+  await page.evaluate(() => window.rhtmxSync.disconnect())
+  await expect(page.getByRole('status')).toHaveText('Offline. What you edit is kept here.')
+  expect((await list.boundingBox())?.y).toBe(before?.y)
+  await page.getByRole('checkbox', { name: 'Coffee' }).check()
+  await expect(page.getByRole('status')).toHaveText('Offline. 1 edit waits on this device.')
+  expect((await list.boundingBox())?.y).toBe(before?.y)
+})

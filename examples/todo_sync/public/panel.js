@@ -44,7 +44,7 @@ export function summary({ online, state, pending, failed }) {
   if (failed > 0) return `${count(failed, 'edit')} could not be saved.`
   if (!online) {
     return pending === 0
-      ? 'Offline. Edit on: it is kept on this device.'
+      ? 'Offline. What you edit is kept here.'
       : `Offline. ${count(pending, 'edit')} ${pending === 1 ? 'waits' : 'wait'} on this device.`
   }
   if (pending > 0) return `Sending ${count(pending, 'edit')} …`
