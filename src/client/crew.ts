@@ -168,8 +168,10 @@ function carry(engine: Engine, effect: LeadEffect): void {
       return crew.lock.steal()
     case 'take':
       void take(engine).catch((error: unknown) => {
+        // it was left meanwhile, and its store closed
+        if (engine.crew !== crew) return
         report(engine, asError(error, 'STORAGE_FAILED'))
-        if (engine.crew === crew) step(engine, { type: 'lost' })
+        step(engine, { type: 'lost' })
       })
       return
     case 'leads':
