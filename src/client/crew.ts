@@ -362,15 +362,16 @@ function hearLeader(engine: Engine, message: Extract<TabMessage, { type: 'lead' 
   const { crew } = engine
   const { lead, link, welcome, stored } = message
   if (lead < crew.known || (lead === crew.known && crew.lead.role === 'lead')) return
+  const another = lead > crew.known
   crew.known = lead
   if (crew.lead.role === 'lead') return step(engine, { type: 'lost' })
   step(engine, { type: 'heard' })
-  // it has to know what is wanted and waited for here
-  if (crew.heard !== lead) {
-    crew.heard = lead
-    hello(engine)
+  // it has to know what is wanted here
+  if (another) hello(engine)
+  // and what is waited for: it may have been asked for while nobody led, or this tab did, or slept
+  if (crew.heard !== lead)
     for (const { entity, id } of engine.syncs) if (id !== undefined) askLeader(engine, entity, id)
-  }
+  crew.heard = lead
   // somebody may have signed in since it was turned away; a page that names its user knows that there is one
   if (crew.link === null && (link.state === 'stopped' || (link.state === 'idle' && engine.options.user)))
     post(engine, { type: 'do', what: 'connect', entity: '' })

@@ -82,7 +82,7 @@ describe('T-S01 creation', () => {
     ],
     [
       'a rule for no field',
-      { entities: [defineEntity({ name: 'users', fields: { name: {}, rank: {} } })] },
+      { entities: [defineEntity({ name: 'users', fields: { rank: {} } })] },
       'INVALID_CONFIG',
       'rank',
     ],
