@@ -27,6 +27,7 @@ export async function reload(engine: Engine, now: Told): Promise<void> {
       if (engine.crew !== crew) return
       if (crew.lead.role === 'follow') tell(engine, { type: 'reloaded', loaded, told })
     } catch (error) {
+      if (engine.crew !== crew) return
       report(engine, asError(error, 'STORAGE_FAILED'))
     }
   }
@@ -46,6 +47,6 @@ export function readPending(engine: Engine): Promise<unknown> {
   engine.replica.state.behind = false
   return engine.store.load([]).then(
     ({ pending }) => engine.crew === crew && tell(engine, { type: 'durable', ns: [], others: pending }),
-    (error: unknown) => report(engine, asError(error, 'STORAGE_FAILED')),
+    (error: unknown) => engine.crew === crew && report(engine, asError(error, 'STORAGE_FAILED')),
   )
 }

@@ -168,8 +168,10 @@ function carry(engine: Engine, effect: LeadEffect): void {
       return crew.lock.steal()
     case 'take':
       void take(engine).catch((error: unknown) => {
+        // it was left meanwhile, and its store closed
+        if (engine.crew !== crew) return
         report(engine, asError(error, 'STORAGE_FAILED'))
-        if (engine.crew === crew) step(engine, { type: 'lost' })
+        step(engine, { type: 'lost' })
       })
       return
     case 'leads':
@@ -360,15 +362,16 @@ function hearLeader(engine: Engine, message: Extract<TabMessage, { type: 'lead' 
   const { crew } = engine
   const { lead, link, welcome, stored } = message
   if (lead < crew.known || (lead === crew.known && crew.lead.role === 'lead')) return
+  const another = lead > crew.known
   crew.known = lead
   if (crew.lead.role === 'lead') return step(engine, { type: 'lost' })
   step(engine, { type: 'heard' })
-  // it has to know what is wanted and waited for here
-  if (crew.heard !== lead) {
-    crew.heard = lead
-    hello(engine)
+  // it has to know what is wanted here
+  if (another) hello(engine)
+  // and what is waited for: it may have been asked for while nobody led, or this tab did, or slept
+  if (crew.heard !== lead)
     for (const { entity, id } of engine.syncs) if (id !== undefined) askLeader(engine, entity, id)
-  }
+  crew.heard = lead
   // somebody may have signed in since it was turned away; a page that names its user knows that there is one
   if (crew.link === null && (link.state === 'stopped' || (link.state === 'idle' && engine.options.user)))
     post(engine, { type: 'do', what: 'connect', entity: '' })

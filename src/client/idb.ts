@@ -36,7 +36,7 @@ interface Handle {
   readonly name: string
   readonly after: After
   asked: boolean
-  /** The browser took the database away: what this page would put into another of its name belongs to nobody there. */
+  /** Closed; or the browser took it away: what this page would put into another of its name belongs to nobody there. */
   gone: boolean
   /** Null: nothing of it is held yet, so the one in its place does as well. */
   onGone: (() => void) | null
@@ -87,6 +87,8 @@ export function indexedDBStore(name: string, after: After): ClientStore {
     async close() {
       handle.db?.close()
       handle.db = null
+      // whoever is late would open it again, and leave it open
+      handle.gone = true
     },
   }
 }

@@ -81,6 +81,8 @@ describe('the database', () => {
     expect((await second.load(['users'])).identity).toEqual(identity)
     await first.close()
     await second.close()
+    // whoever of its page is late writes nothing any more
+    await expect(second.claim(identity, identity.lead)).rejects.toMatchObject({ code: 'STORAGE_FAILED' })
     const db = await opened()
     expect(db.version).toBe(3)
     db.close()
@@ -88,6 +90,7 @@ describe('the database', () => {
     await third.load(['posts'])
     await third.close()
     expect((await opened()).version).toBe(3)
+    expect((await indexedDBStore('db', after).load(['users'])).identity).toEqual(identity)
   })
 
   test('[V10] takes entities that are named while it is open, and lets another page that has it open go on', async () => {

@@ -17,6 +17,8 @@ interface Desk extends Rig {
 async function desk(app: App): Promise<Desk> {
   const it = await connected(app.url)
   const heard: Conflict[] = []
+  // however many listen, each is told once
+  it.client.on('conflict', () => {})
   it.client.on('conflict', conflict => heard.push(conflict))
   await it.client.subscribe('users')
   return { ...it, heard }

@@ -305,6 +305,10 @@ describe('[W7] the state', () => {
     const app = await startTables()
     app.db.exec("INSERT INTO users (id, name) VALUES ('u', 'Ada'), ('v', 'Eve')")
     const [one, two] = [await connected(app.url), await connected(app.url)]
+    // while nobody knows the columns it is a field
+    const early = rig(app.url)
+    early.client.updateLocalState({ theme: null }, 'settings')
+    expect(early.client.getLocalState('settings')).toEqual({ theme: null })
     await one.client.requestSync('users')
     two.client.updateLocalState({ u: null }, 'users')
     await settled(two)

@@ -321,6 +321,7 @@ test('[W7] with a disk, state and unsent edits are there again', async () => {
   const second = rig(app.url, { store: 'indexeddb' })
   await second.client.client.ready
   expect(second.client.getLocalState('users')).toMatchObject({ u: { name: 'Ada' }, mine: { name: 'unsent' } })
+  expect(Object.isFrozen(second.client.getLocalState('users')['u'])).toBe(true)
   expect(second.of('state:change')).toEqual([])
   expect(second.client.client.status().storage).toBe('indexeddb')
   await second.client.connect()

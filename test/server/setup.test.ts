@@ -81,6 +81,12 @@ describe('T-S01 creation', () => {
       'rank',
     ],
     [
+      'a rule for no field',
+      { entities: [defineEntity({ name: 'users', fields: { rank: {} } })] },
+      'INVALID_CONFIG',
+      'rank',
+    ],
+    [
       'an unknown strategy',
       { entities: ['users'], strategy: 'luck' as 'client-wins' },
       'INVALID_CONFIG',
