@@ -92,7 +92,7 @@ export function suspend(engine: Engine): void {
   if (name === '') return
   follow(engine)
   if (lead.role !== 'follow') step(engine, { type: 'lost' })
-  // with the lead may have gone the last reason to stay among them, of a tab whose disk takes nothing any more
+  // with the lead may have gone the last reason to stay
   if (engine.crew.name !== name) return
   const { known } = engine.crew
   leave(engine)
@@ -102,8 +102,7 @@ export function suspend(engine: Engine): void {
 /** It came back: among other tabs than before, and behind them. */
 export function rejoin(engine: Engine): void {
   const { name, known, channel } = engine.crew
-  if (name === '' || channel !== null) return
-  join(engine, name, known)
+  if (name !== '' && channel === null) join(engine, name, known)
   void readPending(engine)
 }
 
@@ -176,7 +175,6 @@ function carry(engine: Engine, effect: LeadEffect): void {
       })
       return
     case 'leads':
-      // none is made while the database is another one in a moment
       if (
         engine.wanted &&
         !engine.closed &&
@@ -206,7 +204,7 @@ function carry(engine: Engine, effect: LeadEffect): void {
 async function take(engine: Engine): Promise<void> {
   const { crew, store, replica } = engine
   const turn = (crew.turn += 1)
-  // what was emptied meanwhile must not be ours again, with numbers that were given already
+  // what was emptied meanwhile is not ours again: its numbers were given already
   const fresh = newIdentity(engine.env, replica.state.identity.user)
   let { identity, raised } = await store.claim(fresh, crew.known)
   while (!raised) {
