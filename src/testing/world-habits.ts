@@ -10,7 +10,7 @@ import type { VirtualTime } from './time.ts'
 import type { Books } from './world-books.ts'
 import type { Browser, Profile } from './world-browser.ts'
 import type { WorldDatabase } from './world-database.ts'
-import { Mirrors } from './world-mirrors.ts'
+import { idIn, Mirrors } from './world-mirrors.ts'
 import { Questions } from './world-questions.ts'
 import { worldNames } from './world-schema.ts'
 import type { WorldViews } from './world-views.ts'
@@ -127,7 +127,7 @@ export class Habits {
       policy: { initial: 500, max: 2_000, factor: 2, jitter: 0.2, attempts: 3 },
     }
     const seen = this.#seenBy(browser, entity)
-    const old = client.getAll(entity).filter(row => !seen.rows.has(String(row['id'])))
+    const old = client.getAll(entity).filter(row => !seen.rows.has(idIn(row)))
     this.#stage.time.after(behindMs, () => {
       if (!browser.running || browser.client !== client) return
       const { engine } = browser
@@ -169,7 +169,7 @@ export class Habits {
         return `shows ${JSON.stringify(shown)} and not ${JSON.stringify(row)}`
     }
     for (const row of old) {
-      const id = String(row['id'])
+      const id = idIn(row)
       const shown = client.get(entity, id)
       if (shown !== undefined && !now.rows.has(id) && !unsent.has(id) && sameJson(shown, row))
         return `still shows ${JSON.stringify(row)}, which was gone`

@@ -1,11 +1,13 @@
 // What somebody would show who only listens: the rows that changes were told of, and the lists of queries. They are what
 // the client itself shows.
-import { sameJson } from '../core/index.ts'
+import { idOfValue, sameJson } from '../core/index.ts'
 import type { Row } from '../core/index.ts'
 import type { Change, Client, Query } from '../client/index.ts'
 import type { Random } from './random.ts'
 import type { Browser } from './world-browser.ts'
 import { worldNames } from './world-schema.ts'
+
+export const idIn = (row: Row): string => idOfValue(row['id']) ?? ''
 
 interface Mirror {
   readonly client: Client
@@ -38,7 +40,7 @@ export class Mirrors {
     this.#mirrors.set(name, mirror)
     client.on('ready', () => {
       for (const entity of worldNames)
-        rows.set(entity, new Map(client.getAll(entity).map(row => [String(row['id']), row])))
+        rows.set(entity, new Map(client.getAll(entity).map(row => [idIn(row), row])))
       mirror.ready = true
     })
   }
@@ -98,9 +100,9 @@ export class Mirrors {
 function told({ name, client }: Browser, { rows }: Mirror): string[] {
   return Array.from(rows).flatMap(([entity, known]) => {
     const all = client.getAll(entity)
-    const wrong = all.find(row => !sameJson(known.get(String(row['id'])) ?? null, row))
+    const wrong = all.find(row => !sameJson(known.get(idIn(row)) ?? null, row))
     if (wrong === undefined && known.size === all.length) return []
-    const ids = new Set(all.map(row => String(row['id'])))
+    const ids = new Set(all.map(row => idIn(row)))
     const what = JSON.stringify(wrong ?? [...known].filter(([id]) => !ids.has(id)))
     return [`[W8] ${name} was not told of ${entity} as it is: ${what}`]
   })

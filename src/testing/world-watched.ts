@@ -1,5 +1,6 @@
 // A tab whose every frame, change and durable mutation is written into the books and onto the screen that the oracles
 // ask.
+import type { Transport } from '../client/index.ts'
 import type { EntityDefinition } from '../core/index.ts'
 import type { Network } from './network.ts'
 import type { Random } from './random.ts'
@@ -35,7 +36,7 @@ export interface Watch {
 }
 
 export function watched(name: string, profile: Profile, parts: Watch): Browser {
-  const { time, random, network, books, screens, entities, faults, trace, scopes, habits } = parts
+  const { time, random, books, screens, entities, faults, trace, scopes, habits } = parts
   const screen = screenOf(profile.name, parts)
   screens.set(name, screen)
   const browser: Browser = new Browser({
@@ -46,21 +47,7 @@ export function watched(name: string, profile: Profile, parts: Watch): Browser {
     entities,
     names: scopes === null ? null : () => scopes.names(name, entities),
     faults,
-    transports: (['websocket', 'sse'] as const).map(kind =>
-      network.transport({
-        kind,
-        owner: name,
-        user: () => parts.views?.user(profile.name) ?? { id: profile.name },
-        server: () => parts.server(),
-        watch(direction, text, sentAt, line) {
-          trace?.(`${name} ${direction} ${text}`)
-          if (line.user !== undefined) parts.views?.[direction](line.user, text)
-          scopes?.[direction](profile.name, text, line)
-          habits?.questions[direction](profile.name, text, sentAt)
-          books[direction](profile.name, text, sentAt, line)
-        },
-      }),
-    ),
+    transports: transportsOf(name, profile, parts),
     events: {
       changed(change) {
         const { client } = browser
@@ -80,14 +67,12 @@ export function watched(name: string, profile: Profile, parts: Watch): Browser {
       evicted: lost => books.announced(profile.name, lost),
       cleared(client) {
         books.cleared(profile.name, client)
-        for (const [other, its] of screens) if (other.startsWith(`${profile.name}.`)) its.reload()
+        for (const its of screensOf(profile, screens)) its.reload()
       },
       diskFailed() {
         books.diskFailed(profile.name)
         // its disk is that of the others, which take over from what it stored
-        for (const [other, its] of screens) {
-          if (other.startsWith(`${profile.name}.`)) its.excuse()
-        }
+        for (const its of screensOf(profile, screens)) its.excuse()
       },
       forgot: () => screen.forget(),
       loaded(client) {
@@ -98,6 +83,29 @@ export function watched(name: string, profile: Profile, parts: Watch): Browser {
     },
   })
   return browser
+}
+
+function transportsOf(name: string, profile: Profile, parts: Watch): Transport[] {
+  const { network, books, trace, scopes, habits } = parts
+  return (['websocket', 'sse'] as const).map(kind =>
+    network.transport({
+      kind,
+      owner: name,
+      user: () => parts.views?.user(profile.name) ?? { id: profile.name },
+      server: () => parts.server(),
+      watch(direction, text, sentAt, line) {
+        trace?.(`${name} ${direction} ${text}`)
+        if (line.user !== undefined) parts.views?.[direction](line.user, text)
+        scopes?.[direction](profile.name, text, line)
+        habits?.questions[direction](profile.name, text, sentAt)
+        books[direction](profile.name, text, sentAt, line)
+      },
+    }),
+  )
+}
+
+function screensOf({ name }: Profile, screens: ReadonlyMap<string, Screen>): Screen[] {
+  return [...screens].flatMap(([tab, screen]) => (tab.startsWith(`${name}.`) ? [screen] : []))
 }
 
 function screenOf(owner: string, { entities, database, views, scopes, books }: Watch): Screen {
