@@ -1,20 +1,20 @@
 // The seeded world (docs: testing). Each test runs 250 histories with faults of every kind; its oracles are the rules
 // [L3] [Q1] [Q3] [Q4] [Q5] [R1] [R2] [R7] [S3] [S7]. A failing seed is replayed alone by `SEED=123 vitest run test/world`
-// (and `STORE=sqlite`, `SCOPES=true`), and becomes a named test below when it is mended.
+// (and `STORE=sqlite`, `SCOPES=true`, `HABITS=true`), and becomes a named test below when it is mended.
 import { describe, expect, test } from 'vitest'
-import { checkWorld, memoryWorld, runWorld, sqliteWorld } from 'syncline/testing'
+import { checkWorld, memoryWorld, runWorld, seededRandom, sqliteWorld } from 'syncline/testing'
 import type { WorldOptions } from 'syncline/testing'
 
 const stores = { memory: memoryWorld, sqlite: sqliteWorld } as const
 const chunk = 250
 const chunks = 4
-const { SEED, STORE, SCOPES } = process.env
+const { SEED, STORE, SCOPES, HABITS } = process.env
 
 async function run(
   store: keyof typeof stores,
   from: number,
   count: number,
-  more: Pick<WorldOptions, 'scopes' | 'views'> = {},
+  more: Omit<WorldOptions, 'seed' | 'database'> = {},
 ): Promise<void> {
   for (let seed = from; seed < from + count; seed++)
     await checkWorld({ seed, database: stores[store], ...more })
@@ -24,7 +24,10 @@ async function run(
 function replay(seed: number): void {
   test(`seed ${seed}`, { timeout: 60_000 }, async () => {
     const database = STORE === 'sqlite' ? sqliteWorld : memoryWorld
-    const chosen = SCOPES === undefined ? {} : { scopes: SCOPES === 'true' }
+    const chosen = {
+      ...(SCOPES !== undefined && { scopes: SCOPES === 'true' }),
+      ...(HABITS !== undefined && { habits: HABITS === 'true' }),
+    }
     await checkWorld({ seed, database, ...chosen, trace: line => console.log(line) })
   })
 }
@@ -43,11 +46,20 @@ function everySeed(): void {
   test('a seed is a history: twice the same', sameTwice)
   for (const [store, seed, found, wide = false] of once)
     test(`${store} seed ${seed}: ${found}`, async () => {
-      await checkWorld({ seed, database: stores[store], wide, scopes: false })
+      await run(store, seed, 1, { ...kindOf(seed), wide, scopes: false })
     })
   for (const [store, seed, found] of onceInParts)
-    test(`${store} seed ${seed}, parts of tables: ${found}`, () => run(store, seed, 1, { scopes: true }))
+    test(`${store} seed ${seed}, parts of tables: ${found}`, () =>
+      run(store, seed, 1, { ...kindOf(seed), scopes: true }))
+  for (const [store, seed, found] of onceWithHabits)
+    test(`${store} seed ${seed}, habits: ${found}`, () => run(store, seed, 1, { habits: true }))
   test('[S13] worlds of wide rows are told what changed of them, live and caught up', tellsPatches)
+}
+
+/** What a world was when its seed alone said so, and the same lot said all of it. */
+function kindOf(seed: number): Pick<WorldOptions, 'wide' | 'views' | 'scarce' | 'habits'> {
+  const lot = seededRandom(seed).next()
+  return { wide: lot < 0.5, views: lot < 0.25, scarce: lot < 0.25, habits: false }
 }
 
 async function sameTwice(): Promise<void> {
@@ -123,6 +135,11 @@ const onceInParts: readonly (readonly [store: keyof typeof stores, seed: number,
     '[R2] a tab that woke up showed its edits rolled back where whoever leads had let the rows go',
   ],
   ['memory', 42_831, '[T6] a tab that woke up put what came of fewer rows on all that it had'],
+]
+
+// The same where pages do all that their clients can do.
+const onceWithHabits: readonly (readonly [store: keyof typeof stores, seed: number, found: string])[] = [
+  ['memory', 1_048, '[A8] a tab that was about to lead brought back the client that was just cleared'],
 ]
 
 if (SEED === undefined) everySeed()

@@ -71,19 +71,21 @@ type Opened = Loaded & { readonly identity: Identity }
 function startAnew(engine: Engine, loaded: Opened, shared: string | null, wants: Wants): void {
   const { replica: before } = engine
   const { identity } = loaded
-  engine.replica = newReplica(engine.options, wants, engine.env, identity, engine.home)
-  if (shared !== null) join(engine, shared, identity.lead)
-  tell(engine, { type: 'role', follows: !leads(engine), lead: identity.lead })
-  for (const { name: entity, wanted } of before.state.entities.values())
-    if (!wanted) tell(engine, { type: 'want', entity, wanted })
-  tell(engine, { type: 'loaded', loaded })
   const all = new Map(Object.keys(engine.wants).map(entity => [entity, null]))
+  engine.replica = newReplica(engine.options, wants, engine.env, identity, engine.home)
   engine.live.forget(all)
   for (const { name: entity, rows, overlays } of before.state.entities.values()) {
     const ids = [...new Set([...rows.keys(), ...overlays.keys()])].filter(id => before.view(entity, id))
     if (ids.length > 0)
       emit(engine, 'changed', { entity, ids, action: 'delete', source: 'local', version: 0 })
   }
+  if (shared !== null) join(engine, shared, identity.lead)
+  tell(engine, { type: 'role', follows: !leads(engine), lead: identity.lead })
+  for (const { name: entity, wanted } of before.state.entities.values())
+    if (!wanted) tell(engine, { type: 'want', entity, wanted })
+  // another tab may have filled it already
+  tell(engine, { type: 'loaded', loaded, anew: engine.isReady })
+  engine.live.forget(all)
   engine.live.notify(all)
 }
 

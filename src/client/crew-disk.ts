@@ -2,7 +2,8 @@
 // `crew`, which hears that there is something.
 import { asError, report, tell } from './engine.ts'
 import type { Engine } from './engine.ts'
-import type { PendingRecord } from './store.ts'
+import { cleared } from './opening.ts'
+import type { Identity, PendingRecord } from './store.ts'
 import type { Told } from './tabs.ts'
 
 /** After the disk, if it is being read. */
@@ -46,7 +47,17 @@ export function readPending(engine: Engine): Promise<unknown> {
   const { crew } = engine
   engine.replica.state.behind = false
   return engine.store.load([]).then(
-    ({ pending }) => engine.crew === crew && tell(engine, { type: 'durable', ns: [], others: pending }),
+    ({ pending, identity }) =>
+      engine.crew === crew &&
+      !isAnother(engine, identity) &&
+      tell(engine, { type: 'durable', ns: [], others: pending }),
     (error: unknown) => engine.crew === crew && report(engine, asError(error, 'STORAGE_FAILED')),
   )
+}
+
+/** What is stored is another client's: whoever emptied the database said so while this tab heard nothing. It begins anew. */
+export function isAnother(engine: Engine, identity: Identity | null): boolean {
+  const is = identity !== null && identity.client !== engine.replica.state.identity.client
+  if (is) cleared(engine)
+  return is
 }

@@ -7,13 +7,13 @@ import { connect, disconnect } from './client.ts'
 import { drive as driveLink } from './connector.ts'
 import { connects } from './crew-state.ts'
 import type { Crew } from './crew-state.ts'
-import { asError, check, linkOf, moved, report, tell } from './engine.ts'
+import { asError, check, linkOf, moved, newIdentity, report, tell } from './engine.ts'
 import type { Engine } from './engine.ts'
 import { answerMs, stepLead, watchMs } from './lead.ts'
 import type { LeadEffect, LeadEvent } from './lead.ts'
 import type { Link } from './link.ts'
 import type { Change, State } from './state.ts'
-import { hearRecords, inOrder, readPending, reload } from './crew-disk.ts'
+import { hearRecords, inOrder, isAnother, readPending, reload } from './crew-disk.ts'
 import { cleared } from './opening.ts'
 import type { PendingRecord } from './store.ts'
 import type { ChangedRow, TabMessage } from './tabs.ts'
@@ -93,6 +93,8 @@ export function suspend(engine: Engine): void {
   if (name === '') return
   follow(engine)
   if (lead.role !== 'follow') step(engine, { type: 'lost' })
+  // with the lead may have gone the last reason to stay
+  if (engine.crew.name !== name) return
   const { known } = engine.crew
   leave(engine)
   engine.crew = newFollower(name, known)
@@ -102,6 +104,7 @@ export function suspend(engine: Engine): void {
 export function rejoin(engine: Engine): void {
   const { name, known, channel } = engine.crew
   if (name !== '' && channel === null) join(engine, name, known)
+  void readPending(engine)
 }
 
 /** Another tab leads, or will: what a guest had of its own ends. */
@@ -175,7 +178,12 @@ function carry(engine: Engine, effect: LeadEffect): void {
       })
       return
     case 'leads':
-      if (engine.wanted && !engine.closed && !(crew.guest && isKept(engine.connector.link)))
+      if (
+        engine.wanted &&
+        !engine.closed &&
+        engine.early === null &&
+        !(crew.guest && isKept(engine.connector.link))
+      )
         driveLink(engine.connector, { type: 'start' })
       crew.guest = false
       return
@@ -199,15 +207,16 @@ function carry(engine: Engine, effect: LeadEffect): void {
 async function take(engine: Engine): Promise<void> {
   const { crew, store, replica } = engine
   const turn = (crew.turn += 1)
-  const me = replica.state.identity
-  let { identity, raised } = await store.claim(me, crew.known)
+  // what was emptied meanwhile is not ours again: its numbers were given already
+  const fresh = newIdentity(engine.env, replica.state.identity.user)
+  let { identity, raised } = await store.claim(fresh, crew.known)
   while (!raised) {
     // whoever has the lock may insist; where there is none, another tab was first
     if (crew.lock === null) return step(engine, { type: 'lost' })
-    ;({ identity, raised } = await store.claim(me, identity.lead))
+    ;({ identity, raised } = await store.claim(fresh, identity.lead))
   }
   const loaded = await store.load([...replica.state.entities.keys()], replica.state.entities)
-  if (engine.crew !== crew || engine.closed) return
+  if (engine.crew !== crew || engine.closed || isAnother(engine, identity)) return
   crew.known = Math.max(crew.known, identity.lead)
   // the lock was stolen meanwhile, and maybe given again
   if (crew.turn !== turn || crew.lead.role !== 'taking') return

@@ -8,7 +8,7 @@ import { healing } from './heal.ts'
 import { ackedOf, frameRefused, newOutbox, pump } from './outbox.ts'
 import { enqueue, fold, register } from './queue.ts'
 import { receiveReload } from './reload.ts'
-import { rename } from './rename.ts'
+import { tellReplaced, rename } from './rename.ts'
 import type { ReplicaEvent } from './replica.ts'
 import { bury, dieWith, discard, drop, receiveResults, retry, sweep } from './settle.ts'
 import { send, shownOf, unheard } from './state.ts'
@@ -140,6 +140,7 @@ export const desk: Desk = {
       state.out.push({ do: 'pause', ms: gather })
     }
     sweep(state)
+    tellReplaced(state)
     // what was written just now is not durable yet
     if (type !== 'write') pump(state)
   },
@@ -304,7 +305,7 @@ function fromDisk(
 ): void {
   switch (event.type) {
     case 'loaded':
-      load(state, event.loaded)
+      load(state, event.loaded, event.anew)
       return
     case 'discard':
       discard(state, event.n)
@@ -357,7 +358,7 @@ function fromDisk(
   }
 }
 
-function load(state: State, { entities, pending, identity }: Loaded): void {
+function load(state: State, { entities, pending, identity }: Loaded, anew = false): void {
   if (identity !== null) state.identity = identity
   for (const [name, held] of entities) {
     const kept = state.entities.get(name)
@@ -366,6 +367,7 @@ function load(state: State, { entities, pending, identity }: Loaded): void {
     kept.marks = held.marks
     kept.shape = held.shape
     kept.rows = new Map(held.rows.map(row => [row.id, row]))
+    kept.fresh = anew
   }
   for (const record of pending) {
     const entry = newEntry(record, true)

@@ -1,9 +1,10 @@
 // Temporary ids become real ones (rule Q6).
 import { idInColumn } from '../core/index.ts'
-import type { Mutation, Row, Write } from '../core/index.ts'
+import type { Row, Write } from '../core/index.ts'
 import { dequeue, enqueue } from './queue.ts'
-import { touch } from './state.ts'
+import { shownOf, touch, viewOf } from './state.ts'
 import type { Entry, Kept, State } from './state.ts'
+import type { PendingRecord } from './store.ts'
 
 /** A temporary id has become a real one: in later ids, and in values that point to it (rule Q6). */
 export function rename(state: State, kept: Kept, from: string, to: string): void {
@@ -17,6 +18,22 @@ export function rename(state: State, kept: Kept, from: string, to: string): void
   state.replaced.set(kept, (state.replaced.get(kept) ?? new Map<string, string>()).set(from, to))
 }
 
+/**
+ * At the end of an event: whoever watches is told what has become of each temporary id. Of a row that is gone by the time it
+ * has its real one they are told under the one that they know.
+ */
+export function tellReplaced(state: State): void {
+  for (const [kept, ids] of state.replaced)
+    for (const [from, to] of ids) {
+      const there = kept.touched.get(to)
+      state.desk?.fold(state, kept, to, there?.before)
+      const shown = shownOf(kept, to, viewOf(kept, to))
+      if (!shown) ids.delete(from)
+      // nothing else of it would be told
+      else if (there?.source === 'gone' && there.seen === shown) there.source = 'server'
+    }
+}
+
 /** Everybody's temporary ids come with the rows: those of others are nowhere here, and would only fill the memory. */
 function known(state: State, { queue, overlays }: Kept, id: string): boolean {
   return state.temporary.has(id) || queue.has(id) || overlays.has(id)
@@ -26,12 +43,15 @@ function renameEntry(state: State, entry: Entry, from: string, to: string): void
   const { record } = entry
   const queued = state.entries.get(record.n) === entry
   if (!queued && state.dead.get(record.n) !== entry) return
-  const writes = record.mutation.writes.map(write => renameWrite(state, write, from, to))
-  const mutation: Mutation = { ...record.mutation, writes }
   if (queued) dequeue(state, entry, null)
-  entry.record = { ...record, mutation }
+  entry.record = renameRecord(state, record, from, to)
   if (queued) enqueue(state, entry, null)
   state.puts.set(record.n, entry.record)
+}
+
+export function renameRecord(state: State, record: PendingRecord, from: string, to: string): PendingRecord {
+  const writes = record.mutation.writes.map(write => renameWrite(state, write, from, to))
+  return { ...record, mutation: { ...record.mutation, writes } }
 }
 
 function renameWrite(state: State, write: Write, from: string, to: string): Write {

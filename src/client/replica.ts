@@ -14,7 +14,11 @@ import type { Wants } from './wants.ts'
 
 export type ReplicaEvent =
   /** What the disk held; first of all. */
-  | { readonly type: 'loaded'; readonly loaded: Loaded }
+  | {
+      readonly type: 'loaded'
+      readonly loaded: Loaded
+      /** In the place of another. */ readonly anew?: boolean
+    }
   | { readonly type: 'write'; readonly writes: readonly Write[] }
   /** The newest records of these are durable, drafts under the numbers that they got; `others` were put by other tabs. */
   | {

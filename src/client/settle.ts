@@ -173,7 +173,9 @@ function reached(state: State, entity: string, version: number): boolean {
   const kept = state.entities.get(entity)
   // what nobody brings is as new as it will be
   if (kept === undefined || kept.refused || (kept.where ?? kept.cursor) === null) return true
-  if (kept.cursor !== null && kept.cursor.epoch === state.epoch && kept.cursor.seq >= version) return true
+  // while it is asked for, the place may be of a branch of the log that is no more
+  const { cursor, asked } = kept
+  if (cursor !== null && cursor.epoch === state.epoch && cursor.seq >= version && !asked) return true
   // nobody tells of what is not followed
   if (!kept.wanted) ask(state, kept)
   return false

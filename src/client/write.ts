@@ -5,6 +5,7 @@ import { cut, stampOf, tick } from '../core/index.ts'
 import { firstDraft, numbered } from './store.ts'
 import type { PendingRecord } from './store.ts'
 import { dequeue, enqueue, register, fold } from './queue.ts'
+import { renameRecord } from './rename.ts'
 import { viewOf, touch } from './state.ts'
 import type { Entry, Kept, State } from './state.ts'
 
@@ -62,7 +63,10 @@ export function place(
 ): void {
   const { n: known } = state.identity
   // what is not above was here, and is settled
-  for (const record of [...others].sort((a, b) => a.n - b.n).filter(({ n }) => n > known)) {
+  for (const other of [...others].sort((a, b) => a.n - b.n).filter(({ n }) => n > known)) {
+    // its tab may not have heard yet which temporary ids have become real ones
+    let record = other
+    for (const [from, to] of state.alias) record = renameRecord(state, record, from, to)
     // a draft of ours, of which we shall hear; what lies behind it must not be sent before it
     if (record.tab === state.node) {
       state.behind = true

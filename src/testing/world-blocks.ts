@@ -13,7 +13,7 @@ export class Blocks {
   constructor(time: VirtualTime, seed: number) {
     this.#time = time
     this.#begin = time.now()
-    const random = seededRandom(seed + 0.25)
+    const random = seededRandom(seed)
     for (const owner of ['u0', 'u1', 'u2']) {
       const windows = []
       if (random.chance(0.5)) {

@@ -33,6 +33,12 @@ export class Books {
   /** Rows of which only what had changed was sent. */
   patches = 0
   readonly #healed = new Set<string>()
+  /** Clients whose edits were thrown away on purpose. */
+  readonly #cleared = new Set<string>()
+  /** Tables and columns of which somebody settled a record. */
+  readonly #settled = new Set<string>()
+  /** Marks that somebody brought back by hand, or wrote over what stands. */
+  readonly #again = new Set<string>()
   /** Who speaks on each line. */
   readonly #clients = new WeakMap<object, string>()
   #marks = 0
@@ -98,6 +104,22 @@ export class Books {
     }
   }
 
+  /** All that this client has not sent goes, because its user says so. */
+  cleared(owner: string, client: string): void {
+    this.#cleared.add(`${owner} ${client}`)
+  }
+
+  /** A user settles a conflict: these values may be written once more, and its record is forgotten in a while. */
+  settles(entity: string, field: string | null, values: readonly unknown[]): void {
+    this.#settled.add(`${entity} ${field}`)
+    for (const value of values) if (typeof value === 'string') this.#again.add(value)
+  }
+
+  /** Whether a value may come back by somebody's hand. */
+  mayReturn(value: unknown): boolean {
+    return typeof value === 'string' && this.#again.has(value)
+  }
+
   /** A page found its disk new, and says how many edits may be lost. */
   announced(owner: string, lost: number): void {
     const open = this.#evictions.find(one => one.owner === owner && one.announced === null)
@@ -146,7 +168,7 @@ export class Books {
       for (const mark of marks) users.set(mark, (users.get(mark) ?? 0) + 1)
     const blended = blends(history)
     for (const [mark, count] of history) {
-      if (mark.startsWith('blends ')) continue
+      if (mark.startsWith('blends ') || this.#again.has(mark.split(' ')[1] ?? '')) continue
       // a dead letter that was retried has two numbers; each may be stored once
       if (count > Math.max(1, users.get(mark) ?? 1))
         this.problems.push(`[Q3] ${mark} was stored ${count} times`)
@@ -159,7 +181,7 @@ export class Books {
       const lost = Array.from(waited).filter(([key, { marks, results, branched }]) => {
         const stored = marks.some(mark => history.has(mark) || blended.has(mark))
         const told = results.length > 0 || marks.some(mark => answered.has(mark))
-        return marks.length > 0 && !stored && !branched && !told && !this.#dead.has(key)
+        return marks.length > 0 && !stored && !branched && !told && !this.#isLetGo(key)
       })
       if (lost.length > (announced ?? 0) && !this.#forgetful.has(owner))
         this.problems.push(
@@ -169,11 +191,16 @@ export class Books {
     for (const [key, noted] of this.#noted) {
       if (this.#forgetful.has(key.split(' ')[0] ?? '')) continue
       for (const mark of noted.marks) {
+        if (this.#again.has(mark.split(' ')[1] ?? '')) continue
         const stored = history.has(mark) || blended.has(mark)
         this.#checkMark(key, noted, mark, stored, (users.get(mark) ?? 0) > 1)
         this.#checkRecord(key, noted, mark, stored, inbox)
       }
     }
+  }
+
+  #isLetGo(key: string): boolean {
+    return this.#dead.has(key) || this.#cleared.has(key.slice(0, key.lastIndexOf(' ')))
   }
 
   /** A value that lost is on record, or one that the same client lost in the same place after it. */
@@ -192,6 +219,7 @@ export class Books {
     if (stored || branched || evicted || !lost) return
     const [, client = '', n] = key.split(' ')
     const [table = ''] = mark.split(' ')
+    if (this.#settled.has(`${table} ${column}`)) return
     const found = inbox.get(`${client} ${table} ${column}`) ?? []
     if (!found.some(value => (this.#numbers.get(`${table} ${value}`) ?? 0) >= Number(n)))
       this.problems.push(`[I1] ${mark} of mutation ${key} was lost without a record`)
@@ -202,7 +230,7 @@ export class Books {
     if (branched || evicted) return
     const told = JSON.stringify(results.map(({ status, error, lost }) => [status, error?.code, lost]))
     const refusing = results.filter(result => refuses(result))
-    if (!stored && refusing.length === 0 && !this.#dead.has(key) && (durable || results.length > 0)) {
+    if (!stored && refusing.length === 0 && !this.#isLetGo(key) && (durable || results.length > 0)) {
       this.problems.push(`[Q5] ${mark} of mutation ${key} was lost without a word: ${told}`)
     }
     if (stored && !retried && results.some(({ status }) => status === 'rejected' || status === 'conflict')) {

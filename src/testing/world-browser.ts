@@ -2,13 +2,14 @@
 // tabs of one browser share it, hear each other, and have one lock.
 import { SyncError } from '../core/index.ts'
 import type { EntityDefinition, Filter, Row } from '../core/index.ts'
-import { allParts, clientOf, createClient, memoryStore } from '../client/index.ts'
+import { allParts, clientOf, conflictsOf, createClient, memoryStore } from '../client/index.ts'
 import type {
   Change,
   Client,
   ClientEnv,
   ClientOptions,
   ClientStore,
+  Engine,
   Hint,
   Home,
   PendingRecord,
@@ -35,6 +36,8 @@ export interface Profile {
   full: boolean
   /** How many saves break off from now on. */
   breaking: number
+  /** Its one tab is a client of its own, which follows what it likes, as a differential one does. */
+  lone: boolean
 }
 
 export function newProfile(name: string, time: VirtualTime, random: Random): Profile {
@@ -46,6 +49,7 @@ export function newProfile(name: string, time: VirtualTime, random: Random): Pro
     notes: new Map(),
     full: false,
     breaking: 0,
+    lone: false,
   }
 }
 
@@ -73,6 +77,8 @@ export interface BrowserEvents {
   /** These mutations are on disk. */
   durable(records: readonly PendingRecord[]): void
   diskFailed(): void
+  /** Its user has all of it thrown away. */
+  cleared(client: string): void
   /** The page found its disk new in the place of another, with which so many edits may be lost. */
   evicted(lost: number): void
   /** The page began anew with what was on disk. */
@@ -111,9 +117,24 @@ function mortal(
 
 interface Page {
   readonly client: Client
+  /** Of one that follows what it likes. */
+  readonly engine: Engine | null
   readonly timers: ReturnType<typeof timersOf>
   readonly hints: Set<(hint: Hint) => void>
   readonly disk: PageDisk
+}
+
+/** As a differential one is made. */
+function loneClient(options: ClientOptions): [client: Client, engine: Engine | null] {
+  const parts = allParts()
+  let engine: Engine | null = null
+  const more = (made: Engine): object => {
+    engine = made
+    return parts.more?.(made) ?? {}
+  }
+  // reason: the parts are those of a client
+  const client = clientOf(options, { ...parts, more }) as unknown as Client
+  return [Object.assign(client, { conflicts: conflictsOf(client) }), engine]
 }
 
 interface PageDisk {
@@ -132,6 +153,7 @@ export class Browser {
   #page: Page | null = null
   #seen = true
   #forgetful = false
+  #closing = false
   #visits = false
   #pages = 0
   /** Callbacks of a frozen tab. */
@@ -151,13 +173,17 @@ export class Browser {
     return (this.#page as Page).client
   }
 
+  get engine(): Engine | null {
+    return this.#page?.engine ?? null
+  }
+
   /** Whose browser it is. */
   get user(): string {
     return this.#parts.profile.name
   }
 
   get running(): boolean {
-    return this.#page !== null
+    return this.#page !== null && !this.#closing
   }
 
   /** Its home has not been loaded yet. */
@@ -190,6 +216,16 @@ export class Browser {
     this.#parts.profile.tabs.kill(this.name)
     this.#held = null
     this.#page = null
+    this.#closing = false
+  }
+
+  /** The page is left in order: nothing of it is there any more when that is done. */
+  async close(): Promise<void> {
+    const page = this.#page
+    if (page === null) return
+    this.#closing = true
+    await page.client.close()
+    if (this.#page === page) this.crash()
   }
 
   start(): void {
@@ -252,12 +288,15 @@ export class Browser {
     }
     this.#forgetful = this.#visits = false
     // as the small script does; what it has not is of no use to those who change what they want
-    const client = names === null && random.chance(0.3) ? this.#visitor(options) : createClient(options)
+    const visits = !profile.lone && names === null && random.chance(0.3)
+    const [client, engine] = profile.lone
+      ? loneClient(options)
+      : [visits ? this.#visitor(options) : createClient(options), null]
     const mine = (): boolean => !disk.dead
     client.on('changed', change => mine() && events.changed(change))
     client.on('rejected', letter => mine() && events.rejected(letter.n))
     client.on('storage', ({ reason, lost = 0 }) => mine() && reason === 'evicted' && events.evicted(lost))
-    this.#page = { client, timers, hints, disk }
+    this.#page = { client, engine, timers, hints, disk }
     events.loaded(client)
     if (this.#forgetful) events.forgot()
   }
@@ -336,7 +375,11 @@ export class Browser {
         await wait()
         return kept.claim(fresh, from)
       },
-      clear: () => kept.clear(),
+      async clear() {
+        const { identity } = await kept.load([])
+        if (identity !== null) events.cleared(identity.client)
+        await kept.clear()
+      },
       onGone(listener) {
         disk.onGone = listener
       },

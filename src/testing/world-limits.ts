@@ -3,10 +3,11 @@
 import type { ServerLimits } from '../server/index.ts'
 import { seededRandom } from './random.ts'
 
-export function worldLimits(seed: number): Partial<ServerLimits> {
-  const random = seededRandom(seed + 0.75)
+export function worldLimits(seed: number, scarce: boolean): Partial<ServerLimits> {
+  const random = seededRandom(seed)
   const common = { maxBuffered: 4096 }
-  if (!random.chance(0.25)) return common
+  random.next()
+  if (!scarce) return common
   return {
     ...common,
     maxBufferedTotal: 6_000,

@@ -15,12 +15,17 @@ export interface Truth {
   readonly database: WorldDatabase
   readonly views: WorldViews | null
   readonly scopes: WorldScopes | null
+  readonly habits: { differences(): string[] } | null
   readonly bare: { differences(database: WorldDatabase): string[] }
 }
 
 /** Where replicas and queues are not yet what they have to become. */
 export function differences(browsers: readonly Browser[], world: Truth): string[] {
-  const found = [...(world.scopes?.unanswered() ?? []), ...world.bare.differences(world.database)]
+  const found = [
+    ...(world.scopes?.unanswered() ?? []),
+    ...(world.habits?.differences() ?? []),
+    ...world.bare.differences(world.database),
+  ]
   for (const { name, user, client, visits } of browsers) {
     if (visits) found.push(`${name} has no home`)
     const { state, pending } = client.status()

@@ -11,6 +11,10 @@ export interface WorldOptions {
   readonly views?: boolean
   /** Whether tabs want parts of tables. Default: in one world of four. */
   readonly scopes?: boolean
+  /** Whether the server gives little. Default: in one world of four. */
+  readonly scarce?: boolean
+  /** Whether pages do all that their clients can do, and servers read little at a time. Default: in one world of four. */
+  readonly habits?: boolean
   /** Whether rows are so wide that only what changed of them is sent. Default: in every other world. */
   readonly wide?: boolean
   /** Hears of every action and event. */

@@ -12,21 +12,25 @@ export class Screen {
   readonly #hiding: ReadonlySet<string>
   readonly #partial: boolean
   readonly #isHere: (entity: string, id: string) => boolean
+  readonly #mayReturn: (value: Json) => boolean
   #excused = false
   #forgets = false
 
   /**
    * `hiding`: entities whose pending writes are hidden, and show again, as others write (server-wins). `partial`: rows and
-   * columns may leave its sight, and come back. `isHere`: in the table and in sight, now.
+   * columns may leave its sight, and come back. `isHere`: in the table and in sight, now. `mayReturn`: somebody brings it
+   * back by hand.
    */
   constructor(
     hiding: ReadonlySet<string>,
     partial: boolean,
     isHere: (entity: string, id: string) => boolean,
+    mayReturn: (value: Json) => boolean,
   ) {
     this.#hiding = hiding
     this.#partial = partial
     this.#isHere = isHere
+    this.#mayReturn = mayReturn
   }
 
   /** The page began anew. */
@@ -58,6 +62,7 @@ export class Screen {
     // a resolver's texts are made of others
     if (this.#excused || change.entity === 'blends') return
     for (const { from, to } of change.replaced ?? []) this.#rename(change.entity, from, to)
+    if (change.source === 'local' && change.version === 0) this.#cleared(change)
     for (const id of change.ids) {
       const key = `${change.entity} ${id}`
       const before = this.#shown.get(key)
@@ -87,6 +92,14 @@ export class Screen {
     }
   }
 
+  /** Its user had all of it thrown away, and it comes anew. */
+  #cleared({ entity, ids }: Change): void {
+    for (const id of ids) {
+      this.#shown.delete(`${entity} ${id}`)
+      for (const column of markColumns[entity] ?? []) this.#replaced.delete(`${entity} ${id} ${column}`)
+    }
+  }
+
   #cell(cell: string, before: Json, now: Json, source: Change['source']): boolean {
     if (before === now) return false
     const replaced = this.#replaced.get(cell) ?? new Set()
@@ -94,7 +107,7 @@ export class Screen {
     // what was rolled back may come again, when its dead letter is retried
     const isFound = this.#forgets && source === 'tab'
     if (before !== null && source !== 'rollback' && !isFound) replaced.add(before)
-    if (now === null || !replaced.delete(now)) return false
+    if (now === null || !replaced.delete(now) || this.#mayReturn(now)) return false
     // a user's own hand may bring one back: the retry of a dead letter
     return source === 'server'
   }

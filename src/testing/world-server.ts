@@ -21,6 +21,8 @@ export interface ServerParts {
   readonly entities: () => EntityDefinition[]
   readonly faults: ServerFaults
   readonly limits: Partial<ServerLimits>
+  /** Rows that a store gives at once, at most. */
+  readonly pageRows: number
   /** Errors that the engine only logged. */
   readonly complaints: string[]
 }
@@ -88,7 +90,7 @@ class Process {
     }
     const store = database.store(env)
     this.#store = store
-    const slow = slowStore(store, call => this.#wait(parts, call))
+    const slow = slowStore(store, parts.pageRows, call => this.#wait(parts, call))
     const options = {
       store: slow,
       entities: parts.entities(),
@@ -134,7 +136,11 @@ class Process {
 }
 
 /** The store behind a wait before and after each call that answers with a promise. */
-function slowStore(store: ServerStore, wait: (call: string) => Promise<void>): ServerStore {
+function slowStore(store: ServerStore, pageRows: number, wait: (call: string) => Promise<void>): ServerStore {
+  const few = <Q extends { readonly limit: number }>(query: Q): Q => ({
+    ...query,
+    limit: Math.min(query.limit, pageRows),
+  })
   const slow =
     <A extends unknown[], T>(name: string, call: (...args: A) => Promise<T>) =>
     async (...args: A): Promise<T> => {
@@ -150,11 +156,11 @@ function slowStore(store: ServerStore, wait: (call: string) => Promise<void>): S
     open: slow('open', definitions => store.open(definitions)),
     head: slow('head', () => store.head()),
     verify: slow('verify', cursors => store.verify(cursors)),
-    changes: slow('changes', query => store.changes(query)),
-    snapshot: slow('snapshot', query => store.snapshot(query)),
+    changes: slow('changes', query => store.changes(few(query))),
+    snapshot: slow('snapshot', query => store.snapshot(few(query))),
     ordered: slow('ordered', query => store.ordered(query)),
-    rowsAbove: slow('rowsAbove', query => store.rowsAbove(query)),
-    places: slow('places', query => store.places(query)),
+    rowsAbove: slow('rowsAbove', query => store.rowsAbove(few(query))),
+    places: slow('places', query => store.places(few(query))),
     rowsById: slow('rowsById', (entity, ids) => store.rowsById(entity, ids)),
     look: slow('look', (entity, ids, sender) => store.look(entity, ids, sender)),
     identify: slow('identify', sender => store.identify(sender)),

@@ -22,7 +22,9 @@ import { Programs } from './world-programs.ts'
 import { worldEntities, worldNames } from './world-schema.ts'
 import type { Screen } from './world-screens.ts'
 import { worldLimits } from './world-limits.ts'
+import { lotsOf } from './world-lots.ts'
 import type { WorldOptions, WorldReport } from './world-report.ts'
+import { Habits } from './world-habits.ts'
 import { WorldScopes } from './world-scopes.ts'
 import { WorldServer } from './world-server.ts'
 import { Stamps } from './world-stamps.ts'
@@ -69,6 +71,7 @@ class World {
   readonly #entities: () => EntityDefinition[]
   readonly views: WorldViews | null
   readonly scopes: WorldScopes | null
+  readonly habits: Habits | null
   readonly #unreachable = new Set<string>()
   #inspector: ServerStore | null = null
   #restore: (() => void) | null = null
@@ -81,7 +84,7 @@ class World {
     this.network = new Network({ time, random })
     this.network.blocks = new Blocks(time, options.seed)
     this.network.reachable = owner => !this.#unreachable.has(owner)
-    const wide = options.wide ?? seededRandom(options.seed + 0.375).chance(0.5)
+    const { wide, views, scopes, scarce, habits } = lotsOf(options)
     this.database = (options.database ?? memoryWorld)({
       time,
       random,
@@ -94,12 +97,13 @@ class World {
     })
     this.#disks = new Disks(options.seed, time, this.#books, line => this.#trace(line))
     this.#programs = new Programs(this.database, time, random, this.#books, line => this.#trace(line))
-    const sighted = seededRandom(options.seed + 0.25)
-    this.views = (options.views ?? sighted.chance(0.25)) ? new WorldViews(sighted, wide) : null
-    const choosy = seededRandom(options.seed + 0.75)
-    const parted = options.scopes ?? choosy.chance(0.25)
-    this.scopes = parted ? new WorldScopes(choosy, time, line => this.#trace(line)) : null
-    const bare = worldEntities(seededRandom(options.seed + 0.5))
+    const sighted = seededRandom(options.seed)
+    sighted.next()
+    this.views = views ? new WorldViews(sighted, wide) : null
+    const choosy = seededRandom(options.seed)
+    this.scopes = scopes ? new WorldScopes(choosy, time, line => this.#trace(line)) : null
+    this.habits = habits ? new Habits(options.seed, this, this.#books, line => this.#trace(line)) : null
+    const bare = worldEntities(seededRandom(options.seed))
     const seen = this.views?.entities(bare) ?? bare
     const definitions = this.scopes?.entities(seen) ?? seen
     this.#entities = () => definitions
@@ -110,8 +114,9 @@ class World {
       database: this.database,
       entities: this.#entities,
       faults: this.#faults,
-      limits: worldLimits(options.seed),
+      limits: worldLimits(options.seed, scarce),
       complaints: this.#complaints,
+      pageRows: this.habits?.pageRows ?? Infinity,
     }
     this.servers = Array.from({ length: random.between(1, 2) }, () => new WorldServer(parts))
     this.bare = new Bares(options.seed, {
@@ -119,26 +124,27 @@ class World {
       books: this.#books,
       server: among => among.pick(this.servers),
       trace: line => this.#trace(line),
-      // who has only a version cannot be told of rights
-      present: this.views === null,
+      // who has only a version cannot be told of rights, and who asks for all at once is sent away where little is given
+      present: this.views === null && !scarce,
     })
     for (let i = 0, count = random.between(1, 3); i < count; i++) {
       const profile = newProfile(`u${i}`, time, random)
       this.#profiles.push(profile)
       const tabs = random.weighted({ 1: 3, 2: 2, 3: 1 })
+      this.habits?.begins(profile, Number(tabs))
       for (let tab = 1; tab <= Number(tabs); tab++) this.browsers.push(this.#browser(`u${i}.${tab}`, profile))
     }
   }
 
   #browser(name: string, profile: Profile): Browser {
-    const { time, random, network, database, views, scopes } = this
+    const { time, random, network, database, views, scopes, habits } = this
     const books = this.#books
     const screens = this.#screens
     const entities = this.#entities()
     const faults = this.#faults
     const trace = this.#options.trace === undefined ? null : (line: string): void => this.#trace(line)
     const server = (): WorldServer => random.pick(this.servers)
-    const seen = { views, scopes, books, screens, trace }
+    const seen = { views, scopes, habits, books, screens, trace }
     return watched(name, profile, { time, random, network, database, entities, faults, server, ...seen })
   }
 
@@ -194,6 +200,7 @@ class World {
     this.views?.survey(this.database)
     this.scopes?.survey(this.database)
     this.scopes?.begin(this.browsers)
+    this.habits?.begin(this.browsers)
     this.views?.begin(this, line => this.#trace(line))
   }
 
@@ -320,6 +327,7 @@ class World {
     this.scopes?.survey(this.database)
     this.#restored = true
     this.bare.forget()
+    this.habits?.restored()
     for (const server of this.servers) server.start()
   }
 
@@ -334,6 +342,7 @@ class World {
   async #mend(): Promise<void> {
     this.#trace('-- mend')
     this.scopes?.end()
+    this.habits?.end()
     this.views?.end()
     this.bare.mend()
     Object.assign(this.#faults, { busy: 0, disk: 0 })
@@ -348,6 +357,7 @@ class World {
       browser.look(true)
       browser.client.connect()
     }
+    this.habits?.mend()
     for (const server of this.servers) server.start()
   }
 
@@ -371,6 +381,7 @@ class World {
       ...this.#stamps.problems,
       ...(this.views?.problems ?? []),
       ...(this.scopes?.problems ?? []),
+      ...(this.habits?.problems ?? []),
       ...this.#complaints,
       ...this.time.errors.map(String),
     )

@@ -23,6 +23,20 @@ export const mutants = [
     'src/core/cursor.test.ts',
   ]),
   inClient(
+    'Q6 of a row that is gone by the time it has its real id nothing is told',
+    'rename.ts',
+    'if (!shown) ids.delete(from)',
+    'if (!shown) continue',
+    ['src/client/replaced.test.ts'],
+  ),
+  inClient(
+    'A8 a tab that slept takes another client for its own',
+    'crew-disk.ts',
+    'if (is) cleared(engine)',
+    'if (is) return false',
+    ['src/client/cleared-tabs.test.ts'],
+  ),
+  inClient(
     'Q8 base is taken when it is sent',
     'outbox.ts',
     'const text = JSON.stringify(entry.record.mutation)',
