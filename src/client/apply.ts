@@ -12,18 +12,14 @@ export function receiveBatch(state: State, batch: Batch): void {
   for (const name of batch.scopes) {
     const kept = state.entities.get(name)
     if (kept === undefined) continue
-    // nobody wants it; its parts are kept until here, as it may be wanted again before the last one (rule R4)
-    if (batch.to && !kept.wanted && !kept.asked) {
-      kept.stage = null
-      continue
-    }
     const parts = partsOf(kept, batch)
+    // nobody wants it; its parts are kept until here, as it may be wanted again before the last one (rule R4)
+    if (batch.to && !kept.wanted && !kept.asked) kept.stage = null
     // a live batch of a scope under repair is left: what it brought will be a gap, and a gap asks
     // but for the snapshot that heals what was too large to compare
-    if (batch.repair !== true && (kept.heal === null || batch.from === null))
-      receiveParts(state, kept, batch, parts)
-    else if (batch.repair === true && kept.heal !== null)
-      state.desk?.healing.repair(state, kept, kept.heal, batch, parts)
+    else if (batch.repair !== true) {
+      if (kept.heal === null || batch.from === null) receiveParts(state, kept, batch, parts)
+    } else if (kept.heal !== null) state.desk?.healing.repair(state, kept, kept.heal, batch, parts)
   }
 }
 

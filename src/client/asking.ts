@@ -1,12 +1,14 @@
-// Whoever asks for a sync is told when it is done. Neighbours: `client`, which is asked; `crew`, where another tab is to ask
+// What is asked of the connection: whoever asks for a sync is told when it is done. Neighbours: `client`, which is asked; `crew`, where another tab is to ask
 // or has asked; the engine, which calls after every event.
 import { SyncError } from '../core/index.ts'
+import { connect, disconnect } from './client.ts'
 import { connects } from './crew-state.ts'
 import { need, post } from './crew.ts'
 import { check, hopeful, linkOf, tell } from './engine.ts'
 import type { Engine } from './engine.ts'
 import { deferred } from './handles.ts'
 import type { Deferred } from './handles.ts'
+import type { TabMessage } from './tabs.ts'
 
 /** Somebody waits until a scope is caught up. */
 export interface Sync {
@@ -34,8 +36,15 @@ export function askLeader(engine: Engine, entity: string, id: string): void {
   need(engine, false)
 }
 
+/** Another tab wants something of the connection, which is here. */
+export function asked(engine: Engine, { what, entity, id }: Extract<TabMessage, { type: 'do' }>): void {
+  if (what === 'connect') connect(engine)
+  else if (what === 'disconnect') disconnect(engine)
+  else if (id !== undefined) syncFor(engine, entity, id)
+}
+
 /** That it is done is said behind all that came of it. Where it fails, the other tab is told of the connection. */
-export function syncFor(engine: Engine, entity: string, id: string): void {
+function syncFor(engine: Engine, entity: string, id: string): void {
   if (engine.crew.lead.role !== 'lead') return
   sync(engine, entity).then(
     async () => {

@@ -2,8 +2,7 @@
 // leader's (rules T1 to T5). The leader forwards what the server says; what does not fit, a follower reads from disk.
 import { afterClose, decodeDown } from '../core/index.ts'
 import type { Batch, Down } from '../core/index.ts'
-import { askLeader, synced, syncFor } from './asking.ts'
-import { connect, disconnect } from './client.ts'
+import { asked, askLeader, synced } from './asking.ts'
 import { drive as driveLink } from './connector.ts'
 import { connects } from './crew-state.ts'
 import type { Crew } from './crew-state.ts'
@@ -350,13 +349,6 @@ function hear(engine: Engine, message: TabMessage): void {
       crew.said.push(message)
       check(engine)
   }
-}
-
-/** Another tab wants something of the connection, which is here. */
-function asked(engine: Engine, { what, entity, id }: Extract<TabMessage, { type: 'do' }>): void {
-  if (what === 'connect') connect(engine)
-  else if (what === 'disconnect') disconnect(engine)
-  else if (id !== undefined) syncFor(engine, entity, id)
 }
 
 /** What the leader had from the server; to a tab that leads by now it means nothing. */

@@ -54,12 +54,8 @@ export class SyncError extends Error {
   }
 
   toJSON(): ErrorBody {
-    return {
-      code: this.code,
-      message: this.message,
-      ...(this.details === undefined ? {} : { details: this.details }),
-      ...(this.retryAfterMs === undefined ? {} : { retry_after_ms: this.retryAfterMs }),
-    }
+    const { code, message, details, retryAfterMs: retry_after_ms } = this
+    return { code, message, details, retry_after_ms } as ErrorBody // reason: on a wire, what is undefined is not there
   }
 }
 

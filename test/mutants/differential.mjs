@@ -33,8 +33,8 @@ export const differentialMutants = [
   inClient(
     'W6 what is not followed is taken all the same',
     'apply.ts',
-    'if (batch.to && !kept.wanted && !kept.asked) {',
-    'if (false as boolean) {',
+    'if (batch.to && !kept.wanted && !kept.asked) kept.stage',
+    'if (false as boolean) kept.stage',
     follow,
   ),
   inClient(
