@@ -116,6 +116,13 @@ test('[I2] what was refused is sent again as it was but for the value that is ch
     { entity: 'notes', id: 'd', action: 'delete' },
   ]
   const world = fake([], [{ n: 7, writes, error: { code: 'FORBIDDEN', message: 'no' }, at: 3 }])
+  // which row it is, is not asked
+  expect(world.conflicts.list().map(({ rowId, field }) => [rowId, field])).toEqual([
+    ['a', 'title'],
+    ['a', 'body'],
+    ['b', 'title'],
+    ['d', null],
+  ])
   const [own] = world.conflicts.list().filter(({ rowId, field }) => rowId === 'a' && field === 'title')
   own?.resolve('chosen')
   const [first, ...others] = writes

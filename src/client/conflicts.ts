@@ -185,8 +185,10 @@ function refused(client: Client, { n, writes, error, at }: DeadLetter): Conflict
   const user = client.status().user
   return writes.flatMap((write, i) => {
     const { entity, id: rowId, action, data = {}, was = {} } = write
-    const fields = action === 'delete' ? [null] : Object.keys(data)
-    return fields.map(field => ({
+    const key = client.shape(entity)?.key ?? ['id']
+    // which row it is, is not to be settled: another key would be another row
+    const fields = action === 'delete' ? [] : Object.keys(data).filter(name => !key.includes(name))
+    return (fields.length > 0 ? fields : [null]).map(field => ({
       id: `${refusedPrefix} ${n} ${i} ${field ?? ''}`,
       entity,
       rowId,
