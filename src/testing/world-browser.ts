@@ -75,7 +75,7 @@ export interface BrowserEvents {
   changed(change: Change): void
   rejected(n: number): void
   /** These mutations are on disk. */
-  durable(records: readonly PendingRecord[]): void
+  durable(client: string, records: readonly PendingRecord[]): void
   diskFailed(): void
   /** Its user has all of it thrown away. */
   cleared(client: string): void
@@ -367,7 +367,12 @@ export class Browser {
         }
         if (disk.failing) throw new SyncError('STORAGE_FULL', 'the disk of this world is full')
         const saved = await kept.save(work)
-        events.durable([...work.news.map((record, i) => numberedAs(record, saved.first + i)), ...work.puts])
+        const news = work.news.map((record, i) => numberedAs(record, saved.first + i))
+        // whoever emptied the disk meanwhile made it another client's, and what was put there before is gone
+        const { identity, pending } = await kept.load([])
+        const here = new Set(pending.map(({ n }) => n))
+        if (identity !== null)
+          events.durable(identity.client, [...news, ...work.puts.filter(({ n }) => here.has(n))])
         await wait()
         return saved
       },

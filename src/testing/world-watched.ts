@@ -60,8 +60,7 @@ export function watched(name: string, profile: Profile, parts: Watch): Browser {
         habits?.changed(name, change, client)
       },
       rejected: n => books.rejected(profile.name, browser.client.status().client, n),
-      durable(records) {
-        const { client } = browser.client.status()
+      durable(client, records) {
         for (const { mutation } of records) books.durable(profile.name, client, mutation)
       },
       evicted: lost => books.announced(profile.name, lost),
