@@ -1,7 +1,7 @@
 // What is noticed of a database that went away: between two visits, and under the eyes of open pages.
 import { IDBFactory, IDBKeyRange, IDBObjectStore } from 'fake-indexeddb'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { FakeEnv } from '../testing/fake-env.ts'
+import { FakeEnv, settle } from '../testing/fake-env.ts'
 import { FakeServer } from '../testing/fake-server.ts'
 import { FakeTabs } from '../testing/fake-tabs.ts'
 import { createClient } from './index.ts'
@@ -214,6 +214,8 @@ test('[R12] taken away while a page opens it: announced by that page, which begi
 async function evictedWith(edits: readonly WriteHandle[]): Promise<ReturnType<typeof open>> {
   const mark = notes.get('syncline-anon') ?? ''
   await Promise.all(edits.map(({ persisted }) => persisted))
+  // they live on here, and go on to mark what they hear of each other
+  await settle()
   notes.set('syncline-anon', mark)
   vi.stubGlobal('indexedDB', new IDBFactory())
   tabs = new FakeTabs()
