@@ -64,7 +64,7 @@ test('npm start: one application in two browsers, and a clean end', async ({ pag
     expect(await command.evaluate(({ scrollWidth, clientWidth }) => scrollWidth - clientWidth)).toBe(0)
     for (const code of await page.locator('pre').all()) await expect(code).toHaveAttribute('tabindex', '0')
     for (const width of await Promise.all([
-      page.evaluate(() => document.documentElement.scrollWidth - innerWidth),
+      page.locator(':root').evaluate(html => html.scrollWidth - html.clientWidth),
       ada.locator('html').evaluate(html => html.scrollWidth - html.clientWidth),
     ]))
       expect(width).toBe(0)

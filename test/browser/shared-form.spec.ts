@@ -191,6 +191,7 @@ test('spaces around a text are not written, and the field follows on', async ({ 
 
 test('by keyboard: whoever answers is in the field then', async ({ browser }) => {
   const [ada] = await collide(browser)
+  await ada.bringToFront()
   await ada
     .getByRole('region', { name: 'Two values: Where' })
     .getByRole('button', { name: 'Use this' })
