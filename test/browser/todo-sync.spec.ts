@@ -180,13 +180,19 @@ test('by keyboard: whoever deletes, discards or dismisses goes on from there', a
   await page.getByLabel('List', { exact: true }).first().selectOption('Home')
   await add(page, 'Letter')
   const letters = page.getByRole('region', { name: 'Could not be saved' })
-  await letters.getByRole('button', { name: 'Discard' }).focus()
+  const discard = letters.getByRole('button', { name: 'Discard' })
+  await expect(discard).toBeVisible()
+  // the row of what was refused goes with the next rows
+  await expect(titles(page)).toHaveText(['Letter'])
+  await discard.focus()
   await page.keyboard.press('Enter')
   await expect(page.getByRole('checkbox', { name: 'Letter' })).toBeFocused()
   expect(await page.getByRole('status').textContent()).toBe('Live. Everything is saved.')
 
   await offline(page).check()
   await rename(page, 'Letter', 'Mine')
+  // before: whose clock is ahead decides
+  await expect(titles(page)).toHaveText(['Mine'])
   await sql(file, "UPDATE todos SET title = 'Theirs'")
   await offline(page).uncheck()
   await page.getByRole('log').getByRole('button', { name: 'OK' }).focus()
