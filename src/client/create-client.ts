@@ -73,11 +73,15 @@ export function createClient<const S extends readonly EntitySource[], Scoped = u
   const client = bare as Client<RowsOf<S> & Scoped>
   // reason: what a row is, is the caller's affair; in the inbox every row is a Row
   const plain = client as unknown as Client
-  const begin = (): void => void plain.scope(conflictsName).ready.catch(() => {}) // there may be none to be had
   return Object.assign(client, {
-    conflicts: conflictsOf(plain, begin),
+    conflicts: conflictsOf(plain, () => askForRecords(plain)),
     [Symbol.asyncDispose]: () => client.close(),
   })
+}
+
+/** The records of conflicts are wanted from now on. There may be none to be had. */
+export function askForRecords(client: Client): void {
+  void client.scope(conflictsName).ready.catch(() => {})
 }
 
 const optionNames = Object.keys({

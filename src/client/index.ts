@@ -12,8 +12,8 @@ export type {
   Row,
 } from '../core/index.ts'
 export { clientOf } from './client.ts'
-export { allParts, createClient } from './create-client.ts'
-export { callHome, linkOf } from './engine.ts'
+export { allParts, askForRecords, createClient } from './create-client.ts'
+export { callHome, closedError, linkOf } from './engine.ts'
 export type { Engine, Parts } from './engine.ts'
 export { home } from './home.ts'
 export type { Home } from './home.ts'

@@ -2,11 +2,11 @@
 // and rows are the core's.
 import { SyncError } from '../../core/index.ts'
 import type { Cursor, Delta, SyncAnswer, VectorClock } from '../../core/index.ts'
-import { bytesIn, follow, owe, Quality } from '../../client/index.ts'
+import { bytesIn, closedError, follow, owe, Quality } from '../../client/index.ts'
 import type { BareClient, Conflicts, Engine, Patience } from '../../client/index.ts'
 import { Announcer } from './announce.ts'
 import type { CodecHost } from './codec.ts'
-import { closedError, Connecting } from './connection.ts'
+import { Connecting } from './connection.ts'
 import { makeCore, switchedEnv } from './core.ts'
 import type { SwitchedEnv } from './core.ts'
 import { debounced } from './debounce.ts'

@@ -1,6 +1,7 @@
 // The link as its users hear of it: the events of a connection, and the promises of those who wait for one. Neighbours: the
 // core link, which connects, waits and gives up; `words`, which says what that is called.
 import { SyncError } from '../../core/index.ts'
+import { closedError } from '../../client/index.ts'
 import type { BareClient, ClientEnv, StateDetail } from '../../client/index.ts'
 import type { Emitter } from './emitter.ts'
 import type { DifferentialEvents } from './events.ts'
@@ -100,8 +101,4 @@ export class Connecting {
         return events.emit('reconnect:failed', { attempts: settings.reconnect.attempts })
     }
   }
-}
-
-export function closedError(): SyncError {
-  return new SyncError('CLOSED', 'the client is closed')
 }

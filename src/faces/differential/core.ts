@@ -2,6 +2,7 @@
 // only while somebody wants a connection.
 import {
   allParts,
+  askForRecords,
   clientOf,
   conflictsOf,
   follow,
@@ -124,5 +125,5 @@ export function makeCore(
 function recordsOf(client: BareClient, engine: Engine, { entityTypes }: Settings): () => void {
   if (entityTypes.includes(conflictsName)) return () => follow(engine, conflictsName, true)
   const whole = client as Client // reason: this one has all parts
-  return () => void whole.scope(conflictsName).ready.catch(() => {}) // there may be none to be had
+  return () => askForRecords(whole)
 }
